@@ -1,0 +1,3 @@
+//! Frames: what bytes are acceptable.
+
+pub mod rendezvous;
