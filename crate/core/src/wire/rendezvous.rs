@@ -10,8 +10,6 @@
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
-extern crate alloc;
-
 /// The version of this conversation; a frame of another version is refused.
 pub const VERSION: u8 = 1;
 /// The largest frame either side accepts, in bytes. An offer with its candidates is about 1 KiB.

@@ -1,0 +1,3 @@
+//! A put or a get in flight.
+mod request;
+pub use request::*;

@@ -1,0 +1,195 @@
+//! What an application asks of its node and what it is told: requests, levels, receipts, reads.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::clock::Context;
+use crate::id::{Key, NodeId};
+use crate::time::Millis;
+
+/// An encoded value. The core never looks inside; `datatype::Value` does.
+pub type Payload = Arc<[u8]>;
+
+/// How many of the room's N copies a request waits for. It is a matter of the room's N, never of those present.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Level {
+    /// Durable on this node; for a read: what this node holds.
+    Local,
+    /// One node other than this.
+    One,
+    /// A majority of N: `floor(N / 2) + 1`.
+    Quorum,
+    /// All N.
+    All,
+    /// So many of the N; at least 1, at most N is ever needed.
+    Count(u8),
+}
+
+impl Level {
+    /// How many owners must answer, in a room that keeps `n` copies. `Local` needs none but the node itself.
+    pub fn needed(self, n: u8) -> u8 {
+        match self {
+            Level::Local => 0,
+            Level::One => 1,
+            Level::Quorum => n / 2 + 1,
+            Level::All => n,
+            Level::Count(count) => count.clamp(1, n),
+        }
+    }
+}
+
+/// Terms of one request; what is `None` is the node's default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Terms {
+    /// How many must answer.
+    pub level: Option<Level>,
+    /// When to answer with what was reached, in milliseconds.
+    pub timeout_ms: Option<Millis>,
+}
+
+/// What an application asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Store a value. Answered by [`Reply::Receipt`], at first when the level is met or cannot be, then each time it rises.
+    Put {
+        /// Where.
+        key: Key,
+        /// What.
+        value: Payload,
+        /// What this write supersedes; `None`: what the application was shown of the key, or else what this node holds.
+        context: Option<Context>,
+        /// When it counts as done.
+        terms: Terms,
+    },
+    /// Delete what the context covers. Without a context and never shown the key, it reads at the node's `r` first.
+    Delete {
+        /// Where.
+        key: Key,
+        /// What this delete supersedes.
+        context: Option<Context>,
+        /// When it counts as done.
+        terms: Terms,
+    },
+    /// Read a key. Answered once by [`Reply::Read`].
+    Get {
+        /// Where.
+        key: Key,
+        /// How many must answer.
+        terms: Terms,
+    },
+    /// The keys of a bucket that begin with a prefix and are not deleted. Answered once by [`Reply::Keys`].
+    Keys {
+        /// Of which bucket.
+        bucket: String,
+        /// Those that begin so; empty for all.
+        prefix: String,
+        /// How many owners of every arc must answer.
+        terms: Terms,
+    },
+    /// Be told of a key: at once what this node holds, then every change that reaches it, and once when a quorum has
+    /// answered. Answered by [`Reply::Read`] until cancelled.
+    Watch {
+        /// Which.
+        key: Key,
+    },
+}
+
+/// What an application is told of a request. All but the first reply to a put are its receipt rising.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reply {
+    /// Of a put or a delete.
+    Receipt(Receipt),
+    /// Of a get or a watch.
+    Read(ReadReply),
+    /// Of a listing.
+    Keys(KeysReply),
+    /// The request could not be carried out.
+    Failed(RequestError),
+}
+
+/// What a get or a watch found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadReply {
+    /// Whether as many owners answered as the level needs.
+    pub met: bool,
+    /// How many the level needs.
+    pub needed: u8,
+    /// Which nodes' answers are in it, in the order of their ids.
+    pub answered: Vec<NodeId>,
+    /// What has been seen: hand it to the write that supersedes this.
+    pub context: Context,
+    /// Every concurrent value, in the order of their dots: the same on every node. Empty: not found, or deleted.
+    pub siblings: Vec<Payload>,
+}
+
+/// How far a write has got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// What this write has seen, itself included.
+    pub context: Context,
+    /// What was asked for.
+    pub requested: Level,
+    /// How many owners that means.
+    pub needed: u8,
+    /// Whether so many have it on disk.
+    pub met: bool,
+    /// The highest level that is met.
+    pub reached: Reached,
+    /// The owners that have it on disk, in the order of their ids.
+    pub owners: Vec<NodeId>,
+    /// The fallbacks that have it on disk for a suspect owner.
+    pub fallbacks: Vec<NodeId>,
+    /// On how many devices it is on disk, this one included.
+    pub devices: u8,
+    /// Why nothing more will be said of it; `None` while it can still rise.
+    pub ended: Option<Ended>,
+}
+
+/// The highest level that a write has met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reached {
+    /// On this node's disk.
+    Local,
+    /// On one other node's.
+    One,
+    /// On a majority of N.
+    Quorum,
+    /// On all N.
+    All,
+}
+
+/// Why a receipt stopped rising.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// All N owners have it.
+    Complete,
+    /// A later write from here has taken its place; follow that one's receipt.
+    Superseded,
+}
+
+/// What a listing found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeysReply {
+    /// Whether every arc had as many answers as the level needs.
+    pub met: bool,
+    /// How many owners of an arc the level needs.
+    pub needed: u8,
+    /// Which nodes answered, in the order of their ids.
+    pub answered: Vec<NodeId>,
+    /// Names within the bucket, in the order of their UTF-8 bytes.
+    pub keys: Vec<String>,
+}
+
+/// Why a request could not be carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestError {
+    /// The value is larger than the node accepts; nothing was stored.
+    TooLarge,
+    /// The key has so many concurrent values that one more would not fit a message; read it and write one that supersedes them.
+    TooManySiblings,
+    /// The quota is full: the write is in memory and may still reach others, but is not durable here.
+    Quota,
+    /// The disk failed: the write is in memory and may still reach others, but is not durable here.
+    Storage,
+}

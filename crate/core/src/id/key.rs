@@ -1,0 +1,132 @@
+//! The key of an object: a bucket and a name in it, as one shared byte string.
+//!
+//! The bytes are the bucket's length, the bucket, the name, both UTF-8. A `Key` can only be made through checks, so the
+//! rest of the core never meets one that is too long or not text.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The longest bucket and the longest name, in UTF-8 bytes, taken together.
+pub const KEY_BYTES_MAX: usize = 1024;
+/// The longest bucket alone: its length travels in one byte.
+const BUCKET_BYTES_MAX: usize = 255;
+
+/// Where an object is kept: `(bucket, name)`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "Vec<u8>", into = "Vec<u8>")]
+pub struct Key(Arc<[u8]>);
+
+/// Why a key was refused. Nothing was stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyError {
+    /// The bucket's name is empty, or longer than 255 UTF-8 bytes.
+    Bucket,
+    /// Bucket and name together are longer than [`KEY_BYTES_MAX`].
+    TooLong(usize),
+    /// The bytes are not a key: the length is wrong or the text is not UTF-8.
+    Malformed,
+}
+
+impl fmt::Display for KeyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            KeyError::Bucket => write!(f, "a bucket's name has 1 to {BUCKET_BYTES_MAX} UTF-8 bytes"),
+            KeyError::TooLong(n) => {
+                write!(f, "bucket and key together have {n} UTF-8 bytes; at most {KEY_BYTES_MAX} are allowed")
+            }
+            KeyError::Malformed => write!(f, "the bytes are not a key"),
+        }
+    }
+}
+
+impl core::error::Error for KeyError {}
+
+impl Key {
+    /// The key of `name` in `bucket`. An empty name is allowed, an empty bucket is not.
+    pub fn new(bucket: &str, name: &str) -> Result<Key, KeyError> {
+        let length = bucket.len() + name.len();
+        if length > KEY_BYTES_MAX {
+            return Err(KeyError::TooLong(length));
+        }
+        let prefix = u8::try_from(bucket.len()).ok().filter(|&n| n > 0).ok_or(KeyError::Bucket)?;
+        let mut bytes = Vec::with_capacity(1 + length);
+        bytes.push(prefix);
+        bytes.extend_from_slice(bucket.as_bytes());
+        bytes.extend_from_slice(name.as_bytes());
+        Ok(Key(bytes.into()))
+    }
+
+    /// Read a key back from its bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Key, KeyError> {
+        let (&prefix, rest) = bytes.split_first().ok_or(KeyError::Malformed)?;
+        let (bucket, name) = rest.split_at_checked(usize::from(prefix)).ok_or(KeyError::Malformed)?;
+        let text = |part| core::str::from_utf8(part).map_err(|_| KeyError::Malformed);
+        Key::new(text(bucket)?, text(name)?)
+    }
+
+    /// The bytes: what is hashed, stored and sent.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The bucket.
+    pub fn bucket(&self) -> &str {
+        self.parts().0
+    }
+
+    /// The name within its bucket.
+    pub fn name(&self) -> &str {
+        self.parts().1
+    }
+
+    fn parts(&self) -> (&str, &str) {
+        let (bucket, name) = self.0[1..].split_at(usize::from(self.0[0]));
+        let text = |part| core::str::from_utf8(part).expect("checked when the key was made");
+        (text(bucket), text(name))
+    }
+}
+
+impl TryFrom<Vec<u8>> for Key {
+    type Error = KeyError;
+    fn try_from(bytes: Vec<u8>) -> Result<Key, KeyError> {
+        Key::from_bytes(&bytes)
+    }
+}
+
+impl From<Key> for Vec<u8> {
+    fn from(key: Key) -> Vec<u8> {
+        key.0.to_vec()
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (bucket, name) = self.parts();
+        f.write_str(&String::from_iter([bucket, "/", name]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_read_back_from_its_bytes() {
+        let key = Key::new("carts", "älice").unwrap();
+        assert_eq!(Key::from_bytes(key.as_bytes()), Ok(key.clone()));
+        assert_eq!((key.bucket(), key.name()), ("carts", "älice"));
+    }
+
+    #[test]
+    fn bytes_that_are_no_key_are_refused() {
+        assert_eq!(Key::from_bytes(&[]), Err(KeyError::Malformed));
+        assert_eq!(Key::from_bytes(&[5, b'a']), Err(KeyError::Malformed));
+        assert_eq!(Key::from_bytes(&[1, 0xff, b'a']), Err(KeyError::Malformed));
+        assert_eq!(Key::new("", "a"), Err(KeyError::Bucket));
+        assert_eq!(Key::new("b", &"k".repeat(1024)), Err(KeyError::TooLong(1025)));
+    }
+}

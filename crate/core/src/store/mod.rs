@@ -1,0 +1,3 @@
+//! What this node holds.
+mod batch;
+pub use batch::*;
