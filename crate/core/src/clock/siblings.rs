@@ -1,0 +1,155 @@
+//! The dotted version vector set: the values of one key that nobody has superseded, and the context seen.
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Dot, VersionVector};
+
+/// All concurrent values of one key, each with its dot, and one context that covers everything seen of the key.
+///
+/// Invariants: every dot is covered by the context; dots are in ascending order and distinct.
+/// Empty context: never written. No values under a context: a tombstone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Compact<V>", into = "Compact<V>")]
+#[serde(bound(serialize = "V: Serialize + Clone", deserialize = "V: Deserialize<'de>"))]
+pub struct Siblings<V> {
+    context: VersionVector,
+    values: Vec<(Dot, V)>,
+}
+
+impl<V> Siblings<V> {
+    /// A key that was never written.
+    pub const fn new() -> Siblings<V> {
+        Siblings { context: VersionVector::new(), values: Vec::new() }
+    }
+}
+
+impl<V> Default for Siblings<V> {
+    fn default() -> Self {
+        Siblings::new()
+    }
+}
+
+/// What was received breaks an invariant of [`Siblings`]; it was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SiblingsError;
+
+impl fmt::Display for SiblingsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value's dot is out of order or not covered by its context")
+    }
+}
+
+impl core::error::Error for SiblingsError {}
+
+impl<V: Clone> Siblings<V> {
+    /// Everything seen of the key.
+    pub fn context(&self) -> &VersionVector {
+        &self.context
+    }
+
+    /// The values, in the order of their dots: the same on every node.
+    pub fn values(&self) -> impl ExactSizeIterator<Item = &V> {
+        self.values.iter().map(|(_, value)| value)
+    }
+
+    /// The dots of the values, in ascending order.
+    pub fn dots(&self) -> impl ExactSizeIterator<Item = Dot> + '_ {
+        self.values.iter().map(|&(dot, _)| dot)
+    }
+
+    /// Whether the key was never written, as far as this copy knows.
+    pub fn is_unknown(&self) -> bool {
+        self.context.is_empty()
+    }
+
+    /// Whether the key was written and then deleted.
+    pub fn is_tombstone(&self) -> bool {
+        self.values.is_empty() && !self.context.is_empty()
+    }
+
+    /// Write `value` under a fresh `dot`, superseding exactly what `context` has seen. A value that arrived unseen stays,
+    /// as a sibling.
+    pub fn put(&mut self, context: &VersionVector, dot: Dot, value: V) {
+        assert!(!self.context.covers(&dot) && !context.covers(&dot), "a dot is minted once: {dot:?}");
+        self.forget(context);
+        self.context.see(dot);
+        let place = self.values.partition_point(|(known, _)| *known < dot);
+        self.values.insert(place, (dot, value));
+    }
+
+    /// Supersede exactly what `context` has seen by nothing.
+    pub fn forget(&mut self, context: &VersionVector) {
+        self.values.retain(|(dot, _)| !context.covers(dot));
+        self.context.merge(context);
+    }
+
+    /// Join with another copy: keep a value unless the other side has seen it and dropped it. Commutative, associative,
+    /// idempotent. Tells whether anything changed here.
+    pub fn sync(&mut self, other: &Siblings<V>) -> bool {
+        let before = (self.values.len(), self.context.clone());
+        let kept = |side: &Siblings<V>, dot: &Dot| side.values.binary_search_by(|(known, _)| known.cmp(dot)).is_ok();
+        self.values.retain(|(dot, _)| !other.context.covers(dot) || kept(other, dot));
+        let dropped = self.values.len() < before.0;
+        let mut added = false;
+        for (dot, value) in &other.values {
+            if !self.context.covers(dot) {
+                let place = self.values.partition_point(|(known, _)| known < dot);
+                self.values.insert(place, (*dot, value.clone()));
+                added = true;
+            }
+        }
+        self.context.merge(&other.context);
+        dropped || added || self.context != before.1
+    }
+
+    /// Whether joining `other` would change nothing here.
+    pub fn includes(&self, other: &Siblings<V>) -> bool {
+        self.context.descends(&other.context)
+            && self.dots().all(|dot| !other.context.covers(&dot) || other.dots().any(|theirs| theirs == dot))
+    }
+
+    /// A copy of what is known without the values: enough to tell versions apart.
+    pub fn shape(&self) -> (&VersionVector, Vec<Dot>) {
+        (&self.context, self.dots().collect())
+    }
+}
+
+/// The stored and sent form: a value's actor is its place in the context, for an actor takes 24 bytes and an index one.
+#[derive(Serialize, Deserialize)]
+#[serde(bound(serialize = "V: Serialize", deserialize = "V: Deserialize<'de>"))]
+struct Compact<V> {
+    context: VersionVector,
+    values: Vec<(u16, u64, V)>,
+}
+
+impl<V> From<Siblings<V>> for Compact<V> {
+    fn from(siblings: Siblings<V>) -> Compact<V> {
+        let Siblings { context, values } = siblings;
+        let index = |dot: &Dot| {
+            let place = context.find(&dot.actor).expect("every dot is covered by the context");
+            u16::try_from(place).expect("a version vector has at most 4,096 actors")
+        };
+        let values = values.into_iter().map(|(dot, value)| (index(&dot), dot.counter, value)).collect();
+        Compact { context, values }
+    }
+}
+
+impl<V> TryFrom<Compact<V>> for Siblings<V> {
+    type Error = SiblingsError;
+    fn try_from(compact: Compact<V>) -> Result<Siblings<V>, SiblingsError> {
+        let Compact { context, values } = compact;
+        let values = values
+            .into_iter()
+            .map(|(index, counter, value)| {
+                let actor = context.actor_at(usize::from(index)).ok_or(SiblingsError)?;
+                Ok((Dot { actor, counter }, value))
+            })
+            .collect::<Result<Vec<(Dot, V)>, SiblingsError>>()?;
+        let ordered = values.windows(2).all(|pair| pair[0].0 < pair[1].0);
+        let covered = values.iter().all(|(dot, _)| dot.counter > 0 && context.covers(dot));
+        if ordered && covered { Ok(Siblings { context, values }) } else { Err(SiblingsError) }
+    }
+}
