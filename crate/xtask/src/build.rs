@@ -1,0 +1,147 @@
+//! The build: the native rendezvous, the browser peer as wasm, the npm package around it, the site.
+//!
+//! Cargo knows best what it has to compile and is always asked. What comes after it is stamped by content: bindings and
+//! optimised wasm (`www/package/pkg`), the package (`www/package/dist`, everything under `/roundtable/`), the site
+//! (`www/site/dist`). A part of the house that is still empty is named and passed over.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::failure::Failure;
+use crate::fingerprint::Step;
+use crate::process::succeed;
+use crate::repo::{Repo, built_files_below};
+use crate::setup;
+use crate::ui;
+use crate::wasm::{self, TARGET, Toolchain};
+
+const LIMIT: Duration = Duration::from_secs(20 * 60);
+/// The workspace's profile for what a browser downloads.
+const PROFILE: &str = "wasm";
+/// What rustc's default for wasm may emit; wasm-opt refuses code whose features it was not told of.
+const FEATURES: [&str; 7] = [
+    "--enable-bulk-memory",
+    "--enable-bulk-memory-opt",
+    "--enable-mutable-globals",
+    "--enable-multivalue",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
+/// What the build leaves for whoever serves or tests it.
+#[derive(Debug, Clone)]
+pub(crate) struct Built {
+    pub(crate) rendezvous: PathBuf,
+    pub(crate) package: PathBuf,
+    pub(crate) site: PathBuf,
+}
+
+impl Built {
+    fn of(repo: &Repo) -> Self {
+        let name = format!("roundtable-rendezvous{}", std::env::consts::EXE_SUFFIX);
+        Self {
+            rendezvous: repo.native_target().join("release").join(name),
+            package: repo.path("www/package/dist"),
+            site: repo.path("www/site/dist"),
+        }
+    }
+}
+
+/// Sets up and builds everything.
+pub(crate) fn all(repo: &Repo) -> Result<Built, Failure> {
+    let toolchain = setup::for_building(repo)?;
+    let _lock = repo.lock()?;
+    let built = Built::of(repo);
+    rendezvous(repo)?;
+    bindings(repo, &toolchain)?;
+    npm_workspace(repo, "package", &built.package, &["www/package/pkg"])?;
+    npm_workspace(repo, "site", &built.site, &["www/package/pkg", "www/package/dist"])?;
+    Ok(built)
+}
+
+fn rendezvous(repo: &Repo) -> Result<(), Failure> {
+    let log = repo.log("build-rendezvous")?;
+    let mut cargo = wasm::native(repo, "cargo");
+    cargo.args(["build", "--release", "--package", "roundtable-rendezvous"]);
+    ui::step("rendezvous", "", || succeed("building the rendezvous", &mut cargo, &log, LIMIT).map(|_| ()))
+}
+
+/// Compiles the browser peer and makes of it what a page loads: the wasm, its JavaScript and its types.
+fn bindings(repo: &Repo, toolchain: &Toolchain) -> Result<(), Failure> {
+    let log = repo.log("build-wasm")?;
+    let mut cargo = toolchain.command(repo, "cargo");
+    cargo.args(["build", "--package", "roundtable-web", "--lib", "--target", TARGET, "--profile", PROFILE]);
+    ui::step("browser peer (wasm)", "", || succeed("building the browser peer", &mut cargo, &log, LIMIT).map(|_| ()))?;
+
+    let wasm = repo.wasm_target().join(TARGET).join(PROFILE).join("roundtable_web.wasm");
+    let pkg = repo.path("www/package/pkg");
+    let step = Step::new("bindings")
+        .reads_built(wasm.clone())
+        .reads(repo.path("package-lock.json"))
+        .depends_on(toolchain.release(repo))
+        .depends_on(FEATURES.join(" "))
+        .writes(pkg.clone());
+    step.unless_fresh(repo, || {
+        remove_folder(&pkg)?;
+        ui::step("bindings", "", || {
+            let log = repo.log("wasm-bindgen")?;
+            let mut bindgen = toolchain.command(repo, "wasm-bindgen");
+            bindgen.args(["--target", "web", "--out-name", "roundtable_web", "--out-dir"]).arg(&pkg).arg(&wasm);
+            succeed("making the bindings", &mut bindgen, &log, LIMIT)
+        })?;
+        ui::step("wasm-opt", "", || optimise(repo, toolchain, &pkg.join("roundtable_web_bg.wasm")))
+    })
+}
+
+fn optimise(repo: &Repo, toolchain: &Toolchain, file: &Path) -> Result<(), Failure> {
+    let log = repo.log("wasm-opt")?;
+    let mut optimiser = toolchain.command(repo, "wasm-opt");
+    optimiser.arg("-Os").args(FEATURES).arg(file).arg("-o").arg(file);
+    succeed("optimising the wasm", &mut optimiser, &log, LIMIT).map(|_| ())
+}
+
+/// Runs the `build` script of `www/<name>`; it writes `dist`. The package's folder gets the bindings beside its own
+/// files, so that it is whole.
+fn npm_workspace(repo: &Repo, name: &str, dist: &Path, built_inputs: &[&str]) -> Result<(), Failure> {
+    let folder = format!("www/{name}");
+    let manifest = repo.path(&folder).join("package.json");
+    let text = fs::read_to_string(&manifest).map_err(|error| Failure::file("read", &manifest, &error))?;
+    if !text.contains("\"build\"") {
+        ui::note(&format!("{folder} has no build script yet: passed over"));
+        return Ok(());
+    }
+    let mut step = Step::new(name).reads(repo.path(&folder)).reads(repo.path("tsconfig.base.json"));
+    step = step.reads(repo.path("package-lock.json")).writes(dist.to_owned());
+    for input in built_inputs {
+        step = step.reads_built(repo.path(input));
+    }
+    step.unless_fresh(repo, || {
+        let log = repo.log(&format!("build-{name}"))?;
+        remove_folder(dist)?;
+        ui::step(name, "", || {
+            let mut npm = wasm::native(repo, "npm");
+            npm.args(["run", "build", "--workspace", &folder]);
+            succeed(&format!("building {folder}"), &mut npm, &log, LIMIT)?;
+            if name == "package" { copy_bindings(repo, dist) } else { Ok(()) }
+        })
+    })
+}
+
+/// Copies the bindings next to the compiled TypeScript, which imports them as `./roundtable_web.js`.
+fn copy_bindings(repo: &Repo, dist: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(dist).map_err(|error| Failure::file("make", dist, &error))?;
+    for file in built_files_below(&repo.path("www/package/pkg"))? {
+        let to = dist.join(file.file_name().unwrap_or_default());
+        fs::copy(&file, &to).map_err(|error| Failure::file("write", &to, &error))?;
+    }
+    Ok(())
+}
+
+fn remove_folder(folder: &Path) -> Result<(), Failure> {
+    if !folder.exists() {
+        return Ok(());
+    }
+    fs::remove_dir_all(folder).map_err(|error| Failure::file("remove", folder, &error))
+}
