@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn a_step_works_once_and_then_only_when_something_changed() {
         let (repo, step) = scratch("changes");
-        let mut check = |what: &str, edit: &dyn Fn() -> std::io::Result<()>| {
+        let check = |what: &str, edit: &dyn Fn() -> std::io::Result<()>| {
             edit().expect("the temporary folder is writable");
             assert!(works(&repo, &step), "{what} was not noticed");
             assert!(!works(&repo, &step), "{what} was noticed twice");

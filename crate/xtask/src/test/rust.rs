@@ -1,0 +1,53 @@
+//! Rust's own tests: the native crates with cargo, the browser crates with wasm-pack in a headless Chromium.
+
+use std::process::Command;
+use std::time::Duration;
+
+use crate::failure::Failure;
+use crate::process::run;
+use crate::test::bench::Bench;
+use crate::test::count;
+use crate::test::report::Report;
+use crate::wasm;
+
+const LIMIT: Duration = Duration::from_secs(20 * 60);
+/// wasm-bindgen gives a page of tests 20 s by default, which a busy machine can exceed.
+const PAGE_LIMIT_SECONDS: &str = "120";
+
+/// `cargo test` in the workspace's default members: unit, scenario and documentation tests.
+pub(crate) fn native(bench: &Bench) -> Report {
+    let mut report = Report::default();
+    let mut cargo = wasm::native(bench.repo(), "cargo");
+    counted(bench, &mut report, "cargo-test", cargo.args(["test", "--no-fail-fast"]));
+    report
+}
+
+/// `wasm-pack test` in each crate that runs in a browser.
+pub(crate) fn wasm(bench: &Bench) -> Report {
+    let (toolchain, browser) = match (bench.toolchain(), bench.browser()) {
+        (Ok(toolchain), Ok(browser)) => (toolchain, browser),
+        (Err(failure), _) | (_, Err(failure)) => return failure.into(),
+    };
+    let mut report = Report::default();
+    for (folder, _) in wasm::crates(bench.repo()) {
+        let mut pack = toolchain.command(bench.repo(), "wasm-pack");
+        pack.args(["test", "--headless", "--chrome", "--mode", "no-install", "--chromedriver"]);
+        pack.arg(&browser.driver).arg(bench.repo().path("crate").join(folder));
+        pack.env("CHROMEDRIVER", &browser.driver).env("WASM_BINDGEN_TEST_TIMEOUT", PAGE_LIMIT_SECONDS);
+        counted(bench, &mut report, &format!("wasm-pack-{folder}"), &mut pack);
+    }
+    report
+}
+
+fn counted(bench: &Bench, report: &mut Report, name: &str, command: &mut Command) {
+    let finished = bench.repo().log(name).and_then(|log| Ok((run(command, &log, LIMIT)?, log)));
+    match finished {
+        Ok((finished, _)) if finished.timed_out() => {
+            report.check::<()>(Err(Failure::new(format!("{name}: ended after {} s", LIMIT.as_secs()))));
+        }
+        Ok((finished, log)) => {
+            report.add_count(count::of_rust(finished.output()), finished.success(), name, Some(&log));
+        }
+        Err(failure) => report.check::<()>(Err(failure)),
+    }
+}
