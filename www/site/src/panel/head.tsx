@@ -1,0 +1,96 @@
+// The page's head: which room this is, what this tab is called, and whether anybody else is here.
+//
+// Both names are fields in disguise: they read as words and can be edited in place. Enter or leaving the field applies,
+// Escape takes it back.
+import { createEffect, createSignal, Show } from "solid-js";
+import type { Peer } from "../peer/peer";
+import { roomProblem } from "../peer/place";
+
+export function Head(props: { readonly peer: Peer }) {
+  const { peer } = props;
+  return (
+    <header class="head">
+      <a class="brand" href="/" aria-label="Roundtable, the start page">
+        <svg class="mark" viewBox="0 0 32 32" width="30" height="30" aria-hidden="true">
+          <circle cx="16" cy="16" r="8.5" class="mark-table" />
+          <g class="mark-seats"><circle cx="16" cy="7.5" r="2.7" /><circle cx="24.1" cy="13.4" r="2.7" /><circle cx="21" cy="22.9" r="2.7" /><circle cx="7.9" cy="13.4" r="2.7" /></g>
+          <circle cx="11" cy="22.9" r="3.4" class="mark-self" />
+        </svg>
+        <span>Roundtable</span>
+      </a>
+      <div class="names">
+        <NameField label="Room" testid="room-name" value={peer.place().room} problem={roomProblem} apply={peer.moveTo} />
+        <NameField
+          label="This tab" testid="node-label" value={peer.label()} apply={peer.rename}
+          problem={(name) => (name.trim() === "" ? "This tab needs a name." : undefined)}
+        />
+      </div>
+      <Presence peer={peer} />
+    </header>
+  );
+}
+
+function Presence(props: { readonly peer: Peer }) {
+  const words = () => {
+    const phase = props.peer.phase();
+    if (phase.is === "loading") return "Loading the store…";
+    if (phase.is === "joining") return "Opening storage…";
+    if (phase.is === "failed") return "Not joined";
+    const members = props.peer.belief().members.filter((member) => member.status !== "departed");
+    const links = members.filter((member) => member.linked && !member.self).length;
+    if (members.length <= 1) return "Alone, and working";
+    return `${members.length} here, ${links} ${links === 1 ? "link" : "links"}`;
+  };
+  const introduced = () => {
+    const known = [...props.peer.introducers().values()];
+    if (known.length === 0) return undefined;
+    return known.some(Boolean) ? "rendezvous reached" : "rendezvous gone, not needed";
+  };
+  return (
+    <p class="presence" role="status" data-testid="presence" data-phase={props.peer.phase().is}>
+      <span class="dot" classList={{ live: props.peer.phase().is === "here", bad: props.peer.phase().is === "failed" }} aria-hidden="true" />
+      <span>{words()}</span>
+      <Show when={introduced()}>{(text) => <span class="quiet" title="The rendezvous only introduces strangers; what is said goes from tab to tab.">{text()}</span>}</Show>
+    </p>
+  );
+}
+
+function NameField(props: {
+  readonly label: string; readonly testid: string; readonly value: string;
+  readonly problem: (text: string) => string | undefined; readonly apply: (text: string) => void;
+}) {
+  let input!: HTMLInputElement;
+  const [problem, setProblem] = createSignal<string>();
+  const id = `field-${props.testid}`;
+  const fit = () => input.style.setProperty("--letters", String(Math.min(22, Math.max(4, input.value.length))));
+  createEffect(() => {
+    input.value = props.value;
+    fit();
+  });
+  const commit = () => {
+    const text = input.value.trim();
+    const wrong = props.problem(text);
+    setProblem(wrong);
+    if (wrong === undefined && text !== props.value) props.apply(text);
+  };
+  const takeBack = () => {
+    input.value = props.value;
+    fit();
+    setProblem(undefined);
+  };
+  return (
+    <div class="name-field">
+      <label for={id}>{props.label}</label>
+      <input
+        id={id} ref={input} data-testid={props.testid} type="text" maxlength={120} autocomplete="off" spellcheck={false}
+        aria-invalid={problem() !== undefined} aria-describedby={problem() === undefined ? undefined : `${id}-problem`}
+        onInput={fit} onChange={commit}
+        onKeyDown={(event) => {
+          if (event.key === "Enter") input.blur();
+          if (event.key === "Escape") takeBack();
+        }}
+      />
+      <Show when={problem()}>{(text) => <span class="field-problem" id={`${id}-problem`} role="alert">{text()}</span>}</Show>
+    </div>
+  );
+}

@@ -1,0 +1,85 @@
+// The door to the package `roundtable`: its types at build time, its module at run time, and what this browser lacks.
+//
+// The page is a guest like any other: it imports /roundtable/index.js from its own origin and uses the public contract,
+// plus two reads that exist for panels only (`ring`, `position`). Nothing of the protocol is known here.
+import type * as Roundtable from "roundtable";
+
+export type { Change, Level, Member, Mesh, Metrics, Outcome, Read, Receipt, Status, Value } from "roundtable";
+export type Package = Pick<typeof Roundtable, "join" | "RoundtableError">;
+
+export interface Token {
+  readonly position: number; // 0–1, clockwise from the top
+  readonly id: string; // the node whose token it is
+}
+
+/** A mesh as the package hands it to panels. */
+export type PanelMesh = Roundtable.Mesh & {
+  ring(): { readonly tokens: readonly Token[] };
+  position(bucket: string, key: string): number;
+};
+
+// A variable, so that no bundler follows it.
+const packageUrl = "/roundtable/index.js";
+
+export async function loadPackage(): Promise<Package> {
+  const loaded: unknown = await import(/* @vite-ignore */ packageUrl);
+  if (typeof loaded === "object" && loaded !== null && "join" in loaded && typeof loaded.join === "function") {
+    return loaded as Package;
+  }
+  throw new Error(`${packageUrl} was loaded, but it exports no "join".`);
+}
+
+export type StorageChoice = "indexeddb" | "memory";
+
+export interface Abilities {
+  readonly storage: StorageChoice;
+  readonly notices: readonly Notice[];
+}
+
+export interface Notice {
+  readonly id: "insecure" | "no-indexeddb" | "no-webrtc" | "no-wasm";
+  readonly title: string;
+  readonly text: string;
+}
+
+/** What this browser, at this address, lets a tab do; each lack as a sentence with what still works. */
+export function abilities(): Abilities {
+  const notices: Notice[] = [];
+  let storage: StorageChoice = "indexeddb";
+  if (typeof WebAssembly === "undefined") {
+    notices.push({
+      id: "no-wasm",
+      title: "No WebAssembly.",
+      text: "This browser cannot run the store itself. You can still read this page and pass on the room's link.",
+    });
+  }
+  if (!window.isSecureContext) {
+    storage = "memory";
+    notices.push({
+      id: "insecure",
+      title: "Memory only.",
+      text:
+        "This page came over plain http, where browsers give a tab no identity to keep. Everything works, but what this " +
+        "tab holds is gone when it closes, so keep another tab open. Over https it would stay.",
+    });
+  } else if (typeof indexedDB === "undefined") {
+    storage = "memory";
+    notices.push({
+      id: "no-indexeddb",
+      title: "Memory only.",
+      text:
+        "This browser offers no IndexedDB (some do so in private windows). Everything works, but what this tab holds is " +
+        "gone when it closes, so keep another tab open.",
+    });
+  }
+  if (typeof RTCPeerConnection === "undefined") {
+    notices.push({
+      id: "no-webrtc",
+      title: "No links.",
+      text:
+        "This browser has no WebRTC, so this tab cannot link to others. It works alone: what you write is kept here and " +
+        "nothing is refused.",
+    });
+  }
+  return { storage, notices };
+}

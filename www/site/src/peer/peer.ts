@@ -1,0 +1,208 @@
+// This tab as a peer: joins the room, holds what it believes, and lets go again. The page's only state machine.
+//
+//   loading → joining → here → (another room or label) → joining …        any of them → failed, with a sentence
+//
+// One join runs at a time: a new wish aborts the one under way and closes the old mesh first, so that joining again gets the
+// same identity back. A downgrade to memory storage happens only where the browser leaves no choice, or when asked for.
+import { createSignal, onCleanup } from "solid-js";
+import { type Basket, basketBucket, unionOfItems } from "./basket";
+import { createJournal, sentenceOf } from "./journal";
+import { abilities, loadPackage, type Member, type Package, type PanelMesh, type StorageChoice, type Token, type Value } from "./package";
+import { addressOf, keepLabel, type Place, placeFromAddress, sessionLabel } from "./place";
+import { createTroubles, describe } from "./trouble";
+
+export type PlainBucket = ReturnType<typeof plainBucket>;
+export type BasketBucket = ReturnType<typeof basketsOf>;
+
+export type Phase =
+  | { readonly is: "loading" }
+  | { readonly is: "joining" }
+  | { readonly is: "here" }
+  | { readonly is: "failed"; readonly step: "load" | "join"; readonly code: string | undefined; readonly message: string };
+
+export interface Joined {
+  readonly mesh: PanelMesh;
+  readonly carts: BasketBucket;
+  readonly kv: PlainBucket;
+}
+
+/** What this tab believes about the room, at one moment. */
+export interface Belief {
+  readonly members: readonly Member[];
+  readonly tokens: readonly Token[];
+}
+const nothing: Belief = { members: [], tokens: [] };
+
+export const plainBucketName = "kv";
+const beliefPollMs = 1000;
+
+declare global {
+  interface Window {
+    /** For the console and for tests; see the page's foot. */
+    roundtable?: Joined;
+  }
+}
+
+function basketsOf(mesh: PanelMesh) {
+  return mesh.bucket<Basket>(basketBucket, { merge: unionOfItems });
+}
+function plainBucket(mesh: PanelMesh, name: string) {
+  return mesh.bucket<Value>(name);
+}
+
+export function createPeer() {
+  const able = abilities();
+  const troubles = createTroubles();
+  const journal = createJournal();
+  const [phase, setPhase] = createSignal<Phase>({ is: "loading" });
+  const [joined, setJoined] = createSignal<Joined>();
+  const [belief, setBelief] = createSignal<Belief>(nothing);
+  const [place, setPlace] = createSignal<Place>(placeFromAddress());
+  const [label, setLabel] = createSignal(sessionLabel());
+  const [storage, setStorage] = createSignal<StorageChoice>(able.storage);
+  const [introducers, setIntroducers] = createSignal<ReadonlyMap<string, boolean>>(new Map());
+
+  let loaded: Package | undefined;
+  let wish = 0;
+  let abort = new AbortController();
+  let before: Promise<void> = Promise.resolve();
+  let stopListening: () => void = () => {};
+
+  const nameOf = (id: string) => belief().members.find((member) => member.id === id)?.label || (id.length > 16 ? id.slice(0, 6) : id);
+
+  function believe(mesh: PanelMesh) {
+    const members = mesh.members();
+    // The same array until something in it changes, says the contract; so this costs nothing when nothing happened.
+    if (members !== belief().members) setBelief({ members, tokens: mesh.ring().tokens });
+  }
+
+  function listen(mesh: PanelMesh): () => void {
+    const guarded = () => {
+      try {
+        believe(mesh);
+      } catch (error) {
+        troubles.report("Looking at the ring", error);
+      }
+    };
+    const stops = [
+      mesh.on("member", ({ member, previous }) => {
+        guarded();
+        const who = member.self ? "This tab" : member.label || member.id.slice(0, 6);
+        if (previous === undefined) journal.note("member", `${who} is here (${member.status})`);
+        else if (previous !== member.status) journal.note("member", `${who}: ${previous} → ${member.status}`);
+      }),
+      mesh.on("link", ({ id, open, via }) => {
+        guarded();
+        journal.note("link", open ? `Linked to ${nameOf(id)}, introduced through ${introducer[via]}` : `Link to ${nameOf(id)} closed`);
+      }),
+      mesh.on("protocol", (event) => journal.note("protocol", sentenceOf(event, nameOf))),
+      mesh.on("rendezvous", ({ url, connected }) => {
+        setIntroducers((map) => new Map(map).set(url, connected));
+        journal.note("rendezvous", connected ? `Rendezvous reached: ${url}` : `Rendezvous gone: ${url}. The mesh goes on without it.`);
+      }),
+      mesh.on("storage", ({ problem, message }) => {
+        journal.note("storage", `${problem}: ${message}`);
+        troubles.report(`Storage (${problem})`, message);
+      }),
+    ];
+    const timer = window.setInterval(guarded, beliefPollMs);
+    guarded();
+    return () => {
+      window.clearInterval(timer);
+      for (const stop of stops) stop();
+    };
+  }
+
+  async function letGo() {
+    stopListening();
+    stopListening = () => {};
+    journal.follow(undefined, () => {});
+    const old = joined();
+    delete window.roundtable;
+    setJoined(undefined);
+    setBelief(nothing);
+    setIntroducers(new Map());
+    if (old === undefined) return;
+    await old.mesh.close().catch((error: unknown) => troubles.report("Leaving the room", error));
+  }
+
+  async function attempt(mine: number, signal: AbortSignal) {
+    await letGo();
+    if (mine !== wish) return;
+    if (loaded === undefined) {
+      setPhase({ is: "loading" });
+      try {
+        loaded = await loadPackage();
+      } catch (error) {
+        setPhase({ is: "failed", step: "load", ...describe(error) });
+        return;
+      }
+    }
+    if (mine !== wish) return;
+    setPhase({ is: "joining" });
+    try {
+      const { room, secret } = place();
+      const options = { room, label: label(), storage: storage(), signal, ...(secret === undefined ? {} : { secret }) };
+      const mesh = (await loaded.join(options)) as PanelMesh;
+      const here: Joined = { mesh, carts: basketsOf(mesh), kv: plainBucket(mesh, plainBucketName) };
+      stopListening = listen(mesh);
+      window.roundtable = here;
+      setJoined(here);
+      setPhase({ is: "here" });
+      journal.follow(mesh, (error) => troubles.report("Reading the figures", error));
+    } catch (error) {
+      if (mine !== wish) return; // aborted by a newer wish, which now has its turn
+      setPhase({ is: "failed", step: "join", ...describe(error) });
+    }
+  }
+
+  function join() {
+    abort.abort();
+    abort = new AbortController();
+    const mine = ++wish;
+    const { signal } = abort;
+    before = before.then(() => attempt(mine, signal)).catch((error: unknown) => void troubles.report("Joining", error));
+  }
+
+  function moveTo(room: string) {
+    location.hash = new URL(addressOf({ ...place(), room })).hash; // "hashchange" does the rest, as for a link
+  }
+  function rename(to: string) {
+    setLabel(to);
+    keepLabel(to);
+    join();
+  }
+  function goOnInMemory() {
+    setStorage("memory");
+    join();
+  }
+
+  const onHash = () => {
+    const now = placeFromAddress();
+    if (now.room === place().room && now.secret === place().secret) return;
+    setPlace(now);
+    join();
+  };
+  window.addEventListener("hashchange", onHash);
+  onCleanup(() => {
+    window.removeEventListener("hashchange", onHash);
+    void letGo();
+  });
+  join();
+
+  return {
+    able, troubles, journal, phase, joined, belief, place, label, storage, introducers,
+    nameOf, join, moveTo, rename, goOnInMemory,
+    /** One bucket per name; the cart's keeps its merge. */
+    bucketNamed: (here: Joined, name: string): PlainBucket =>
+      name === basketBucket ? (here.carts as unknown as PlainBucket) : name === plainBucketName ? here.kv : plainBucket(here.mesh, name),
+  };
+}
+export type Peer = ReturnType<typeof createPeer>;
+
+const introducer = {
+  broadcast: "this browser",
+  rendezvous: "the rendezvous",
+  mesh: "the mesh itself",
+  invite: "an invite",
+} as const;

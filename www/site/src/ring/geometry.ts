@@ -1,0 +1,108 @@
+// Circles in pixels: positions to points, arcs to paths, and how much room there is for what.
+//
+// The picture is drawn at its true size (one unit is one CSS pixel), so that text stays text at 360 px and on a projector.
+// Each node has a band of its own, a thin concentric track in which only its arcs are inked: whose arc it is can be read
+// from the radius, without any colour, from two nodes to sixty-four.
+import type { Arc } from "./model";
+
+export interface Point {
+  readonly x: number;
+  readonly y: number;
+}
+
+export interface Layout {
+  readonly size: number;
+  readonly outer: number; // outer edge of the bands
+  readonly inner: number; // inner edge of the bands
+  readonly seats: number; // radius on which seats stand
+  readonly seat: number; // radius of a seat
+  readonly text: number; // font size
+  readonly shares: boolean; // is there room for a share inside a seat?
+  readonly names: boolean; // is there room for every name?
+}
+
+export function layoutFor(size: number, count: number): Layout {
+  const wide = size >= 460;
+  const outer = size / 2 - (wide ? 40 : 30);
+  const inner = outer - Math.round(size * (wide ? 0.115 : 0.1));
+  const text = wide ? Math.min(17, 11 + size / 150) : 13;
+  const crowd = count <= 4 ? 1 : count <= 8 ? 0.86 : count <= 14 ? 0.7 : count <= 28 ? 0.5 : 0.3;
+  const seat = Math.max(6, Math.round(size * 0.056 * crowd) + (wide ? 0 : 3));
+  const names = count <= (wide ? 12 : 6);
+  const seats = inner - seat - (names ? text * 1.55 + 10 : 12);
+  return { size, outer, inner, seats, seat, text, shares: seat >= 19, names };
+}
+
+/** Position 0 is at the top; clockwise. The centre is the origin. */
+export function pointAt(position: number, radius: number): Point {
+  const angle = position * 2 * Math.PI;
+  return { x: Math.sin(angle) * radius, y: -Math.cos(angle) * radius };
+}
+
+export function seatPoint(index: number, count: number, layout: Layout): Point {
+  return pointAt((index + 0.5) / Math.max(1, count), layout.seats);
+}
+
+/** The middle of the n-th of `count` bands, outermost first, and its thickness. */
+export function band(index: number, count: number, layout: Layout): { radius: number; width: number } {
+  const pitch = (layout.outer - layout.inner) / Math.max(1, count);
+  const gap = pitch > 6 ? 1.5 : pitch > 3 ? 0.75 : 0;
+  return { radius: layout.outer - pitch * (index + 0.5), width: pitch - gap };
+}
+
+/** All arcs of each node as one path on its own band. */
+export function bandPaths(arcs: readonly Arc[], ids: readonly string[], layout: Layout): ReadonlyMap<string, string> {
+  const radii = new Map(ids.map((id, index) => [id, band(index, ids.length, layout).radius]));
+  const parts = new Map<string, string[]>(ids.map((id) => [id, []]));
+  for (const arc of arcs) {
+    const radius = radii.get(arc.id);
+    if (radius !== undefined) parts.get(arc.id)?.push(arcPath(arc.from, arc.to, radius));
+  }
+  return new Map([...parts].map(([id, list]) => [id, list.join("")]));
+}
+
+export function arcPath(from: number, to: number, radius: number): string {
+  const length = to > from ? to - from : 1 - from + to;
+  if (length > 0.999) {
+    // A circle cannot be one arc: its ends would meet and nothing be drawn.
+    return `${arcPath(from, (from + 0.5) % 1, radius)}${arcPath((from + 0.5) % 1, from, radius)}`;
+  }
+  const a = pointAt(from, radius);
+  const b = pointAt(to, radius);
+  const r = radius.toFixed(1);
+  return `M${a.x.toFixed(1)} ${a.y.toFixed(1)}A${r} ${r} 0 ${length > 0.5 ? 1 : 0} 1 ${b.x.toFixed(1)} ${b.y.toFixed(1)}`;
+}
+
+/** A path for words outside the ring, centred on a position; turned over below the middle, so that it is never upside down. */
+export function captionPath(position: number, layout: Layout): string {
+  const below = position > 0.25 && position < 0.75;
+  const radius = layout.outer + (below ? 14 + layout.text * 0.75 : 14);
+  const spread = 0.22;
+  const start = pointAt(position - spread, radius);
+  const end = pointAt(position + spread, radius);
+  const [a, b, sweep] = below ? [end, start, 0] : [start, end, 1];
+  return `M${a.x.toFixed(1)} ${a.y.toFixed(1)}A${radius.toFixed(1)} ${radius.toFixed(1)} 0 0 ${sweep} ${b.x.toFixed(1)} ${b.y.toFixed(1)}`;
+}
+
+/** A marker on the ring's outer edge that points at a position. */
+export function pinPath(position: number, layout: Layout): string {
+  const tip = pointAt(position, layout.outer + 1);
+  const half = 6 / (2 * Math.PI * layout.outer);
+  const left = pointAt(position - half, layout.outer + 11);
+  const right = pointAt(position + half, layout.outer + 11);
+  return `M${tip.x.toFixed(1)} ${tip.y.toFixed(1)}L${right.x.toFixed(1)} ${right.y.toFixed(1)}L${left.x.toFixed(1)} ${left.y.toFixed(1)}Z`;
+}
+
+/** A line from the ring's inner edge at a position to a seat, bent through the table, ending at the seat's rim. */
+export function leaderPath(position: number, seat: Point, layout: Layout): string {
+  const start = pointAt(position, layout.inner - 2);
+  const bend = { x: (start.x * 0.62 + seat.x * 0.38) * 0.62, y: (start.y * 0.62 + seat.y * 0.38) * 0.62 };
+  const end = towards(seat, bend, layout.seat + 5);
+  return `M${start.x.toFixed(1)} ${start.y.toFixed(1)}Q${bend.x.toFixed(1)} ${bend.y.toFixed(1)} ${end.x.toFixed(1)} ${end.y.toFixed(1)}`;
+}
+
+/** The point `distance` away from one point in the direction of another. */
+export function towards(from: Point, to: Point, distance: number): Point {
+  const length = Math.hypot(to.x - from.x, to.y - from.y) || 1;
+  return { x: from.x + ((to.x - from.x) / length) * distance, y: from.y + ((to.y - from.y) / length) * distance };
+}
