@@ -1,15 +1,12 @@
 //! What an application asks of its node and what it is told: requests, levels, receipts, reads.
 
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::clock::Context;
 use crate::id::{Key, NodeId};
 use crate::time::Millis;
-
-/// An encoded value. The core never looks inside; `datatype::Value` does.
-pub type Payload = Arc<[u8]>;
+use crate::wire::Payload;
 
 /// How many of the room's N copies a request waits for. It is a matter of the room's N, never of those present.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

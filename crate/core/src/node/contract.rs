@@ -11,6 +11,7 @@ use crate::id::{BatchId, DeviceId, KeyPair, Label, NodeId, RequestId, Room};
 use crate::membership::Status;
 use crate::store::{Batch, PersistError};
 use crate::time::WallTime;
+pub use crate::wire::Lane;
 
 /// What a node is told when it is made.
 #[derive(Debug, Clone)]
@@ -140,17 +141,6 @@ pub enum Output {
     },
     /// Something that a panel, a test or a trace may want to know.
     Event(Event),
-}
-
-/// The three lanes of a link: a large message on one never holds up the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Lane {
-    /// Membership, probes, signals.
-    Control,
-    /// Puts and gets.
-    Requests,
-    /// Hints, repair, transfer.
-    Bulk,
 }
 
 /// What happened inside a node.

@@ -1,0 +1,319 @@
+//! The messages between nodes. One frame holds one message.
+
+use alloc::string::String;
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use super::record::{DigestEntry, Rumour, SignedRecord};
+use crate::clock::Siblings;
+use crate::id::{Key, NodeId};
+
+/// An encoded value, shared: the core never looks inside.
+pub type Payload = Arc<[u8]>;
+/// All that is known of one key.
+pub type Object = Siblings<Payload>;
+
+/// The three lanes of a link: a large message on one never holds up the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lane {
+    /// Membership, probes, signals.
+    Control,
+    /// Puts and gets.
+    Requests,
+    /// Hints, repair, transfer.
+    Bulk,
+}
+
+/// What bytes on a link serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Traffic {
+    /// Membership and probes.
+    Gossip,
+    /// Read repair and anti-entropy.
+    Repair,
+    /// Hints and arcs on the move.
+    Transfer,
+    /// Puts, gets, listings, watches.
+    Request,
+    /// Signals carried for links to come.
+    Signal,
+}
+
+/// What one node says to another.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Message {
+    /// The first message on a link: who I am, and what I know of everybody.
+    Hello {
+        /// The room's tag.
+        room: u64,
+        /// The sender's own record.
+        record: SignedRecord,
+        /// The sender's members.
+        digest: Vec<DigestEntry>,
+    },
+    /// I go away now, and expect to be back.
+    Goodbye {
+        /// The incarnation that goes.
+        incarnation: u64,
+    },
+    /// Are you there? Answered by `Ack`.
+    Ping {
+        /// Comes back in the answer.
+        seq: u32,
+        /// A hash of the sender's digest.
+        digest: u64,
+        /// News.
+        rumours: Vec<Rumour>,
+    },
+    /// I am here.
+    Ack {
+        /// Of the ping.
+        seq: u32,
+        /// A hash of the sender's digest.
+        digest: u64,
+        /// News.
+        rumours: Vec<Rumour>,
+    },
+    /// Is `target` there? I cannot reach it. Answered by `Vouch`, or not at all.
+    Enquire {
+        /// Comes back in the answer.
+        seq: u32,
+        /// Who may be gone.
+        target: NodeId,
+    },
+    /// `target` has just answered me.
+    Vouch {
+        /// Of the enquiry.
+        seq: u32,
+        /// Who is there.
+        target: NodeId,
+    },
+    /// News that should not wait for a ping.
+    Rumours(Vec<Rumour>),
+    /// What I know of everybody. The receiver sends what is newer there, and asks for what is newer here.
+    Digest {
+        /// One line a member.
+        entries: Vec<DigestEntry>,
+        /// Whether the receiver should answer with its own digest.
+        reply: bool,
+    },
+    /// Records that the receiver lacks.
+    Records(Vec<SignedRecord>),
+    /// Bring this to `to`: it is about a link to come, and opaque.
+    Signal {
+        /// Who sent it; the sealed bytes prove it, this line does not.
+        from: NodeId,
+        /// Whom it is for.
+        to: NodeId,
+        /// How many more nodes may pass it on.
+        hops: u8,
+        /// Sealed.
+        bytes: Vec<u8>,
+    },
+    /// Keep this. Answered by `Stored` when it is durable.
+    Store {
+        /// Comes back in the answer.
+        request: u64,
+        /// Where.
+        key: Key,
+        /// All the sender knows of it.
+        object: Object,
+        /// The absent owner on whose behalf the receiver is asked.
+        hint: Option<NodeId>,
+    },
+    /// The object is durable here, or could not be made so.
+    Stored {
+        /// Of the `Store`.
+        request: u64,
+        /// Whether it is durable.
+        durable: bool,
+    },
+    /// What do you hold of this key? Answered by `Fetched`.
+    Fetch {
+        /// Comes back in the answer.
+        request: u64,
+        /// Which.
+        key: Key,
+        /// The fingerprint of what the asker holds: if it is the same, it need not be sent.
+        have: u64,
+    },
+    /// What I hold.
+    Fetched {
+        /// Of the `Fetch`.
+        request: u64,
+        /// `None`: the same as the asker.
+        object: Option<Object>,
+        /// The sender owns the key but has not yet received its arc: this does not count as an answer.
+        incoming: bool,
+    },
+    /// Which keys do you hold in this bucket? Answered by one or more `Listed`.
+    List {
+        /// Comes back in the answer.
+        request: u64,
+        /// Of which bucket.
+        bucket: String,
+        /// Those that begin so.
+        prefix: String,
+    },
+    /// Keys I hold.
+    Listed {
+        /// Of the `List`.
+        request: u64,
+        /// Names, with whether they have a value and a fingerprint of what is held.
+        keys: Vec<(String, bool, u64)>,
+        /// Whether more follow.
+        more: bool,
+        /// Whether some arc of the sender is incoming, so that this may be short.
+        incoming: bool,
+    },
+    /// Tell me of changes of this key, for half a minute from now on.
+    Watch {
+        /// Which.
+        key: Key,
+        /// The fingerprint of what the asker holds.
+        have: u64,
+    },
+    /// A watched key changed.
+    Changed {
+        /// Which.
+        key: Key,
+        /// All that is known of it here.
+        object: Object,
+    },
+    /// Objects for the receiver to keep. Answered by `Kept` when they are durable.
+    Objects {
+        /// Comes back in the answer.
+        batch: u32,
+        /// What it is for.
+        purpose: Purpose,
+        /// Keys and all that is known of them.
+        objects: Vec<(Key, Object)>,
+        /// For an answer to `Want`: where to go on, if there is more.
+        next: Option<u64>,
+    },
+    /// The objects of a batch are durable here.
+    Kept {
+        /// Of the `Objects`.
+        batch: u32,
+        /// False: this disk takes no more.
+        durable: bool,
+    },
+    /// Compare what we hold. Answered by `Summary`.
+    Compare {
+        /// Which comparison; comes back in the answer.
+        session: u32,
+        /// Over which part of the ring; only in the first message of a session.
+        scope: Option<Scope>,
+        /// Which parts of it, with the fingerprint of what the asker holds there where it is to be told "the same".
+        parts: Vec<(Part, Option<u128>)>,
+    },
+    /// What I hold in the parts that were asked for.
+    Summary {
+        /// Of the `Compare`.
+        session: u32,
+        /// Part by part.
+        parts: Vec<(Part, PartSummary)>,
+    },
+    /// The comparison cannot go on: the scope means another ring here, or the session is not known.
+    Mismatch {
+        /// Of the `Compare` or the `Want`.
+        session: u32,
+    },
+    /// Send me these. Answered by one `Objects`.
+    Want {
+        /// Of which comparison.
+        session: u32,
+        /// Which.
+        what: Wanted,
+    },
+}
+
+/// What objects are sent for; it decides only how they are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Purpose {
+    /// A hint goes home.
+    Hint,
+    /// A comparison found a difference. The number is its session, of the side that began it.
+    Repair(u32),
+}
+
+/// Over which part of the ring two nodes compare.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scope {
+    /// The arcs that both own, by rings of this hash.
+    Shared(u64),
+    /// These ranges of positions, both ends included, in order.
+    Ranges(Vec<(u64, u64)>),
+}
+
+/// One part of a scope: at depth d the scope is cut into 16^d parts of equal length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Part {
+    /// How often it was cut.
+    pub depth: u8,
+    /// Which of the parts, from 0.
+    pub index: u64,
+}
+
+/// What a node holds in one part.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PartSummary {
+    /// The same as the asker.
+    Same,
+    /// The fingerprints of the sixteen parts below.
+    Split(Vec<u128>),
+    /// All it holds: the position of each key and a fingerprint of its object.
+    Items(Vec<(u64, u64)>),
+}
+
+/// Which objects are wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Wanted {
+    /// Those at these positions.
+    Positions(Vec<u64>),
+    /// All of a part whose position is at least this.
+    All {
+        /// Which part.
+        part: Part,
+        /// From where on.
+        from: u64,
+    },
+}
+
+impl Message {
+    /// The lane it travels on.
+    pub fn lane(&self) -> Lane {
+        match self {
+            Message::Store { .. }
+            | Message::Stored { .. }
+            | Message::Fetch { .. }
+            | Message::Fetched { .. }
+            | Message::List { .. }
+            | Message::Listed { .. }
+            | Message::Watch { .. }
+            | Message::Changed { .. } => Lane::Requests,
+            Message::Objects { .. }
+            | Message::Kept { .. }
+            | Message::Compare { .. }
+            | Message::Summary { .. }
+            | Message::Mismatch { .. }
+            | Message::Want { .. } => Lane::Bulk,
+            _ => Lane::Control,
+        }
+    }
+
+    /// What it serves.
+    pub fn traffic(&self) -> Traffic {
+        match self {
+            Message::Signal { .. } => Traffic::Signal,
+            Message::Objects { purpose: Purpose::Hint, .. } | Message::Kept { .. } => Traffic::Transfer,
+            _ => match self.lane() {
+                Lane::Control => Traffic::Gossip,
+                Lane::Requests => Traffic::Request,
+                Lane::Bulk => Traffic::Repair,
+            },
+        }
+    }
+}
