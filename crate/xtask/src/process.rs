@@ -113,7 +113,7 @@ fn process_parents() -> Vec<(u32, u32)> {
         .filter_map(|entry| {
             let pid = entry.file_name().to_str()?.parse().ok()?;
             let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
-            // The command's name stands in parentheses and may hold anything, so the fields are read after the last one.
+            // The command's name stands in parentheses and may hold anything: the fields come after the last of them.
             let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()?;
             Some((pid, parent))
         })

@@ -4,6 +4,7 @@
 //! took no time says nothing. On a terminal the waiting line is replaced by the finished one, elsewhere (a log of
 //! continuous integration) both stay, so that a hang can be told from the log.
 
+use std::env;
 use std::fs;
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -54,13 +55,14 @@ pub(crate) fn failure(failure: &Failure) {
     if let Some(log) = failure.log() {
         show_log(log);
     }
-    eprintln!("\n✗ {failure}");
+    println!("\n✗ {}", from_here(&failure.to_string()));
+    flush();
 }
 
 /// What of a log tells most, set off from what surrounds it.
 fn show_log(log: &Path) {
     let text = fs::read(log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
-    println!("\n──── from {} ────", log.display());
+    println!("\n──── from {} ────", from_here(&log.display().to_string()));
     for line in excerpt(&text) {
         println!("{line}");
     }
@@ -79,6 +81,14 @@ fn excerpt(text: &str) -> Vec<&str> {
         return lines[trouble.min(tail)..].to_vec();
     }
     [&lines[head], &["  […]"], &lines[tail..]].concat()
+}
+
+/// The text with paths below the current folder as one would type them.
+fn from_here(text: &str) -> String {
+    match env::current_dir() {
+        Ok(folder) => text.replace(&format!("{}/", folder.display()), ""),
+        Err(_) => text.to_owned(),
+    }
 }
 
 /// A duration for people: `0.4 s`, `58 s`, `2 min 05 s`.

@@ -2,7 +2,9 @@
 //!
 //! Nearly everywhere `rustup target add` is all it takes. Where rustup's server cannot be reached it does not fail but
 //! hang, so it gets a short limit, and Debian's packages of a newer compiler with its library's source take its place.
+//! ROUNDTABLE_WASM=debian in the environment takes that second way at once: to try it, or to spare the wait.
 
+use std::env;
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,6 +23,9 @@ pub(crate) fn ensure(repo: &Repo) -> Result<Toolchain, Failure> {
     if let Some(found) = find(repo) {
         return Ok(found);
     }
+    if is_debian_wanted() {
+        return debian::install(repo);
+    }
     let log = repo.log("rustup")?;
     let mut rustup = wasm::native(repo, "rustup");
     rustup.args(["target", "add", TARGET]);
@@ -37,9 +42,16 @@ pub(crate) fn ensure(repo: &Repo) -> Result<Toolchain, Failure> {
 
 /// A toolchain that is there already: the default one, or the one that an earlier set-up linked.
 pub(crate) fn find(repo: &Repo) -> Option<Toolchain> {
+    if is_debian_wanted() {
+        return debian::find(repo);
+    }
     let sysroot = ask(wasm::native(repo, "rustc").args(["--print", "sysroot"]))?;
     if wasm::has_library(Path::new(&sysroot)) {
         return Some(Toolchain { name: None, linker: None });
     }
     debian::find(repo)
+}
+
+fn is_debian_wanted() -> bool {
+    env::var_os("ROUNDTABLE_WASM").is_some_and(|value| value == "debian")
 }

@@ -1,6 +1,6 @@
 //! What the parts of the tests share: a machine that is set up and a checkout that is built, each done once.
 //!
-//! A set-up or a build that fails does not end the tests: the parts that need it fail with its sentence, the others run.
+//! A set-up or a build that fails does not end the tests: the parts that need it fail, saying why, the others run.
 
 use std::cell::OnceCell;
 

@@ -1,7 +1,7 @@
 //! Links in Markdown: those that point into the repository must lead to a file or folder that is there.
 //!
-//! `[text](target)`, pictures alike. Addresses and mere anchors are left alone, as is what stands in code. A target that
-//! begins with a slash counts from the root.
+//! `[text](target)`, pictures alike. Addresses and mere anchors are left alone, as is what stands in code. A target
+//! that begins with a slash counts from the root.
 
 use std::path::{Component, Path, PathBuf};
 
@@ -87,8 +87,8 @@ mod tests {
 
     #[test]
     fn links_to_files_folders_anchors_and_addresses_are_fine() {
-        let text = "[a](core/src/lib.rs#L3) [b](../README.md) [c](core) [d](core/) [e](#part) [f](https://example.org/x) \
-                    [g](mailto:a@example.org) [h](/README.md)";
+        let text = "[a](core/src/lib.rs#L3) [b](../README.md) [c](core) [d](core/) [e](#part) \
+                    [f](https://example.org/x) [g](mailto:a@example.org) [h](/README.md)";
         assert!(dead("crate/A.md", text).is_empty());
     }
 
