@@ -1,0 +1,98 @@
+//! What the page has to offer, asked for in one place: time, randomness, the first of several events.
+//!
+//! Each is a fact about this browser that may be missing, so each is an `Option` or has an answer that serves without it.
+
+use core::cell::RefCell;
+use core::future::Future;
+use std::rc::Rc;
+
+use futures_channel::oneshot;
+use gloo_events::EventListener;
+use js_sys::{Object, Reflect};
+use roundtable_core::time::{Instant, WallTime};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::EventTarget;
+
+/// The monotonic clock of this page, in whole milliseconds. Zero where there is none.
+pub fn now() -> Instant {
+    let performance = web_sys::window().and_then(|window| window.performance());
+    Instant(performance.map_or(0, |performance| performance.now() as u64))
+}
+
+/// What time the device thinks it is.
+pub fn wall_time() -> WallTime {
+    WallTime(js_sys::Date::now() as u64)
+}
+
+/// Random bytes fit for keys, or `None` where the page has no `crypto`.
+pub fn random<const N: usize>() -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    let crypto = web_sys::window()?.crypto().ok()?;
+    crypto.get_random_values_with_u8_array(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    data_encoding::HEXLOWER.encode(bytes)
+}
+
+/// Waits for whichever of `names` is dispatched at `target` first. It listens from now on, not from the first poll, and
+/// lets go when it is dropped.
+pub fn first_event(target: &EventTarget, names: &[&'static str]) -> impl Future<Output = &'static str> + use<> {
+    let (sender, receiver) = oneshot::channel();
+    let sender = Rc::new(RefCell::new(Some(sender)));
+    let listen = |&name: &&'static str| {
+        let sender = sender.clone();
+        EventListener::new(target, name, move |_| {
+            if let Some(sender) = sender.borrow_mut().take() {
+                let _ = sender.send(name);
+            }
+        })
+    };
+    let listeners: Vec<EventListener> = names.iter().map(listen).collect();
+    let fallback = names.first().copied().unwrap_or_default();
+    async move {
+        let name = receiver.await.unwrap_or(fallback);
+        drop(listeners);
+        name
+    }
+}
+
+/// The name and message of something that was thrown: `QuotaExceededError`, `the disk is full`.
+pub fn describe_error(error: &JsValue) -> (String, String) {
+    let text = |name: &str| {
+        let field = error.is_object().then(|| Reflect::get(error, &name.into()).ok()).flatten();
+        field.and_then(|value| value.as_string()).unwrap_or_default()
+    };
+    let message = error.as_string().unwrap_or_else(|| text("message"));
+    (text("name"), message)
+}
+
+/// A property of an object, or `None` if there is no such property, or reading it throws.
+pub fn property<T: JsCast>(object: &JsValue, name: &str) -> Option<T> {
+    let value = Reflect::get(object, &name.into()).ok()?;
+    (!value.is_null() && !value.is_undefined()).then(|| value.unchecked_into())
+}
+
+/// A plain object with these properties, frozen.
+pub fn frozen_object(fields: &[(&str, JsValue)]) -> JsValue {
+    let object = plain_object(fields);
+    Object::freeze(&object).into()
+}
+
+/// A plain object with these properties.
+pub fn plain_object(fields: &[(&str, JsValue)]) -> Object {
+    let object = Object::new();
+    for (name, value) in fields {
+        // A fresh object takes any property.
+        let _ = Reflect::set(&object, &(*name).into(), value);
+    }
+    object
+}
+
+/// A frozen array of these items.
+pub fn frozen_array(items: impl IntoIterator<Item = JsValue>) -> JsValue {
+    let array: js_sys::Array = items.into_iter().collect();
+    Object::freeze(&array).into()
+}

@@ -1,0 +1,268 @@
+//! Where batches become durable: IndexedDB, or memory for nodes that are to leave nothing behind.
+//!
+//! [`Storage::persist`] takes batches in order and reports each when it is durable, never before. At most one transaction
+//! is in flight; what arrives meanwhile joins the next (`queue`). A commit is applied whole or not at all, and commits
+//! in order, so a crash leaves a prefix of what was handed out.
+//!
+//! When the browser takes the database away, it is opened once more and the commit tried again. If it then turns out to
+//! be empty, it was cleared, and is left alone: an empty database behind a known name is a new node, and this one is not.
+
+use core::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+
+use futures_channel::oneshot;
+use roundtable_core::id::BatchId;
+use roundtable_core::store::{Batch, PersistError, Rows, Table};
+use wasm_bindgen_futures::spawn_local;
+
+mod database;
+mod queue;
+
+pub use database::{Change, Database, DatabaseError, Interruption, TableRows};
+pub use queue::{Commit, Queue};
+
+/// The tables of a node's database: the core's four, and the one that holds its secret seed.
+pub const TABLES: &[&str] =
+    &[Table::ALL[0].name(), Table::ALL[1].name(), Table::ALL[2].name(), Table::ALL[3].name(), IDENTITY];
+/// The table that holds the node's secret seed.
+pub const IDENTITY: &str = "identity";
+
+/// What storage has to say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StorageEvent {
+    /// These batches are durable.
+    Persisted(Vec<BatchId>),
+    /// These batches left the disk as it was.
+    Failed(Vec<BatchId>, PersistError),
+    /// Something that the application should know.
+    Problem(Problem, String),
+}
+
+/// Kinds of trouble, as the application is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Problem {
+    /// The quota is full.
+    Quota,
+    /// Another page stands in the way.
+    Blocked,
+    /// The data was cleared.
+    Evicted,
+    /// Anything else.
+    Failed,
+}
+
+impl Problem {
+    /// The name that the application sees.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Problem::Quota => "quota",
+            Problem::Blocked => "blocked",
+            Problem::Evicted => "evicted",
+            Problem::Failed => "failed",
+        }
+    }
+}
+
+/// A node's disk. Clones are the same disk.
+#[derive(Clone)]
+pub struct Storage(Rc<Inner>);
+
+struct Inner {
+    name: String,
+    disk: RefCell<Disk>,
+    queue: RefCell<Queue>,
+    busy: Cell<bool>,
+    waiting_for_idle: RefCell<Vec<oneshot::Sender<()>>>,
+    /// The trouble that was reported last and has not passed: it is not reported with every commit.
+    trouble: Cell<Option<Problem>>,
+    report: Box<dyn Fn(StorageEvent)>,
+}
+
+enum Disk {
+    Memory,
+    Open(Rc<Database>),
+    /// The browser closed it; the next commit opens it once more.
+    Lost,
+    Closed,
+}
+
+impl core::fmt::Debug for Storage {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Storage({:?})", self.0.name)
+    }
+}
+
+impl Storage {
+    /// A disk that is gone with the page. Batches are reported durable at the end of the task.
+    pub fn memory(report: impl Fn(StorageEvent) + 'static) -> Storage {
+        Storage::with(String::new(), Disk::Memory, report)
+    }
+
+    /// A disk over a node's open database.
+    pub fn over(name: &str, database: Database, report: impl Fn(StorageEvent) + 'static) -> Storage {
+        let storage = Storage::with(name.into(), Disk::Closed, report);
+        storage.0.adopt(database);
+        storage
+    }
+
+    fn with(name: String, disk: Disk, report: impl Fn(StorageEvent) + 'static) -> Storage {
+        Storage(Rc::new(Inner {
+            name,
+            disk: RefCell::new(disk),
+            queue: RefCell::default(),
+            busy: Cell::new(false),
+            waiting_for_idle: RefCell::default(),
+            trouble: Cell::new(None),
+            report: Box::new(report),
+        }))
+    }
+
+    /// Whether what is persisted outlives the page.
+    pub fn is_durable(&self) -> bool {
+        !matches!(*self.0.disk.borrow(), Disk::Memory)
+    }
+
+    /// Make a batch durable after all that came before it; it is reported, never at once, as `Persisted` or `Failed`.
+    pub fn persist(&self, id: BatchId, batch: Batch) {
+        self.0.queue.borrow_mut().push(id, batch);
+        if !self.0.busy.replace(true) {
+            spawn_local(self.0.clone().commit_all());
+        }
+    }
+
+    /// Until nothing waits to be made durable.
+    pub async fn idle(&self) {
+        while self.0.busy.get() {
+            let (sender, receiver) = oneshot::channel();
+            self.0.waiting_for_idle.borrow_mut().push(sender);
+            let _ = receiver.await;
+        }
+    }
+
+    /// Finish what waits, then close. Later batches fail.
+    pub async fn close(&self) {
+        self.idle().await;
+        self.0.disk.replace(Disk::Closed);
+    }
+}
+
+/// All rows of a node's database.
+pub async fn read_rows(database: &Database) -> Result<Rows, DatabaseError> {
+    let names = Table::ALL.map(Table::name);
+    let tables = database.read(&names).await?;
+    let with_table = |(table, rows): (Table, Vec<(Vec<u8>, Vec<u8>)>)| {
+        rows.into_iter().map(move |(key, value)| (table, key, value)).collect::<Rows>()
+    };
+    Ok(Table::ALL.into_iter().zip(tables).flat_map(with_table).collect())
+}
+
+impl Inner {
+    async fn commit_all(self: Rc<Self>) {
+        loop {
+            let next = self.queue.borrow_mut().take_commit();
+            let Some(commit) = next else { break };
+            let event = match self.write(&commit).await {
+                Ok(()) => {
+                    self.trouble.set(None);
+                    StorageEvent::Persisted(commit.ids)
+                }
+                Err(error) => self.failure(commit.ids, &error),
+            };
+            (self.report)(event);
+        }
+        self.busy.set(false);
+        for waiting in self.waiting_for_idle.take() {
+            let _ = waiting.send(());
+        }
+    }
+
+    async fn write(self: &Rc<Self>, commit: &Commit) -> Result<(), DatabaseError> {
+        let mut reopened = false;
+        loop {
+            let database = match &*self.disk.borrow() {
+                Disk::Memory => return Ok(()),
+                Disk::Closed => return Err(DatabaseError::Failed("The database is closed.".into())),
+                Disk::Open(database) => Some(database.clone()),
+                Disk::Lost => None,
+            };
+            let outcome = match database {
+                Some(database) => {
+                    let rows = commit.rows.iter();
+                    let changes = rows.map(|((table, key), value)| (table.name(), &key[..], value.as_deref()));
+                    database.write(changes, commit.durability).await
+                }
+                None => Err(DatabaseError::Closed),
+            };
+            match outcome {
+                Err(DatabaseError::Closed) if !reopened && !matches!(*self.disk.borrow(), Disk::Closed) => {
+                    reopened = true;
+                    self.reopen().await?;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn reopen(self: &Rc<Self>) -> Result<(), DatabaseError> {
+        match Database::open(&self.name, TABLES, false, || {}).await {
+            Ok(database) => {
+                self.adopt(database);
+                Ok(())
+            }
+            Err(error) => {
+                self.disk.replace(Disk::Closed);
+                let (problem, message): (_, String) = match &error {
+                    DatabaseError::Missing => {
+                        (Problem::Evicted, "this node's data was cleared; reload the page to join as a new node".into())
+                    }
+                    other => (Problem::Failed, format!("{other}; nothing more is kept until the page is reloaded")),
+                };
+                self.trouble.set(Some(Problem::Failed));
+                (self.report)(StorageEvent::Problem(problem, message));
+                Err(error)
+            }
+        }
+    }
+
+    /// Use this database from now on, and hear of what happens to it.
+    fn adopt(self: &Rc<Self>, mut database: Database) {
+        let inner: Weak<Inner> = Rc::downgrade(self);
+        database.on_interruption(move |interruption| {
+            if let Some(inner) = inner.upgrade() {
+                inner.on_interruption(interruption);
+            }
+        });
+        self.disk.replace(Disk::Open(Rc::new(database)));
+    }
+
+    fn on_interruption(&self, interruption: Interruption) {
+        if matches!(*self.disk.borrow(), Disk::Closed) {
+            return;
+        }
+        let (problem, message) = match interruption {
+            Interruption::Closed => {
+                self.disk.replace(Disk::Lost);
+                return;
+            }
+            Interruption::Deleted => (Problem::Evicted, "this node's data is being cleared; nothing more is kept"),
+            Interruption::Upgraded => {
+                (Problem::Failed, "a newer version of this page took over the database; reload to keep data again")
+            }
+        };
+        self.disk.replace(Disk::Closed);
+        self.trouble.set(Some(Problem::Failed));
+        (self.report)(StorageEvent::Problem(problem, message.into()));
+    }
+
+    fn failure(&self, ids: Vec<BatchId>, error: &DatabaseError) -> StorageEvent {
+        let reason = match error {
+            DatabaseError::Quota => PersistError::Quota,
+            _ => PersistError::Failed,
+        };
+        let problem = if reason == PersistError::Quota { Problem::Quota } else { Problem::Failed };
+        if self.trouble.replace(Some(problem)) != Some(problem) {
+            (self.report)(StorageEvent::Problem(problem, error.to_string()));
+        }
+        StorageEvent::Failed(ids, reason)
+    }
+}
