@@ -1,4 +1,33 @@
-//! Who is here.
+//! Who is here: member records by gossip, and failure detection after SWIM (Das, Gupta, Motivala, "SWIM", DSN 2002) with
+//! the local health of Lifeguard (Dadgar, Phillips, Currey, DSN-W 2018).
+//!
+//! Each node writes its own record and signs it; the record with the higher version holds, so records merge in any
+//! order. What is *thought* of a node is a rumour about one incarnation of it: `Up`, then `Suspect` (it does not answer,
+//! or said goodbye: hints are held, the ring stays), then `Dormant` (away for [`Timing::dormant_after_ms`]: others stand
+//! in for it). A node that hears a rumour about itself refutes it with a higher incarnation. Nobody is ever removed for
+//! being silent; only a record can say that a node has departed.
+//!
+//! Invariants: a version and an incarnation only rise; a rumour never outlives the incarnation it is about; this node
+//! never thinks of itself as anything but up.
+//!
+//! - `gossip`: digests and records, so that all know the same.
+//! - `probe`: who answers.
+//!
+//! It does not decide where keys live (`ring`) nor whom to be linked with (`overlay`).
+
+mod gossip;
+mod probe;
+#[cfg(test)]
+mod tests;
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use crate::id::{KeyPair, NodeId, Room};
+use crate::time::{Instant, Millis};
+use crate::wire::{Claim, N_MAX, Outbox, Presence, Record, Rumour, SignedRecord, Standing};
+
+use probe::Probing;
 
 /// What a node believes of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,4 +44,256 @@ pub enum Status {
     Leaving,
     /// Gone for good.
     Departed,
+}
+
+/// Spans that failure detection goes by, in milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timing {
+    /// Between two probes. SWIM's protocol period; 1 s is memberlist's choice for a LAN.
+    pub probe_interval_ms: Millis,
+    /// Until a direct probe counts as unanswered and others are asked. Twenty times a LAN's round trip, for busy tabs.
+    pub probe_timeout_ms: Millis,
+    /// Until those others count as unable to reach it either.
+    pub enquiry_timeout_ms: Millis,
+    /// From suspicion to dormancy: longer than a reload takes.
+    pub dormant_after_ms: Millis,
+    /// A wake-up later than this means that this node slept: it forgives what fell due meanwhile.
+    pub sleep_gap_ms: Millis,
+}
+
+impl Default for Timing {
+    fn default() -> Timing {
+        Timing {
+            probe_interval_ms: 1_000,
+            probe_timeout_ms: 700,
+            enquiry_timeout_ms: 1_300,
+            dormant_after_ms: 15_000,
+            sleep_gap_ms: 2_500,
+        }
+    }
+}
+
+/// What changed, for the node to act on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// A member's status.
+    Status {
+        /// Whose.
+        id: NodeId,
+        /// Before; `None`: not known.
+        was: Option<Status>,
+        /// Now.
+        now: Status,
+    },
+    /// A member's record, this node's own included: make it durable.
+    Record(SignedRecord),
+}
+
+/// One other member.
+#[derive(Debug, Clone)]
+struct Member {
+    signed: SignedRecord,
+    claim: Claim,
+    /// Since when the claim is held.
+    since: Instant,
+}
+
+impl Member {
+    fn status(&self) -> Status {
+        status(self.signed.record().standing, self.claim)
+    }
+}
+
+fn status(standing: Standing, claim: Claim) -> Status {
+    match (standing, claim) {
+        (Standing::Departed, _) => Status::Departed,
+        (_, Claim::Dormant) => Status::Dormant,
+        (_, Claim::Suspect) => Status::Suspect,
+        (Standing::Leaving, Claim::Up) => Status::Leaving,
+        (Standing::Member, Claim::Up) => Status::Up,
+    }
+}
+
+/// What this node knows of everybody, itself included.
+#[derive(Debug, Clone)]
+pub struct Membership {
+    room: Room,
+    keys: KeyPair,
+    me: NodeId,
+    own: SignedRecord,
+    members: BTreeMap<NodeId, Member>,
+    links: BTreeSet<NodeId>,
+    members_max: usize,
+    timing: Timing,
+    probing: Probing,
+    random: fastrand::Rng,
+    changes: Vec<Change>,
+    revision: u64,
+}
+
+impl Membership {
+    /// A node that starts under `own` and remembers `records`. Those are suspect at first, so that after a reload the ring
+    /// is what it was, and become dormant if they are not heard of.
+    pub fn new(
+        room: Room,
+        keys: KeyPair,
+        own: Record,
+        records: Vec<SignedRecord>,
+        members_max: usize,
+        timing: Timing,
+        mut random: fastrand::Rng,
+        now: Instant,
+    ) -> Membership {
+        let me = keys.id();
+        let own = SignedRecord::sign(&room, &keys, own);
+        let members = records
+            .into_iter()
+            .filter(|signed| signed.id() != me && signed.verify(&room))
+            .take(members_max)
+            .map(|signed| (signed.id(), Member { signed, claim: Claim::Suspect, since: now }))
+            .collect();
+        let probing = Probing::new(now + random.u64(0..timing.probe_interval_ms.max(1)));
+        let changes = alloc::vec![Change::Record(own.clone())];
+        let links = BTreeSet::new();
+        Membership { room, keys, me, own, members, links, members_max, timing, probing, random, changes, revision: 1 }
+    }
+
+    /// This node's own record.
+    pub fn own(&self) -> &SignedRecord {
+        &self.own
+    }
+
+    /// A number that changes whenever anything known here does.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// What changed since the last call, in order.
+    pub fn take_changes(&mut self) -> Vec<Change> {
+        core::mem::take(&mut self.changes)
+    }
+
+    /// The other members, in the order of their ids.
+    pub fn others(&self) -> impl Iterator<Item = (NodeId, &Record, Status)> {
+        self.members.iter().map(|(id, member)| (*id, member.signed.record(), member.status()))
+    }
+
+    /// What is thought of a node; `None` for one that is not known.
+    pub fn status(&self, id: NodeId) -> Option<Status> {
+        if id == self.me {
+            return Some(status(self.own.record().standing, Claim::Up));
+        }
+        self.members.get(&id).map(Member::status)
+    }
+
+    /// Whether requests may be sent to this node now: it is linked and not thought to be away.
+    pub fn answers(&self, id: NodeId) -> bool {
+        self.links.contains(&id) && self.members.get(&id).is_some_and(|member| member.claim == Claim::Up)
+    }
+
+    /// The nodes with an open link, in the order of their ids.
+    pub fn links(&self) -> &BTreeSet<NodeId> {
+        &self.links
+    }
+
+    /// The records that the ring is made of: of all that are neither dormant nor departed, this node's included.
+    pub fn present(&self) -> impl Iterator<Item = (NodeId, &Record)> {
+        let others = self
+            .members
+            .iter()
+            .filter(|(_, member)| !matches!(member.status(), Status::Dormant | Status::Departed))
+            .map(|(id, member)| (*id, member.signed.record()));
+        core::iter::once((self.me, self.own.record())).chain(others)
+    }
+
+    /// How many copies the room keeps: the most that a present member declares, at most seven.
+    pub fn n(&self) -> u8 {
+        self.present().map(|(_, record)| record.n.min(N_MAX)).max().unwrap_or(1)
+    }
+
+    /// A link has opened. The other end hears of everybody from here.
+    pub fn link_up(&mut self, id: NodeId, out: &mut Outbox) {
+        self.links.insert(id);
+        self.revision += 1;
+        out.push((id, self.hello()));
+    }
+
+    /// A link has closed. That is evidence, not proof: the node is probed through others at once.
+    pub fn link_down(&mut self, id: NodeId) {
+        if self.links.remove(&id) {
+            self.revision += 1;
+            self.probing.hurry(id);
+        }
+    }
+
+    /// Tell how promptly this node can answer from now on.
+    pub fn set_presence(&mut self, presence: Presence, out: &mut Outbox) {
+        if self.own.record().presence != presence {
+            self.rewrite(out, |record| record.presence = presence);
+        }
+    }
+
+    /// Change the own record, sign it anew, and tell everybody linked.
+    fn rewrite(&mut self, out: &mut Outbox, change: impl FnOnce(&mut Record)) {
+        let mut record = self.own.record().clone();
+        change(&mut record);
+        record.version += 1;
+        self.own = SignedRecord::sign(&self.room, &self.keys, record);
+        self.changes.push(Change::Record(self.own.clone()));
+        self.revision += 1;
+        self.spread_own(out);
+    }
+
+    /// Take in what somebody claims of somebody. Only what is newer than what is held changes anything.
+    fn apply_rumour(&mut self, now: Instant, rumour: Rumour, out: &mut Outbox) {
+        if rumour.about == self.me {
+            if rumour.claim > Claim::Up && rumour.incarnation >= self.own.record().incarnation {
+                self.rewrite(out, |record| record.incarnation = rumour.incarnation + 1);
+            }
+            return;
+        }
+        let Some(member) = self.members.get_mut(&rumour.about) else { return };
+        if rumour.incarnation != member.signed.record().incarnation || rumour.claim <= member.claim {
+            return;
+        }
+        let was = member.status();
+        member.claim = rumour.claim;
+        member.since = now;
+        let is = member.status();
+        self.revision += 1;
+        if was != is {
+            self.changes.push(Change::Status { id: rumour.about, was: Some(was), now: is });
+        }
+        // Whoever is accused learns of it from everybody who can still reach it.
+        if self.links.contains(&rumour.about) {
+            out.push((rumour.about, crate::wire::Message::Rumours(alloc::vec![rumour])));
+        }
+    }
+
+    /// Take in a record, with what its bringer thinks of the node. Tells whether it was news.
+    fn apply_record(&mut self, now: Instant, signed: SignedRecord, claim: Claim) -> bool {
+        let id = signed.id();
+        let (version, incarnation) = (signed.record().version, signed.record().incarnation);
+        let known = self.members.get(&id);
+        let is_news = known.is_none_or(|member| member.signed.record().version < version);
+        let has_room = known.is_some() || self.members.len() < self.members_max;
+        if id == self.me || !is_news || !has_room || !signed.verify(&self.room) {
+            return false;
+        }
+        let was = known.map(Member::status);
+        let (claim, since) = match known {
+            // A record of the same incarnation does not refute what is thought of it.
+            Some(member) if member.signed.record().incarnation >= incarnation => (member.claim, member.since),
+            _ => (claim, now),
+        };
+        let member = Member { signed: signed.clone(), claim, since };
+        let is = member.status();
+        self.members.insert(id, member);
+        self.changes.push(Change::Record(signed));
+        if was != Some(is) {
+            self.changes.push(Change::Status { id, was, now: is });
+        }
+        self.revision += 1;
+        true
+    }
 }

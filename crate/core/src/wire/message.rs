@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::record::{DigestEntry, Rumour, SignedRecord};
+use super::record::{Claim, DigestEntry, Rumour, SignedRecord};
 use crate::clock::Siblings;
 use crate::id::{Key, NodeId};
 
@@ -99,8 +99,8 @@ pub enum Message {
         /// Whether the receiver should answer with its own digest.
         reply: bool,
     },
-    /// Records that the receiver lacks.
-    Records(Vec<SignedRecord>),
+    /// Records that the receiver lacks, with what the sender thinks of their nodes.
+    Records(Vec<(SignedRecord, Claim)>),
     /// Bring this to `to`: it is about a link to come, and opaque.
     Signal {
         /// Who sent it; the sealed bytes prove it, this line does not.

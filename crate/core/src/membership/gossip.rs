@@ -1,0 +1,212 @@
+//! Gossip: how all come to know the same. News is pushed at once to a few; a digest of everything, exchanged whenever two
+//! nodes notice that theirs differ, finds what the push missed (push-pull anti-entropy: Demers et al., PODC 1987).
+
+use alloc::vec::Vec;
+
+use super::{Change, Membership};
+use crate::id::NodeId;
+use crate::time::Instant;
+use crate::wire::{Claim, DigestEntry, Message, Outbox, Rumour, SignedRecord, Standing, WireError};
+
+/// To how many nodes news is passed on at once. Three reach sixteen nodes in three hops.
+const FANOUT: usize = 3;
+/// The most lines of a digest, records or rumours that are read from one message.
+const LINES_MAX: usize = 2048;
+
+impl Membership {
+    pub(super) fn hello(&self) -> Message {
+        Message::Hello { room: self.room.tag(), record: self.own.clone(), digest: self.digest() }
+    }
+
+    /// One line a member, this node first.
+    pub(super) fn digest(&self) -> Vec<DigestEntry> {
+        let line = |signed: &SignedRecord, node, claim| DigestEntry {
+            node,
+            version: signed.record().version,
+            incarnation: signed.record().incarnation,
+            claim,
+        };
+        let own = line(&self.own, self.me, Claim::Up);
+        let others = self.members.iter().map(|(id, member)| line(&member.signed, *id, member.claim));
+        core::iter::once(own).chain(others).collect()
+    }
+
+    /// A number that is the same for two nodes that know the same of everybody.
+    pub(super) fn digest_hash(&self) -> u64 {
+        let mut entries = self.digest();
+        entries.sort_unstable();
+        let bytes = postcard::to_allocvec(&entries).expect("a digest always serialises to a Vec");
+        self.room.fingerprint(&[b"digest", &bytes]) as u64
+    }
+
+    pub(super) fn spread_own(&self, out: &mut Outbox) {
+        for &link in &self.links {
+            out.push((link, Message::Records(alloc::vec![(self.own.clone(), Claim::Up)])));
+        }
+    }
+
+    /// The other end of a new link says who it is.
+    pub fn on_hello(
+        &mut self,
+        now: Instant,
+        from: NodeId,
+        room: u64,
+        record: SignedRecord,
+        digest: Vec<DigestEntry>,
+        out: &mut Outbox,
+    ) -> Result<(), WireError> {
+        if room != self.room.tag() {
+            return Err(WireError::Room);
+        }
+        if record.id() != from || !record.verify(&self.room) {
+            return Err(WireError::Forged);
+        }
+        if self.apply_record(now, record.clone(), Claim::Up) {
+            self.pass_on(from, alloc::vec![(record, Claim::Up)], out);
+        }
+        self.on_digest(now, from, digest, true, out)
+    }
+
+    /// A node goes away and expects to be back.
+    pub fn on_goodbye(&mut self, now: Instant, from: NodeId, incarnation: u64, out: &mut Outbox) {
+        self.apply_rumour(now, Rumour { about: from, incarnation, claim: Claim::Suspect }, out);
+    }
+
+    /// News of somebody.
+    pub fn on_rumours(&mut self, now: Instant, rumours: Vec<Rumour>, out: &mut Outbox) -> Result<(), WireError> {
+        if rumours.len() > LINES_MAX {
+            return Err(WireError::Limit);
+        }
+        rumours.into_iter().for_each(|rumour| self.apply_rumour(now, rumour, out));
+        Ok(())
+    }
+
+    /// What somebody knows of everybody.
+    pub fn on_digest(
+        &mut self,
+        now: Instant,
+        from: NodeId,
+        entries: Vec<DigestEntry>,
+        reply: bool,
+        out: &mut Outbox,
+    ) -> Result<(), WireError> {
+        if entries.len() > LINES_MAX {
+            return Err(WireError::Limit);
+        }
+        let mut behind = false;
+        let mut told = alloc::collections::BTreeSet::new();
+        for entry in entries {
+            told.insert((entry.node, entry.version));
+            let known = match self.members.get(&entry.node) {
+                _ if entry.node == self.me => self.own.record().version,
+                Some(member) => member.signed.record().version,
+                None => 0,
+            };
+            if entry.node == self.me && known < entry.version {
+                // Our disk was rolled back: go on above what we had already said.
+                self.rewrite(out, |record| record.version = record.version.max(entry.version));
+            }
+            behind |= entry.node != self.me && known < entry.version;
+            let DigestEntry { node: about, incarnation, claim, .. } = entry;
+            self.apply_rumour(now, Rumour { about, incarnation, claim }, out);
+        }
+        let newer: Vec<(SignedRecord, Claim)> = core::iter::once((self.me, &self.own, Claim::Up))
+            .chain(self.members.iter().map(|(id, member)| (*id, &member.signed, member.claim)))
+            .filter(|(id, signed, _)| {
+                let version = signed.record().version;
+                told.range((*id, version)..=(*id, u64::MAX)).next().is_none()
+            })
+            .map(|(_, signed, claim)| (signed.clone(), claim))
+            .collect();
+        if !newer.is_empty() {
+            out.push((from, Message::Records(newer)));
+        }
+        if reply || behind {
+            // Ours also tells what we think of those whom both know.
+            out.push((from, Message::Digest { entries: self.digest(), reply: false }));
+        }
+        Ok(())
+    }
+
+    /// Records that we lacked.
+    pub fn on_records(
+        &mut self,
+        now: Instant,
+        from: NodeId,
+        records: Vec<(SignedRecord, Claim)>,
+        out: &mut Outbox,
+    ) -> Result<(), WireError> {
+        if records.len() > LINES_MAX {
+            return Err(WireError::Limit);
+        }
+        let mut news = Vec::new();
+        for (signed, claim) in records {
+            let rumour = Rumour { about: signed.id(), incarnation: signed.record().incarnation, claim };
+            if self.apply_record(now, signed.clone(), claim) {
+                news.push((signed, claim));
+            } else {
+                self.apply_rumour(now, rumour, out);
+            }
+        }
+        self.pass_on(from, news, out);
+        Ok(())
+    }
+
+    /// Tell a few others at once.
+    fn pass_on(&mut self, from: NodeId, news: Vec<(SignedRecord, Claim)>, out: &mut Outbox) {
+        if news.is_empty() {
+            return;
+        }
+        let mut others: Vec<NodeId> = self.links.iter().copied().filter(|&link| link != from).collect();
+        self.random.shuffle(&mut others);
+        for &other in others.iter().take(FANOUT) {
+            out.push((other, Message::Records(news.clone())));
+        }
+    }
+
+    /// Say goodbye to everybody linked.
+    pub fn say_goodbye(&self, out: &mut Outbox) {
+        let incarnation = self.own.record().incarnation;
+        for &link in &self.links {
+            out.push((link, Message::Goodbye { incarnation }));
+        }
+    }
+
+    /// Start under a new incarnation, after the page was frozen or came back from the cache: whatever was thought of the
+    /// sleeper is void.
+    pub fn awake(&mut self, now: Instant, out: &mut Outbox) {
+        self.forgive(now);
+        if self.own.record().standing == Standing::Member {
+            self.rewrite(out, |record| record.incarnation += 1);
+        }
+    }
+
+    /// What fell due while this node slept proves nothing about the others.
+    pub(super) fn forgive(&mut self, now: Instant) {
+        for member in self.members.values_mut().filter(|member| member.claim == Claim::Suspect) {
+            member.since = now;
+        }
+        self.probing.forgive(now, &self.timing);
+    }
+
+    /// From suspect to dormant, for those who have been away for long enough.
+    pub(super) fn age(&mut self, now: Instant) {
+        let due: Vec<NodeId> = self
+            .members
+            .iter()
+            .filter(|(_, member)| {
+                member.claim == Claim::Suspect && member.signed.record().standing != Standing::Departed
+            })
+            .filter(|(_, member)| now.since(member.since) >= self.timing.dormant_after_ms)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in due {
+            let Some(member) = self.members.get_mut(&id) else { continue };
+            let was = member.status();
+            member.claim = Claim::Dormant;
+            member.since = now;
+            self.changes.push(Change::Status { id, was: Some(was), now: member.status() });
+            self.revision += 1;
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Two or three memberships driven by hand; whole rooms are the simulator's.
+
+use alloc::vec;
+
+use super::*;
+use crate::id::DeviceId;
+use crate::wire::Message;
+
+fn member(seed: u8) -> Membership {
+    let room = Room::open("kitchen").unwrap();
+    let keys = KeyPair::from_seed([seed; 32]);
+    let record = Record {
+        key: keys.public(),
+        version: 1,
+        incarnation: 1,
+        device: DeviceId::from_bytes([seed; 16]),
+        label: "tab".into(),
+        capacity: 8,
+        n: 3,
+        standing: Standing::Member,
+        presence: Presence::Visible,
+    };
+    let random = fastrand::Rng::with_seed(u64::from(seed));
+    Membership::new(room, keys, record, vec![], 16, Timing::default(), random, Instant(0))
+}
+
+fn deliver(to: &mut Membership, from: NodeId, now: Instant, message: Message, out: &mut Outbox) {
+    match message {
+        Message::Hello { room, record, digest } => to.on_hello(now, from, room, record, digest, out).unwrap(),
+        Message::Records(records) => to.on_records(now, from, records, out).unwrap(),
+        Message::Digest { entries, reply } => to.on_digest(now, from, entries, reply, out).unwrap(),
+        Message::Rumours(rumours) => to.on_rumours(now, rumours, out).unwrap(),
+        Message::Ping { seq, digest, rumours } => to.on_ping(now, from, seq, digest, rumours, out).unwrap(),
+        Message::Ack { seq, digest, rumours } => to.on_ack(now, from, seq, digest, rumours, out).unwrap(),
+        other => panic!("not expected here: {other:?}"),
+    }
+}
+
+/// Pass messages between two until both are silent.
+fn converse(a: &mut Membership, b: &mut Membership, now: Instant, mut from_a: Outbox, mut from_b: Outbox) {
+    for _ in 0..20 {
+        let (mut next_a, mut next_b) = (vec![], vec![]);
+        for (_, message) in from_a.drain(..) {
+            deliver(b, a.me, now, message, &mut next_b);
+        }
+        for (_, message) in from_b.drain(..) {
+            deliver(a, b.me, now, message, &mut next_a);
+        }
+        (from_a, from_b) = (next_a, next_b);
+    }
+    assert!(from_a.is_empty() && from_b.is_empty(), "they never stop talking");
+}
+
+fn met(a: &mut Membership, b: &mut Membership) {
+    let (mut from_a, mut from_b) = (vec![], vec![]);
+    a.link_up(b.me, &mut from_a);
+    b.link_up(a.me, &mut from_b);
+    converse(a, b, Instant(0), from_a, from_b);
+}
+
+#[test]
+fn two_that_meet_know_each_other_and_the_same() {
+    let (mut a, mut b) = (member(1), member(2));
+    met(&mut a, &mut b);
+    assert_eq!(a.status(b.me), Some(Status::Up));
+    assert_eq!(b.status(a.me), Some(Status::Up));
+    assert_eq!(a.digest_hash(), b.digest_hash());
+}
+
+#[test]
+fn one_that_does_not_answer_is_suspected_and_then_dormant() {
+    let (mut a, mut b) = (member(1), member(2));
+    met(&mut a, &mut b);
+    let mut out = vec![];
+    let mut suspected = None;
+    while a.status(b.me) != Some(Status::Dormant) {
+        let now = a.poll_timeout().unwrap();
+        assert!(now < Instant(60_000), "never given up");
+        a.handle_timeout(now, &mut out);
+        if a.status(b.me) == Some(Status::Suspect) {
+            suspected.get_or_insert(now);
+        }
+    }
+    assert!(suspected.unwrap() <= Instant(5_000), "{suspected:?}");
+}
+
+#[test]
+fn a_rumour_is_refuted_by_whom_it_is_about() {
+    let (mut a, mut b) = (member(1), member(2));
+    met(&mut a, &mut b);
+    let mut from_a = vec![];
+    let rumour = Rumour { about: b.me, incarnation: 1, claim: Claim::Suspect };
+    a.apply_rumour(Instant(5), rumour, &mut from_a);
+    assert_eq!(a.status(b.me), Some(Status::Suspect));
+    converse(&mut a, &mut b, Instant(6), from_a, vec![]);
+    assert_eq!(a.status(b.me), Some(Status::Up));
+    assert_eq!(b.own().record().incarnation, 2);
+    let mut out = vec![];
+    a.apply_rumour(Instant(7), rumour, &mut out);
+    assert_eq!(a.status(b.me), Some(Status::Up), "an old rumour says nothing of a new incarnation");
+}
+
+#[test]
+fn a_record_under_another_name_is_forged() {
+    let (mut a, b, c) = (member(1), member(2), member(3));
+    let mut out = vec![];
+    let hello = a.on_hello(Instant(0), c.me, a.room.tag(), b.own().clone(), vec![], &mut out);
+    assert_eq!(hello, Err(crate::wire::WireError::Forged));
+    assert_eq!(a.status(b.me), None);
+}
+
+#[test]
+fn one_that_slept_accuses_nobody() {
+    let (mut a, mut b) = (member(1), member(2));
+    met(&mut a, &mut b);
+    let mut out = vec![];
+    let probe_at = a.poll_timeout().unwrap();
+    a.handle_timeout(probe_at, &mut out);
+    a.handle_timeout(probe_at + 60_000, &mut out);
+    assert_eq!(a.status(b.me), Some(Status::Up));
+}
+
+#[test]
+fn a_node_whose_disk_was_rolled_back_goes_on_above_what_it_had_said() {
+    let (mut a, mut b) = (member(1), member(2));
+    met(&mut a, &mut b);
+    let mut out = vec![];
+    for _ in 0..5 {
+        b.rewrite(&mut out, |record| record.label = "again".into());
+    }
+    let told: Outbox = out.drain(..).collect();
+    converse(&mut a, &mut b, Instant(1), vec![], told);
+    let mut old_b = member(2);
+    met(&mut a, &mut old_b);
+    assert!(old_b.own().record().version > 6);
+    assert_eq!(a.digest_hash(), old_b.digest_hash());
+}
