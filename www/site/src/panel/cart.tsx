@@ -127,7 +127,7 @@ export function Cart(props: { readonly peer: Peer; readonly desk: Desk }) {
       </Show>
       <Show when={problem()}>{(text) => <p class="field-problem" role="alert" data-testid="cart-problem">{text()}</p>}</Show>
       <p class="cart-foot" aria-live="polite" data-testid="cart-receipt">
-        <Show when={receipt()} fallback="Adding is never refused, not even alone.">{(now) => whereItIs(now(), desk.isSelf)}</Show>
+        <Show when={receipt()} fallback="Adding is never refused, not even alone.">{(now) => <>{whereItIs(now(), desk.isSelf)}</>}</Show>
       </p>
       <details class="small">
         <summary>What if two people change it at once?</summary>

@@ -33,7 +33,7 @@ export function Intro(props: { readonly peer: Peer }) {
       </p>
       <div class="actions">
         <button type="button" class="primary" data-testid="open-tab" onClick={openTab}>Open another tab</button>
-        <button type="button" class="beside" data-testid="open-beside" onClick={openBeside}>Open one beside this</button>
+        <button type="button" class="beside" data-testid="open-beside" onClick={openBeside}>Open beside</button>
         <button type="button" data-testid="copy-link" onClick={copy}>{copied() === "yes" ? "Link copied" : "Copy link"}</button>
       </div>
       <Show when={copied() === "no"}>

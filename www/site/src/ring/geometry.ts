@@ -19,7 +19,10 @@ export interface Layout {
   readonly text: number; // font size
   readonly shares: boolean; // is there room for a share inside a seat?
   readonly names: boolean; // is there room for every name?
+  readonly crowd: boolean; // too many for bands that can be told apart: the one that is looked at takes their whole depth
 }
+
+const bandsToldApartMax = 16;
 
 export function layoutFor(size: number, count: number): Layout {
   const wide = size >= 460;
@@ -29,8 +32,8 @@ export function layoutFor(size: number, count: number): Layout {
   const crowd = count <= 4 ? 1 : count <= 8 ? 0.86 : count <= 14 ? 0.7 : count <= 28 ? 0.5 : 0.3;
   const seat = Math.max(6, Math.round(size * 0.056 * crowd) + (wide ? 0 : 3));
   const names = count <= (wide ? 12 : 6);
-  const seats = inner - seat - (names ? text * 1.55 + 10 : 12);
-  return { size, outer, inner, seats, seat, text, shares: seat >= 19, names };
+  const seats = inner - seat - (wide ? 20 : 14);
+  return { size, outer, inner, seats, seat, text, shares: seat >= 19, names, crowd: count > bandsToldApartMax };
 }
 
 /** Position 0 is at the top; clockwise. The centre is the origin. */
@@ -56,9 +59,26 @@ export function bandPaths(arcs: readonly Arc[], ids: readonly string[], layout: 
   const parts = new Map<string, string[]>(ids.map((id) => [id, []]));
   for (const arc of arcs) {
     const radius = radii.get(arc.id);
-    if (radius !== undefined) parts.get(arc.id)?.push(arcPath(arc.from, arc.to, radius));
+    if (radius !== undefined) parts.get(arc.id)?.push(tokenPath(arc, radius));
   }
   return new Map([...parts].map(([id, list]) => [id, list.join("")]));
+}
+
+/** The arcs of one node through the whole depth of all bands: for a crowd, whose single bands are hairs. */
+export function deepBand(arcs: readonly Arc[], id: string, layout: Layout): { path: string; width: number } {
+  const radius = (layout.outer + layout.inner) / 2;
+  const path = arcs.filter((arc) => arc.id === id).map((arc) => tokenPath(arc, radius)).join("");
+  return { path, width: layout.outer - layout.inner };
+}
+
+const tokenGapPx = 1;
+
+/** One token's arc, begun a pixel late where there is room, so that neighbouring tokens of one node can be counted. */
+function tokenPath(arc: Arc, radius: number): string {
+  const circle = 2 * Math.PI * radius;
+  const length = (arc.to > arc.from ? arc.to - arc.from : 1 - arc.from + arc.to) * circle;
+  const from = length > 4 * tokenGapPx ? (arc.from + tokenGapPx / circle) % 1 : arc.from;
+  return arcPath(from, arc.to, radius);
 }
 
 export function arcPath(from: number, to: number, radius: number): string {
@@ -76,7 +96,7 @@ export function arcPath(from: number, to: number, radius: number): string {
 /** A path for words outside the ring, centred on a position; turned over below the middle, so that it is never upside down. */
 export function captionPath(position: number, layout: Layout): string {
   const below = position > 0.25 && position < 0.75;
-  const radius = layout.outer + (below ? 14 + layout.text * 0.75 : 14);
+  const radius = layout.outer + rimOffset * 2 + (below ? layout.text * 0.75 + 3 : 4);
   const spread = 0.22;
   const start = pointAt(position - spread, radius);
   const end = pointAt(position + spread, radius);
@@ -84,12 +104,16 @@ export function captionPath(position: number, layout: Layout): string {
   return `M${a.x.toFixed(1)} ${a.y.toFixed(1)}A${radius.toFixed(1)} ${radius.toFixed(1)} 0 0 ${sweep} ${b.x.toFixed(1)} ${b.y.toFixed(1)}`;
 }
 
-/** A marker on the ring's outer edge that points at a position. */
-export function pinPath(position: number, layout: Layout): string {
-  const tip = pointAt(position, layout.outer + 1);
-  const half = 6 / (2 * Math.PI * layout.outer);
-  const left = pointAt(position - half, layout.outer + 11);
-  const right = pointAt(position + half, layout.outer + 11);
+/** How far outside the bands the key's dot and its walk are drawn. */
+export const rimOffset = 7;
+
+/** The walk's arrow head at a position, pointing clockwise along the rim. */
+export function arrowPath(position: number, layout: Layout): string {
+  const radius = layout.outer + rimOffset;
+  const ahead = 9 / (2 * Math.PI * radius);
+  const tip = pointAt(position + ahead, radius);
+  const left = pointAt(position, radius + 5.5);
+  const right = pointAt(position, radius - 5.5);
   return `M${tip.x.toFixed(1)} ${tip.y.toFixed(1)}L${right.x.toFixed(1)} ${right.y.toFixed(1)}L${left.x.toFixed(1)} ${left.y.toFixed(1)}Z`;
 }
 

@@ -78,7 +78,7 @@ function letterOf(index: number): string {
   return (rest === 0 ? "" : letterOf(rest - 1)) + String.fromCharCode(65 + (index % 26));
 }
 
-/** Arcs in the order of their ends; neighbours of one owner are joined. */
+/** One arc for each token, in the order of their ends. */
 export function arcsOf(tokens: readonly Token[]): Arc[] {
   const sorted = clockwise(tokens);
   const last = sorted.at(-1);
@@ -86,9 +86,7 @@ export function arcsOf(tokens: readonly Token[]): Arc[] {
   const arcs: Arc[] = [];
   let from = last.position;
   for (const token of sorted) {
-    const open = arcs.at(-1);
-    if (open !== undefined && open.id === token.id) arcs[arcs.length - 1] = { ...open, to: token.position };
-    else arcs.push({ from, to: token.position, id: token.id });
+    arcs.push({ from, to: token.position, id: token.id });
     from = token.position;
   }
   return arcs;

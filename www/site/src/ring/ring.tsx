@@ -4,8 +4,8 @@
 // members table and by the walk beside it, which is where keyboard and screen readers go; here the pointer may explore.
 // Colour says role or status and is always doubled by a number, a dash or a word; bands tell owners apart by radius.
 import { createEffect, createMemo, createSignal, For, onCleanup, onMount, Show } from "solid-js";
-import { arcPath, band, bandPaths, captionPath, type Layout, layoutFor, leaderPath, pinPath, type Point, pointAt, seatPoint, towards } from "./geometry";
-import { arcsOf, type KeyWay, roleOf, type Seat, type Token } from "./model";
+import { arcPath, arrowPath, band, bandPaths, captionPath, deepBand, type Layout, layoutFor, leaderPath, type Point, pointAt, rimOffset, seatPoint, towards } from "./geometry";
+import { type Arc, arcsOf, type KeyWay, roleOf, type Seat, type Token } from "./model";
 import { prefersStill, type Trip, type Trips } from "./trips";
 
 export interface RingProps {
@@ -58,7 +58,7 @@ export function Ring(props: RingProps) {
       >
         <circle class="table" r={layout().inner - 4} />
         <g class="guides">
-          <Show when={ids().length <= 16} fallback={<circle r={(layout().outer + layout().inner) / 2} stroke-width={layout().outer - layout().inner} class="guide broad" />}>
+          <Show when={!layout().crowd} fallback={<circle r={(layout().outer + layout().inner) / 2} stroke-width={layout().outer - layout().inner} class="guide broad" />}>
             <For each={ids()}>{(_, i) => <circle class="guide" r={band(i(), ids().length, layout()).radius} stroke-width={band(i(), ids().length, layout()).width} />}</For>
           </Show>
         </g>
@@ -71,6 +71,9 @@ export function Ring(props: RingProps) {
               />
             )}
           </For>
+          <Show when={layout().crowd && self()}>
+            {(id) => <DeepBand arcs={arcs()} id={props.lit ?? id()} layout={layout()} />}
+          </Show>
         </g>
         <Links seats={props.seats} from={at(self())} at={at} layout={layout()} />
         <Show when={props.way}>{(way) => <Way way={way()} ids={ids()} at={at} layout={layout()} confirmed={props.confirmed} />}</Show>
@@ -86,6 +89,11 @@ export function Ring(props: RingProps) {
       </svg>
     </div>
   );
+}
+
+function DeepBand(props: { arcs: readonly Arc[]; id: string; layout: Layout }) {
+  const deep = createMemo(() => deepBand(props.arcs, props.id, props.layout));
+  return <path class="band deep" d={deep().path} stroke-width={deep().width} />;
 }
 
 /** Straight lines through the table: the data channels that this tab has open. */
@@ -108,13 +116,18 @@ function Links(props: { seats: readonly Seat[]; from: Point; at: (id: string) =>
 /** A key's pin on the rim, its walk clockwise, and a line to every owner. */
 function Way(props: { way: KeyWay; ids: readonly string[]; at: (id: string) => Point; layout: Layout; confirmed: readonly string[] }) {
   const end = () => props.way.steps.at(-1)?.token.position ?? props.way.position;
+  const pin = () => pointAt(props.way.position, props.layout.outer + rimOffset);
+  const foot = () => pointAt(props.way.position, props.layout.inner - 2);
   const caption = () => {
     const text = `${props.way.bucket} / ${props.way.key}`;
     return text.length > captionLengthMax ? `${text.slice(0, captionLengthMax - 1)}…` : text;
   };
   return (
     <g class="way">
-      <path class="walk" d={arcPath(props.way.position, end(), props.layout.outer + 4)} />
+      <path class="walk" d={arcPath(props.way.position, end(), props.layout.outer + rimOffset)} />
+      <path class="arrow" d={arrowPath(end(), props.layout)} />
+      <line class="drop under" x1={pin().x} y1={pin().y} x2={foot().x} y2={foot().y} />
+      <line class="drop" x1={pin().x} y1={pin().y} x2={foot().x} y2={foot().y} />
       <For each={props.way.owners}>
         {(id) => <path class="leader" classList={{ confirmed: props.confirmed.includes(id) }} d={leaderPath(props.way.position, props.at(id), props.layout)} />}
       </For>
@@ -124,7 +137,7 @@ function Way(props: { way: KeyWay; ids: readonly string[]; at: (id: string) => P
           return <circle class="found" cx={dot().x} cy={dot().y} r="3.5" />;
         }}
       </For>
-      <path class="pin" d={pinPath(props.way.position, props.layout)} />
+      <circle class="pin" cx={pin().x} cy={pin().y} r="6.5" />
       <path id="ring-caption" class="caption-path" d={captionPath(props.way.position, props.layout)} />
       <text class="caption" font-size={String(props.layout.text)}>
         <textPath href="#ring-caption" startOffset="50%" text-anchor="middle">{caption()}</textPath>
@@ -145,9 +158,27 @@ function SeatMark(props: {
     return r;
   };
   const named = () => props.layout.names || props.seat.self || props.lit;
-  const below = () => props.layout.seat + props.layout.text * 1.15;
   const note = () => (props.seat.self ? "this tab" : props.seat.status === "up" ? "" : props.seat.status);
-  const b = () => ({ x: props.layout.seat * 0.74, r: Math.max(7, props.layout.text * 0.62) });
+  // Names stand on the side of the table's middle, where there is room: above a seat in the lower half, else below it; in a
+  // crowd beside it.
+  const label = () => {
+    const { seat, text, names } = props.layout;
+    const line = text * 1.1;
+    if (!names) {
+      const inward = towards({ x: 0, y: 0 }, { x: -props.point.x, y: -props.point.y }, seat + 9);
+      return { x: inward.x, name: inward.y + text * 0.35, note: inward.y + text * 0.35 + line, anchor: props.point.x > 0 ? "end" : "start" } as const;
+    }
+    if (props.point.y > seat) {
+      const last = -seat - text * 0.62;
+      return { x: 0, name: note() ? last - line : last, note: last, anchor: "middle" } as const;
+    }
+    const first = seat + text * 1.25;
+    return { x: 0, name: first, note: first + line, anchor: "middle" } as const;
+  };
+  const b = () => {
+    const off = props.layout.seat * 0.74;
+    return { x: off, y: props.point.y > props.layout.seat ? off : -off, r: Math.max(7, props.layout.text * 0.62) };
+  };
   return (
     <g
       ref={group} class={`seat is-${props.seat.status}`} classList={{ self: props.seat.self, lit: props.lit }} data-testid="ring-seat"
@@ -160,12 +191,12 @@ function SeatMark(props: {
         <text class="share" font-size={String(Math.min(props.layout.seat * 0.58, props.layout.text * 1.15))} dy="0.35em">{Math.round(props.seat.share * 100)}%</text>
       </Show>
       <Show when={named()}>
-        <text class="name" font-size={String(props.layout.text)} y={below()}>{props.seat.name}</text>
-        <Show when={note()}><text class="note" font-size={String(props.layout.text * 0.86)} y={below() + props.layout.text * 1.1}>{note()}</text></Show>
+        <text class="name" text-anchor={label().anchor} font-size={String(props.layout.text)} x={label().x} y={label().name}>{props.seat.name}</text>
+        <Show when={note()}><text class="note" text-anchor={label().anchor} font-size={String(props.layout.text * 0.86)} x={label().x} y={label().note}>{note()}</text></Show>
       </Show>
       <Show when={badge()}>
         {(r) => (
-          <g class={`badge ${r().kind}`} classList={{ confirmed: props.confirmed }} transform={`translate(${b().x} ${-b().x})`}>
+          <g class={`badge ${r().kind}`} classList={{ confirmed: props.confirmed }} transform={`translate(${b().x} ${b().y})`}>
             <circle r={b().r} />
             <text font-size={String(b().r * 1.25)} dy="0.36em">{r().kind === "owner" ? r().rank : `f${r().rank}`}</text>
           </g>
