@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod host;
+pub mod network;
 pub mod peer;
 pub mod slot;
 pub mod storage;

@@ -1,0 +1,192 @@
+//! Signals out and in: sealing them, choosing nothing (that is `carrier`), opening them, and announcing ourselves.
+//!
+//! A signal is equal whoever brought it. What opens, is for us and is fresh is acted on; everything else is counted and
+//! dropped. On the broadcast channel everybody hears what is for somebody else: that alone is passed over in silence.
+
+use std::rc::Rc;
+
+use roundtable_core::id::NodeId;
+use roundtable_core::time::Instant;
+use roundtable_core::wire::rendezvous::{Peer as Number, Refusal};
+use roundtable_core::wire::signal::{self, SignalError};
+
+use super::carrier::Carrier;
+use super::rendezvous::{Report, SocketEvent, Word};
+use super::signal::Payload;
+use super::state::{Phase, State, random_u8};
+use super::{DropReason, NetworkEvent, pace};
+
+/// Whom of a rendezvous' welcome we greet. The others are told of us by the rendezvous and greet us themselves.
+const GREETED_MAX: usize = 32;
+
+impl State {
+    /// Say something to one node.
+    pub(crate) fn say(&mut self, to: NodeId, carrier: Carrier, payload: &Payload) {
+        let bytes = signal::seal(&self.keys, &self.room, Some(to), &payload.encode());
+        match carrier {
+            Carrier::Broadcast => self.post(&bytes),
+            Carrier::Mesh => self.emit(NetworkEvent::SignalForMesh { to, bytes }),
+            Carrier::Rendezvous(index, number) => {
+                if let Some(rendezvous) = self.rendezvous.get(index) {
+                    rendezvous.send(number, bytes);
+                }
+            }
+        }
+    }
+
+    /// A sealed signal arrived.
+    pub(crate) fn on_signal(&mut self, carrier: Carrier, bytes: &[u8], now: Instant) {
+        if self.phase != Phase::Running {
+            return;
+        }
+        let signal = match signal::open(&self.room, self.me, bytes) {
+            Ok(signal) => signal,
+            Err(SignalError::NotForUs) if carrier == Carrier::Broadcast => return,
+            Err(error) => return self.drop_input(DropReason::Signal(error)),
+        };
+        let payload = match Payload::decode(&signal.payload) {
+            Some(payload @ (Payload::Announce { .. } | Payload::Gone { .. })) => payload,
+            Some(payload) if signal.direct => payload,
+            _ => return self.drop_input(DropReason::Payload),
+        };
+        let from = signal.from;
+        if from == self.me || self.cut.contains(&from) {
+            return;
+        }
+        let Some(peer) = self.peer(from) else { return self.drop_input(DropReason::Busy) };
+        peer.whereabouts.heard(carrier, now);
+        if let Carrier::Rendezvous(index, number) = carrier {
+            self.rendezvous[index].recognise(number, from);
+        }
+        match payload {
+            Payload::Announce { page } => self.on_announce(from, carrier, signal.direct, page),
+            Payload::Gone { page } => self.on_gone(from, page),
+            Payload::Call { stamp } => self.on_call(from, carrier, stamp, now),
+            Payload::Offer { stamp, session, sdp } => self.on_offer(from, carrier, stamp, session, &sdp, now),
+            Payload::Answer { page, session, sdp } => self.on_answer(from, carrier, page, session, &sdp),
+            Payload::Candidate { session, candidate } => self.on_candidate(from, carrier, session, candidate),
+            Payload::Bye { session } => self.on_bye(from, session, now),
+        }
+    }
+
+    fn on_announce(&mut self, from: NodeId, carrier: Carrier, direct: bool, page: u64) {
+        let Some(peer) = self.peers.get_mut(&from) else { return };
+        let new = peer.page.replace(page) != Some(page);
+        let linked = peer.link.is_some();
+        if new && !direct && carrier == Carrier::Broadcast {
+            let announce = Payload::Announce { page: self.page };
+            self.say(from, carrier, &announce);
+        }
+        if !linked {
+            self.emit(NetworkEvent::Discovered(from));
+        }
+    }
+
+    fn on_gone(&mut self, from: NodeId, page: u64) {
+        let Some(peer) = self.peers.get_mut(&from) else { return };
+        if peer.page.is_none_or(|known| known == page) {
+            peer.page = None;
+            peer.whereabouts.gone_from_broadcast();
+        }
+    }
+
+    /// Something was posted on the broadcast channel.
+    pub(crate) fn on_broadcast(&mut self, bytes: Option<Vec<u8>>, now: Instant) {
+        match bytes {
+            Some(bytes) => self.on_signal(Carrier::Broadcast, &bytes, now),
+            None => self.drop_input(DropReason::NotBytes),
+        }
+    }
+
+    /// Tell the broadcast channel that we are here, if it is time to.
+    pub(crate) fn announce_if_due(&mut self, now: Instant) {
+        if self.announce_at.is_none_or(|at| at > now) {
+            return;
+        }
+        self.post_to_all(&Payload::Announce { page: self.page });
+        self.announce_at = Some(now + pace::announce_after(self.announced, random_u8()));
+        self.announced += 1;
+    }
+
+    /// Tell the broadcast channel that we are about to be gone.
+    pub(crate) fn say_gone(&self) {
+        self.post_to_all(&Payload::Gone { page: self.page });
+    }
+
+    fn post_to_all(&self, payload: &Payload) {
+        self.post(&self.sealed_for_all(payload));
+    }
+
+    fn post(&self, bytes: &[u8]) {
+        if let Some(broadcast) = &self.broadcast {
+            broadcast.post(bytes);
+        }
+    }
+
+    fn sealed_for_all(&self, payload: &Payload) -> Vec<u8> {
+        signal::seal(&self.keys, &self.room, None, &payload.encode())
+    }
+
+    /// Connect to those rendezvous that it is time for.
+    pub(crate) fn connect_rendezvous_if_due(&mut self, now: Instant) {
+        for index in 0..self.rendezvous.len() {
+            let handle = self.handle.clone();
+            let report: Report = Rc::new(move |event| {
+                let Some(shared) = handle.upgrade() else { return };
+                shared.happen(|state, now| state.on_socket(index, event, now));
+            });
+            if self.rendezvous[index].handle_timeout(now, random_u8(), &report) {
+                self.forget_rendezvous(index);
+            }
+        }
+    }
+
+    /// Something happened to the socket of a rendezvous.
+    fn on_socket(&mut self, index: usize, event: SocketEvent, now: Instant) {
+        let Some(rendezvous) = self.rendezvous.get_mut(index) else { return };
+        match event {
+            SocketEvent::Opened => rendezvous.on_opened(),
+            SocketEvent::Closed => {
+                let url = rendezvous.url.clone();
+                if rendezvous.on_closed(now, random_u8()) {
+                    self.emit(NetworkEvent::Rendezvous { url, connected: false });
+                }
+                self.forget_rendezvous(index);
+            }
+            SocketEvent::Message(None) => self.drop_input(DropReason::NotBytes),
+            SocketEvent::Message(Some(frame)) => match rendezvous.on_message(&frame, now) {
+                Ok(word) => self.on_word(index, word, now),
+                Err(error) => self.drop_input(DropReason::Rendezvous(error)),
+            },
+        }
+    }
+
+    fn on_word(&mut self, index: usize, word: Word, now: Instant) {
+        match word {
+            Word::Welcome(others) => {
+                let url = self.rendezvous[index].url.clone();
+                self.emit(NetworkEvent::Rendezvous { url, connected: true });
+                others.into_iter().take(GREETED_MAX).for_each(|number| self.greet(index, number));
+            }
+            Word::Joined(number) => self.greet(index, number),
+            Word::Left(number) => {
+                let node = self.rendezvous[index].forget(number);
+                if let Some(peer) = node.and_then(|node| self.peers.get_mut(&node)) {
+                    peer.whereabouts.gone_from_rendezvous(index, Some(number));
+                }
+            }
+            Word::Signal(number, bytes) => self.on_signal(Carrier::Rendezvous(index, number), &bytes, now),
+            // That somebody left while we spoke to them happens to the best.
+            Word::Refused(Refusal::NoSuchPeer) | Word::Nothing => {}
+            Word::Refused(reason) => self.drop_input(DropReason::Refused(reason)),
+        }
+    }
+
+    fn greet(&self, index: usize, number: Number) {
+        self.rendezvous[index].send(number, self.sealed_for_all(&Payload::Announce { page: self.page }));
+    }
+
+    fn forget_rendezvous(&mut self, index: usize) {
+        self.peers.values_mut().for_each(|peer| peer.whereabouts.gone_from_rendezvous(index, None));
+    }
+}

@@ -1,0 +1,398 @@
+//! One connection to one peer: an `RTCPeerConnection` and its three channels.
+//!
+//! The channels are negotiated, with fixed ids, so that none has to be announced, and there are three so that a large
+//! message on one never holds up another. A link knows how to make an offer or an answer, when to hold candidates back,
+//! how to keep the browser's buffers short, and how to let everything go. What its events mean for a dial or for the
+//! node is decided in `switchboard`.
+//!
+//! Whoever holds a link holds its event listeners; dropping it removes them first and closes the connection after, since
+//! a connection whose handlers still point at something is never collected, and Chromium refuses the 500th.
+
+use std::future::Future;
+use std::rc::Rc;
+
+use futures_util::future::{AbortHandle, abortable};
+use gloo_events::EventListener;
+use js_sys::{Array, ArrayBuffer, Uint8Array};
+use roundtable_core::time::Instant;
+use roundtable_core::wire::Lane;
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::{JsFuture, spawn_local};
+use web_sys::{
+    MessageEvent, RtcBundlePolicy, RtcCertificate, RtcConfiguration, RtcDataChannel, RtcDataChannelInit,
+    RtcDataChannelState, RtcDataChannelType, RtcIceCandidateInit, RtcPeerConnection, RtcPeerConnectionIceEvent,
+    RtcPeerConnectionState, RtcSdpType, RtcSessionDescriptionInit,
+};
+
+use super::chunk::{Assembler, ChunkError};
+use super::outbox::{BUFFERED_LOW_BYTES, Outbox, TooSlow};
+use super::signal::Candidate;
+
+/// The lanes, each at the place of its channel's id.
+pub(crate) const LANES: [Lane; 3] = [Lane::Control, Lane::Requests, Lane::Bulk];
+/// How many candidates of one side are kept; a browser has a handful.
+const CANDIDATES_MAX: usize = 32;
+/// How many bytes may arrive before all three channels are open.
+const EARLY_BYTES_MAX: usize = 1024 * 1024;
+
+/// What happened to a link.
+#[derive(Debug)]
+pub(crate) enum Happening {
+    /// Our offer or answer is made; the text to send. `Err`: the browser would not make it.
+    Described(Result<String, JsValue>),
+    /// The peer's answer was taken. `Err`: the browser would not take it.
+    Agreed(Result<(), JsValue>),
+    /// We may be reached here.
+    Candidate(Candidate),
+    /// A channel opened.
+    Opened,
+    /// A channel closed: the other side is gone, or will be.
+    Closed,
+    /// A channel's buffer has room again.
+    Low(Lane),
+    /// A message arrived.
+    Message(Lane, Vec<u8>),
+    /// Text arrived, or something else that is no bytes.
+    NoBytes,
+    /// The connection's state is now this.
+    State(RtcPeerConnectionState),
+}
+
+/// Who is told, with no borrow of a link held.
+pub(crate) type Report = Rc<dyn Fn(Happening)>;
+
+/// What every connection of this page is made with.
+#[derive(Debug, Clone)]
+pub(crate) struct Ingredients {
+    pub(crate) ice_servers: Array,
+    pub(crate) certificate: Option<RtcCertificate>,
+}
+
+/// A connection, from its making to its end.
+pub(crate) struct Link {
+    /// The random number by which both sides know this attempt.
+    pub(crate) session: u64,
+    /// Whether this side makes the offer.
+    pub(crate) offers: bool,
+    /// The random number of the peer's page, once it said so.
+    pub(crate) page: Option<u64>,
+    /// When the connection was begun and, once open, opened.
+    pub(crate) since: Instant,
+    /// When a connection that is interrupted will be given up.
+    pub(crate) interrupted_until: Option<Instant>,
+    pc: RtcPeerConnection,
+    lanes: [LaneEnd; 3],
+    listeners: Vec<EventListener>,
+    described: bool,
+    agreeing: bool,
+    ours: Vec<Candidate>,
+    /// Candidates that came before the description they belong to.
+    theirs: Option<Vec<Candidate>>,
+    early: Vec<Vec<u8>>,
+    tasks: Vec<AbortHandle>,
+    report: Report,
+}
+
+struct LaneEnd {
+    channel: RtcDataChannel,
+    outbox: Outbox,
+    assembler: Assembler,
+}
+
+impl Link {
+    /// Construct a connection with its channels. It does nothing yet: [`Link::offer`] or [`Link::answer`].
+    pub(crate) fn new(
+        ingredients: &Ingredients,
+        session: u64,
+        offers: bool,
+        now: Instant,
+        report: Report,
+    ) -> Result<Link, JsValue> {
+        let configuration = RtcConfiguration::new();
+        configuration.set_ice_servers(&ingredients.ice_servers);
+        configuration.set_bundle_policy(RtcBundlePolicy::MaxBundle);
+        if let Some(certificate) = &ingredients.certificate {
+            configuration.set_certificates(&Array::of1(certificate));
+        }
+        let pc = RtcPeerConnection::new_with_configuration(&configuration)?;
+        let mut listeners = Vec::new();
+        let lanes = [0, 1, 2].map(|id: u16| {
+            let channel = channel(&pc, id);
+            listeners.extend(lane_listeners(&channel, LANES[usize::from(id)], &report));
+            LaneEnd { channel, outbox: Outbox::default(), assembler: Assembler::default() }
+        });
+        listeners.extend(connection_listeners(&pc, &report));
+        Ok(Link {
+            session,
+            offers,
+            page: None,
+            since: now,
+            interrupted_until: None,
+            pc,
+            lanes,
+            listeners,
+            described: false,
+            agreeing: false,
+            ours: Vec::new(),
+            theirs: Some(Vec::new()),
+            early: Vec::new(),
+            tasks: Vec::new(),
+            report,
+        })
+    }
+
+    /// Make an offer; [`Happening::Described`] brings it.
+    pub(crate) fn offer(&mut self) {
+        let (pc, report) = (self.pc.clone(), self.report.clone());
+        self.spawn(async move {
+            let made = async {
+                let offer = JsFuture::from(pc.create_offer()).await?;
+                JsFuture::from(pc.set_local_description(offer.unchecked_ref())).await?;
+                Ok(local_sdp(&pc))
+            };
+            let made = made.await;
+            report(Happening::Described(made));
+        });
+    }
+
+    /// Take the peer's offer and make an answer; [`Happening::Described`] brings it.
+    pub(crate) fn answer(&mut self, offer: &str) {
+        let (pc, report, offer) = (self.pc.clone(), self.report.clone(), description(RtcSdpType::Offer, offer));
+        self.spawn(async move {
+            let made = async {
+                JsFuture::from(pc.set_remote_description(&offer)).await?;
+                let answer = JsFuture::from(pc.create_answer()).await?;
+                JsFuture::from(pc.set_local_description(answer.unchecked_ref())).await?;
+                Ok(local_sdp(&pc))
+            };
+            let made = made.await;
+            report(Happening::Described(made));
+        });
+    }
+
+    /// Take the peer's answer; [`Happening::Agreed`] follows. A second answer is ignored.
+    pub(crate) fn agree(&mut self, answer: &str) {
+        if !self.described || std::mem::replace(&mut self.agreeing, true) {
+            return;
+        }
+        let (pc, report, answer) = (self.pc.clone(), self.report.clone(), description(RtcSdpType::Answer, answer));
+        self.spawn(async move {
+            let agreed = JsFuture::from(pc.set_remote_description(&answer)).await;
+            report(Happening::Agreed(agreed.map(|_| ())));
+        });
+    }
+
+    /// Our description is made. The candidates that had to wait for it, to be sent after it.
+    pub(crate) fn on_described(&mut self) -> Vec<Candidate> {
+        self.described = true;
+        if !self.offers {
+            self.on_agreed();
+        }
+        self.ours.clone()
+    }
+
+    /// The peer's description is in place: its candidates may be used.
+    pub(crate) fn on_agreed(&mut self) {
+        for candidate in self.theirs.take().unwrap_or_default() {
+            add_candidate(&self.pc, &candidate);
+        }
+    }
+
+    /// A candidate of ours; whether it is to be sent now, rather than after our description.
+    pub(crate) fn on_candidate(&mut self, candidate: Candidate) -> bool {
+        if self.ours.len() >= CANDIDATES_MAX {
+            return false;
+        }
+        self.ours.push(candidate);
+        self.described
+    }
+
+    /// A candidate of the peer's: used as soon as its description is in place.
+    pub(crate) fn take_candidate(&mut self, candidate: Candidate) {
+        match &mut self.theirs {
+            None => add_candidate(&self.pc, &candidate),
+            Some(held) if held.len() < CANDIDATES_MAX => held.push(candidate),
+            Some(_) => {}
+        }
+    }
+
+    /// Our description as it is by now, if it is made; and, if the peer has answered it, nothing but our candidates.
+    pub(crate) fn again(&self) -> Option<Again> {
+        match (self.described, self.agreeing) {
+            (false, _) => None,
+            (true, false) => Some(Again::Description(local_sdp(&self.pc))),
+            (true, true) => Some(Again::Candidates(self.ours.clone())),
+        }
+    }
+
+    /// Run a task no longer than this link lives: what a closed connection was asked is never answered, and a task that
+    /// waits for ever would hold the connection for ever.
+    fn spawn(&mut self, task: impl Future<Output = ()> + 'static) {
+        let (task, handle) = abortable(task);
+        self.tasks.push(handle);
+        spawn_local(async move {
+            let _ = task.await;
+        });
+    }
+
+    /// Whether all three channels are open.
+    pub(crate) fn is_open(&self) -> bool {
+        self.lanes.iter().all(|lane| lane.channel.ready_state() == RtcDataChannelState::Open)
+    }
+
+    /// Queue a frame and send what there is room for.
+    pub(crate) fn send(&mut self, lane: Lane, frame: &[u8]) -> Result<(), TooSlow> {
+        let end = &mut self.lanes[index(lane)];
+        end.outbox.push(frame)?;
+        end.drain(end.channel.buffered_amount());
+        Ok(())
+    }
+
+    /// Send what there is room for; whether a lane that had to wait has caught up.
+    pub(crate) fn drain(&mut self, lane: Lane) -> bool {
+        let end = &mut self.lanes[index(lane)];
+        end.drain(end.channel.buffered_amount());
+        end.outbox.caught_up()
+    }
+
+    /// Hand what waits on the control lane to the browser, room or not: nothing will be sent after this.
+    pub(crate) fn flush(&mut self) {
+        self.lanes[0].drain(0);
+    }
+
+    /// Put a message on a channel as it is. For tests of what the other side makes of it.
+    pub(crate) fn send_raw(&self, lane: Lane, message: &[u8]) {
+        let channel = &self.lanes[index(lane)].channel;
+        if channel.ready_state() == RtcDataChannelState::Open {
+            let _ = channel.send_with_u8_array(message);
+        }
+    }
+
+    /// A message arrived; a frame if it completed one.
+    pub(crate) fn receive(&mut self, lane: Lane, message: &[u8]) -> Result<Option<Vec<u8>>, ChunkError> {
+        self.lanes[index(lane)].assembler.push(message)
+    }
+
+    /// Keep a frame that came before the link was up; `false` if there are too many.
+    pub(crate) fn hold_early(&mut self, frame: Vec<u8>) -> bool {
+        self.early.push(frame);
+        self.early.iter().map(Vec::len).sum::<usize>() <= EARLY_BYTES_MAX
+    }
+
+    /// The frames that came before the link was up.
+    pub(crate) fn take_early(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.early)
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.listeners.clear();
+        self.tasks.iter().for_each(AbortHandle::abort);
+        self.pc.close();
+    }
+}
+
+/// What to say again to a peer that may not have heard it.
+pub(crate) enum Again {
+    Description(String),
+    Candidates(Vec<Candidate>),
+}
+
+impl LaneEnd {
+    fn drain(&mut self, mut buffered: u32) {
+        if self.channel.ready_state() != RtcDataChannelState::Open {
+            return;
+        }
+        while let Some(message) = self.outbox.next(buffered) {
+            if self.channel.send_with_u8_array(&message).is_err() {
+                // The buffer is full against all reckoning, or the channel just closed: its event will tell.
+                return;
+            }
+            buffered = buffered.saturating_add(u32::try_from(message.len()).unwrap_or(u32::MAX));
+        }
+    }
+}
+
+fn index(lane: Lane) -> usize {
+    match lane {
+        Lane::Control => 0,
+        Lane::Requests => 1,
+        Lane::Bulk => 2,
+    }
+}
+
+fn channel(pc: &RtcPeerConnection, id: u16) -> RtcDataChannel {
+    let init = RtcDataChannelInit::new();
+    init.set_negotiated(true);
+    init.set_id(id);
+    let name = ["control", "requests", "bulk"][usize::from(id)];
+    let channel = pc.create_data_channel_with_data_channel_dict(name, &init);
+    channel.set_binary_type(RtcDataChannelType::Arraybuffer);
+    channel.set_buffered_amount_low_threshold(BUFFERED_LOW_BYTES);
+    channel
+}
+
+fn lane_listeners(channel: &RtcDataChannel, lane: Lane, report: &Report) -> [EventListener; 4] {
+    let tell = |name: &'static str, happening: fn(Lane) -> Happening| {
+        let report = report.clone();
+        EventListener::new(channel, name, move |_| report(happening(lane)))
+    };
+    let told = report.clone();
+    [
+        tell("open", |_| Happening::Opened),
+        tell("close", |_| Happening::Closed),
+        tell("bufferedamountlow", Happening::Low),
+        EventListener::new(channel, "message", move |event| {
+            let data = event.unchecked_ref::<MessageEvent>().data();
+            told(match data.dyn_into::<ArrayBuffer>() {
+                Ok(buffer) => Happening::Message(lane, Uint8Array::new(&buffer).to_vec()),
+                Err(_) => Happening::NoBytes,
+            });
+        }),
+    ]
+}
+
+fn connection_listeners(pc: &RtcPeerConnection, report: &Report) -> [EventListener; 2] {
+    let (told, observed) = (report.clone(), report.clone());
+    [
+        EventListener::new(pc, "icecandidate", move |event| {
+            let Some(found) = event.unchecked_ref::<RtcPeerConnectionIceEvent>().candidate() else { return };
+            let candidate = found.candidate();
+            if !candidate.is_empty() {
+                told(Happening::Candidate(Candidate {
+                    candidate,
+                    mid: found.sdp_mid(),
+                    line: found.sdp_m_line_index(),
+                }));
+            }
+        }),
+        EventListener::new(pc, "connectionstatechange", move |event| {
+            let Some(pc) = event.target().and_then(|target| target.dyn_into::<RtcPeerConnection>().ok()) else {
+                return;
+            };
+            observed(Happening::State(pc.connection_state()));
+        }),
+    ]
+}
+
+fn description(kind: RtcSdpType, sdp: &str) -> RtcSessionDescriptionInit {
+    let init = RtcSessionDescriptionInit::new(kind);
+    init.set_sdp(sdp);
+    init
+}
+
+fn local_sdp(pc: &RtcPeerConnection) -> String {
+    pc.local_description().map(|description| description.sdp()).unwrap_or_default()
+}
+
+fn add_candidate(pc: &RtcPeerConnection, candidate: &Candidate) {
+    let init = RtcIceCandidateInit::new(&candidate.candidate);
+    init.set_sdp_mid(candidate.mid.as_deref());
+    init.set_sdp_m_line_index(candidate.line);
+    let added = pc.add_ice_candidate_with_opt_rtc_ice_candidate_init(Some(&init));
+    // A candidate that cannot be used (an mDNS name of another network, an address family we lack) is not an error.
+    spawn_local(async move {
+        let _ = JsFuture::from(added).await;
+    });
+}

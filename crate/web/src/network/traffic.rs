@@ -1,0 +1,175 @@
+//! What happens to a connection: it comes up, carries frames, falters, ends.
+
+use std::rc::Rc;
+
+use roundtable_core::id::NodeId;
+use roundtable_core::time::Instant;
+use roundtable_core::wire::{FRAME_BYTES_MAX, Lane};
+use web_sys::RtcPeerConnectionState;
+
+use super::link::{Happening, Link};
+use super::shared::Shared;
+use super::signal::Payload;
+use super::state::{INTERRUPTED_MS, State};
+use super::{DropReason, NetworkEvent};
+
+impl Shared {
+    /// Something happened to this session of this peer. Most things are messages, and those change no deadline.
+    pub(crate) fn on_happening(self: &Rc<Self>, id: NodeId, session: u64, happening: Happening) {
+        let quiet = matches!(happening, Happening::Message(..) | Happening::Low(_));
+        let act = |state: &mut State, now| state.on_happening(id, session, happening, now);
+        if quiet { self.happen_quietly(act) } else { self.happen(act) }
+    }
+}
+
+impl State {
+    fn on_happening(&mut self, id: NodeId, session: u64, happening: Happening, now: Instant) {
+        match happening {
+            Happening::Described(result) => self.on_described(id, session, result.ok(), now),
+            Happening::Agreed(Ok(())) => {
+                if let Some(link) = self.link(id, session) {
+                    link.on_agreed();
+                }
+            }
+            Happening::Agreed(Err(_)) => self.on_bad_description(id, session, now),
+            Happening::Candidate(candidate) => {
+                let Some(peer) = self.peers.get_mut(&id) else { return };
+                let Some(attempt) = peer.attempt.as_mut().filter(|attempt| attempt.is_session(session)) else { return };
+                let carrier = attempt.carrier;
+                if attempt.link.as_mut().is_some_and(|link| link.on_candidate(candidate.clone())) {
+                    self.say(id, carrier, &Payload::Candidate { session, candidate });
+                }
+            }
+            Happening::Opened => self.on_opened(id, session, now),
+            Happening::Closed => self.on_ended(id, session, now),
+            Happening::Low(lane) => {
+                if self.link(id, session).is_some_and(|link| link.drain(lane)) {
+                    self.emit(NetworkEvent::Writable { id, lane });
+                }
+            }
+            Happening::Message(lane, message) => self.on_message(id, session, lane, &message, now),
+            Happening::NoBytes => self.drop_input(DropReason::NotBytes),
+            Happening::State(state) => self.on_state(id, session, state, now),
+        }
+    }
+
+    /// The connection of this session, open or in the making.
+    fn link(&mut self, id: NodeId, session: u64) -> Option<&mut Link> {
+        let peer = self.peers.get_mut(&id)?;
+        let making = peer.attempt.as_mut().and_then(|attempt| attempt.link.as_mut());
+        making.into_iter().chain(peer.link.as_mut()).find(|link| link.session == session)
+    }
+
+    fn on_described(&mut self, id: NodeId, session: u64, sdp: Option<String>, now: Instant) {
+        let Some(sdp) = sdp else { return self.on_bad_description(id, session, now) };
+        let page = self.page;
+        let Some(attempt) = self.peers.get_mut(&id).and_then(|peer| peer.attempt.as_mut()) else { return };
+        let (carrier, stamp) = (attempt.carrier, attempt.stamp);
+        let Some(link) = attempt.link.as_mut().filter(|link| link.session == session) else { return };
+        let candidates = link.on_described();
+        attempt.said = now;
+        self.say(
+            id,
+            carrier,
+            &match stamp {
+                Some(stamp) => Payload::Offer { stamp, session, sdp },
+                None => Payload::Answer { page, session, sdp },
+            },
+        );
+        self.say_candidates(id, carrier, session, candidates);
+    }
+
+    fn on_bad_description(&mut self, id: NodeId, session: u64, now: Instant) {
+        if self.link(id, session).is_some() {
+            self.drop_input(DropReason::Description);
+            self.on_ended(id, session, now);
+        }
+    }
+
+    fn on_opened(&mut self, id: NodeId, session: u64, now: Instant) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let open = |attempt: &super::state::Attempt| {
+            attempt.link.as_ref().is_some_and(|link| link.session == session && link.is_open())
+        };
+        let Some(attempt) = peer.attempt.take_if(|attempt| open(attempt)) else { return };
+        let via = attempt.via();
+        let Some(mut link) = attempt.link else { return };
+        link.since = now;
+        let early = link.take_early();
+        peer.tries = 0;
+        if peer.link.replace(link).is_some() {
+            self.emit(NetworkEvent::LinkDown { id });
+        }
+        self.emit(NetworkEvent::LinkUp { id, via });
+        early.into_iter().for_each(|bytes| self.emit(NetworkEvent::Frame { from: id, bytes }));
+    }
+
+    fn on_state(&mut self, id: NodeId, session: u64, state: RtcPeerConnectionState, now: Instant) {
+        match state {
+            RtcPeerConnectionState::Failed | RtcPeerConnectionState::Closed => self.on_ended(id, session, now),
+            RtcPeerConnectionState::Disconnected => {
+                if let Some(link) = self.link(id, session) {
+                    link.interrupted_until = Some(now + INTERRUPTED_MS);
+                }
+            }
+            _ => {
+                if let Some(link) = self.link(id, session) {
+                    link.interrupted_until = None;
+                }
+            }
+        }
+    }
+
+    /// This session is over, whatever it had come to.
+    fn on_ended(&mut self, id: NodeId, session: u64, now: Instant) {
+        let Some(peer) = self.peers.get(&id) else { return };
+        if peer.attempt.as_ref().is_some_and(|attempt| attempt.is_session(session)) {
+            self.fail(id, true, now);
+        } else if peer.link.as_ref().is_some_and(|link| link.session == session) {
+            self.drop_link(id);
+        }
+    }
+
+    /// Let an open link go, if there is one.
+    pub(crate) fn drop_link(&mut self, id: NodeId) {
+        if self.peers.get_mut(&id).is_some_and(|peer| peer.link.take().is_some()) {
+            self.emit(NetworkEvent::LinkDown { id });
+        }
+    }
+
+    fn on_message(&mut self, id: NodeId, session: u64, lane: Lane, message: &[u8], now: Instant) {
+        let Some(link) = self.link(id, session) else { return };
+        match link.receive(lane, message) {
+            Err(error) => self.drop_input(DropReason::Chunk(error)),
+            Ok(None) => {}
+            Ok(Some(bytes)) => {
+                let up =
+                    self.peers.get(&id).and_then(|peer| peer.link.as_ref()).is_some_and(|link| link.session == session);
+                if up {
+                    self.emit(NetworkEvent::Frame { from: id, bytes });
+                } else if self.link(id, session).is_some_and(|link| !link.hold_early(bytes)) {
+                    self.drop_input(DropReason::Busy);
+                    self.on_ended(id, session, now);
+                }
+            }
+        }
+    }
+
+    /// Send a frame over an open link.
+    pub(crate) fn send(&mut self, to: NodeId, lane: Lane, bytes: &[u8]) {
+        if bytes.len() > FRAME_BYTES_MAX {
+            return self.drop_input(DropReason::TooLarge);
+        }
+        let Some(link) = self.peers.get_mut(&to).and_then(|peer| peer.link.as_mut()) else { return };
+        if link.send(lane, bytes).is_err() {
+            self.drop_link(to);
+        }
+    }
+
+    /// Put a message on a channel as it is.
+    pub(crate) fn send_raw(&mut self, to: NodeId, lane: Lane, message: &[u8]) {
+        if let Some(link) = self.peers.get(&to).and_then(|peer| peer.link.as_ref()) {
+            link.send_raw(lane, message);
+        }
+    }
+}
