@@ -15,5 +15,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     reportCompressedSize: true,
   },
-  server: { proxy: { "/roundtable": "http://127.0.0.1:8787", "/rendezvous": { target: "ws://127.0.0.1:8787", ws: true } } },
+  server: {
+    proxy: { "/roundtable": "http://127.0.0.1:8787", "/rendezvous": { target: "ws://127.0.0.1:8787", ws: true } },
+  },
 });

@@ -22,7 +22,9 @@ export function App() {
   });
   return (
     <>
-      <a class="skip" href="#main">Skip to the content</a>
+      <a class="skip" href="#main">
+        Skip to the content
+      </a>
       <Head peer={peer} />
       <main id="main" tabindex="-1">
         <Notices peer={peer} />
@@ -31,31 +33,57 @@ export function App() {
           <RingFigure peer={peer} desk={desk} />
           <Cart peer={peer} desk={desk} />
         </div>
-        <Part id="members" title="Who is here" says={<>
-          A <dfn>node</dfn> is one open tab; a <dfn>device</dfn> is one browser. A node's share is the part of the keys it keeps first.
-          Copies go to different devices before they go to two tabs of one, so that a laptop may close. Other tabs may see this
-          differently for a moment: news travels by <dfn>gossip</dfn>, each tab telling a few others what it has heard.
-        </>}>
+        <Part
+          id="members"
+          title="Who is here"
+          says={
+            <>
+              A <dfn>node</dfn> is one open tab; a <dfn>device</dfn> is one browser. A node's share is the part of the
+              keys it keeps first. Copies go to different devices before they go to two tabs of one, so that a laptop
+              may close. Other tabs may see this differently for a moment: news travels by <dfn>gossip</dfn>, each tab
+              telling a few others what it has heard.
+            </>
+          }
+        >
           <Members desk={desk} />
         </Part>
-        <Part id="lookup" title="Where a key lives" says={<>
-          A hash turns a key into a place on the <dfn>ring</dfn>. From there, walk clockwise: the first different nodes you meet are its
-          {" "}<dfn>owners</dfn>, the next ones <dfn>fallbacks</dfn> that stand in when an owner is away. Each node has many
-          {" "}<dfn>tokens</dfn> on the ring, so shares stay even. Every tab computes the same list; nobody hands it out.
-        </>}>
+        <Part
+          id="lookup"
+          title="Where a key lives"
+          says={
+            <>
+              A hash turns a key into a place on the <dfn>ring</dfn>. From there, walk clockwise: the first different
+              nodes you meet are its <dfn>owners</dfn>, the next ones <dfn>fallbacks</dfn> that stand in when an owner
+              is away. Each node has many <dfn>tokens</dfn> on the ring, so shares stay even. Every tab computes the
+              same list; nobody hands it out.
+            </>
+          }
+        >
           <Lookup desk={desk} />
         </Part>
-        <Part id="kv" title="Write and read" says={<>
-          The tab where you press the button does the asking itself (it <dfn>coordinates</dfn>). A write is never refused for want of
-          others: the <dfn>receipt</dfn> says how far it got, and goes on rising. Values written at the same time are both kept
-          (<dfn>siblings</dfn>) until somebody who has seen both decides.
-        </>}>
+        <Part
+          id="kv"
+          title="Write and read"
+          says={
+            <>
+              The tab where you press the button does the asking itself (it <dfn>coordinates</dfn>). A write is never
+              refused for want of others: the <dfn>receipt</dfn> says how far it got, and goes on rising. Values written
+              at the same time are both kept (<dfn>siblings</dfn>) until somebody who has seen both decides.
+            </>
+          }
+        >
           <KeyValue peer={peer} desk={desk} />
         </Part>
-        <Part id="journal" title="What happens meanwhile" says={<>
-          Copies are evened out, shares move when tabs come and go, and a <dfn>hint</dfn>, a write kept for somebody who is away, goes home
-          when they return. These are this tab's own figures and events.
-        </>}>
+        <Part
+          id="journal"
+          title="What happens meanwhile"
+          says={
+            <>
+              Copies are evened out, shares move when tabs come and go, and a <dfn>hint</dfn>, a write kept for somebody
+              who is away, goes home when they return. These are this tab's own figures and events.
+            </>
+          }
+        >
           <Figures journal={peer.journal} />
           <Log journal={peer.journal} />
         </Part>
@@ -65,7 +93,12 @@ export function App() {
   );
 }
 
-function Part(props: { readonly id: string; readonly title: string; readonly says: JSX.Element; readonly children: JSX.Element }) {
+function Part(props: {
+  readonly id: string;
+  readonly title: string;
+  readonly says: JSX.Element;
+  readonly children: JSX.Element;
+}) {
   return (
     <section class="part" aria-labelledby={`${props.id}-title`}>
       <div class="part-head">

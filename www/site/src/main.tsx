@@ -11,16 +11,19 @@ import "./style/parts.css";
 const root = document.getElementById("app");
 if (root === null) throw new Error("index.html has no element with the id app");
 root.replaceChildren();
-render(() => (
-  <ErrorBoundary
-    fallback={(error: unknown) => (
-      <main class="before-script" role="alert">
-        <h1>The page could not be drawn.</h1>
-        <p>{describe(error).message}</p>
-        <p>What this browser keeps of the room is untouched; reload to try again.</p>
-      </main>
-    )}
-  >
-    <App />
-  </ErrorBoundary>
-), root);
+render(
+  () => (
+    <ErrorBoundary
+      fallback={(error: unknown) => (
+        <main class="before-script" role="alert">
+          <h1>The page could not be drawn.</h1>
+          <p>{describe(error).message}</p>
+          <p>What this browser keeps of the room is untouched; reload to try again.</p>
+        </main>
+      )}
+    >
+      <App />
+    </ErrorBoundary>
+  ),
+  root,
+);

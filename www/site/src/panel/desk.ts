@@ -33,7 +33,10 @@ export function createDesk(peer: Peer) {
     try {
       const { owners, fallbacks } = here.mesh.preferenceList(bucket, key);
       const position = here.mesh.position(bucket, key);
-      return { way: { bucket, key, position, owners, fallbacks, steps: walk(tokens, position, owners) }, problem: undefined };
+      return {
+        way: { bucket, key, position, owners, fallbacks, steps: walk(tokens, position, owners) },
+        problem: undefined,
+      };
     } catch (error) {
       return { way: undefined, problem: describe(error).message };
     }
@@ -81,8 +84,20 @@ export function createDesk(peer: Peer) {
   }
 
   return {
-    seats, chosen, look: setChosen, way: () => found().way, wayProblem: () => found().problem,
-    lit, setLit, confirmed, trips, follow, nameOf, deviceOf, isSelf, withMesh,
+    seats,
+    chosen,
+    look: setChosen,
+    way: () => found().way,
+    wayProblem: () => found().problem,
+    lit,
+    setLit,
+    confirmed,
+    trips,
+    follow,
+    nameOf,
+    deviceOf,
+    isSelf,
+    withMesh,
   };
 }
 export type Desk = ReturnType<typeof createDesk>;

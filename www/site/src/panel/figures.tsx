@@ -21,8 +21,18 @@ export function Figures(props: { readonly journal: Journal }) {
             <dl class="counts">
               <Count name="keys held" value={metrics().keys} testid="metric-keys" />
               <Count name="links" value={metrics().links} testid="metric-links" />
-              <Count name="hints" value={metrics().hints} testid="metric-hints" says="writes kept for somebody who is away" />
-              <Count name="tombstones" value={metrics().tombstones} testid="metric-tombstones" says="marks of what was deleted" />
+              <Count
+                name="hints"
+                value={metrics().hints}
+                testid="metric-hints"
+                says="writes kept for somebody who is away"
+              />
+              <Count
+                name="tombstones"
+                value={metrics().tombstones}
+                testid="metric-tombstones"
+                says="marks of what was deleted"
+              />
               <Count name="stored" value={bytes(metrics().bytes)} testid="metric-bytes" />
             </dl>
             <table class="traffic">
@@ -31,8 +41,12 @@ export function Figures(props: { readonly journal: Journal }) {
                 <For each={trafficKinds}>
                   {(kind) => (
                     <tr data-testid={`traffic-${kind}`}>
-                      <th scope="row">{kind} <span class="quiet">{says[kind]}</span></th>
-                      <td class="spark-cell"><Spark rates={rates()} kind={kind} /></td>
+                      <th scope="row">
+                        {kind} <span class="quiet">{says[kind]}</span>
+                      </th>
+                      <td class="spark-cell">
+                        <Spark rates={rates()} kind={kind} />
+                      </td>
                       <td class="number">{bytes(rates().at(-1)?.[kind] ?? 0)}/s</td>
                     </tr>
                   )}
@@ -42,7 +56,12 @@ export function Figures(props: { readonly journal: Journal }) {
             <Show when={metrics().requests.some((request) => request.count > 0)}>
               <p class="latency quiet">
                 <For each={metrics().requests.filter((request) => request.count > 0)}>
-                  {(request) => <span>{request.kind}: {request.count}, half within {Math.round(request.p50Ms)} ms, 99 % within {Math.round(request.p99Ms)} ms. </span>}
+                  {(request) => (
+                    <span>
+                      {request.kind}: {request.count}, half within {Math.round(request.p50Ms)} ms, 99 % within{" "}
+                      {Math.round(request.p99Ms)} ms.{" "}
+                    </span>
+                  )}
                 </For>
               </p>
             </Show>
@@ -53,7 +72,12 @@ export function Figures(props: { readonly journal: Journal }) {
   );
 }
 
-function Count(props: { readonly name: string; readonly value: number | string; readonly testid: string; readonly says?: string }) {
+function Count(props: {
+  readonly name: string;
+  readonly value: number | string;
+  readonly testid: string;
+  readonly says?: string;
+}) {
   return (
     <div title={props.says}>
       <dd data-testid={props.testid}>{props.value}</dd>
@@ -67,7 +91,9 @@ function Spark(props: { readonly rates: readonly Rates[]; readonly kind: Traffic
   const line = () => {
     const top = Math.max(64, ...props.rates.flatMap((rates) => trafficKinds.map((kind) => rates[kind])));
     const start = samplesMax - props.rates.length;
-    return props.rates.map((rates, i) => `${i === 0 ? "M" : "L"}${start + i} ${(19 - (18 * rates[props.kind]) / top).toFixed(1)}`).join("");
+    return props.rates
+      .map((rates, i) => `${i === 0 ? "M" : "L"}${start + i} ${(19 - (18 * rates[props.kind]) / top).toFixed(1)}`)
+      .join("");
   };
   return (
     <svg class="spark" viewBox={`0 0 ${samplesMax - 1} 20`} preserveAspectRatio="none" aria-hidden="true">

@@ -10,14 +10,18 @@ export function Foot() {
     <footer class="foot">
       <div>
         <h2>Try it in the console</h2>
-        <p>This tab's node and its two buckets are <code>window.roundtable</code>. The package itself is at <code>/roundtable/index.js</code>.</p>
+        <p>
+          This tab's node and its two buckets are <code>window.roundtable</code>. The package itself is at{" "}
+          <code>/roundtable/index.js</code>.
+        </p>
         <pre tabindex="0">{example}</pre>
       </div>
       <div>
         <h2>What this is</h2>
         <p>
-          A key-value store after Amazon's Dynamo (DeCandia and others, SOSP 2007), written in Rust and run in each tab as WebAssembly.
-          Tabs speak over WebRTC. A small rendezvous introduces strangers; once they have met, it may go.
+          A key-value store after Amazon's Dynamo (DeCandia and others, SOSP 2007), written in Rust and run in each tab
+          as WebAssembly. Tabs speak over WebRTC. A small rendezvous introduces strangers; once they have met, it may
+          go.
         </p>
       </div>
     </footer>

@@ -13,15 +13,29 @@ export function Head(props: { readonly peer: Peer }) {
       <a class="brand" href="/" aria-label="Roundtable, the start page">
         <svg class="mark" viewBox="0 0 32 32" width="30" height="30" aria-hidden="true">
           <circle cx="16" cy="16" r="8.5" class="mark-table" />
-          <g class="mark-seats"><circle cx="16" cy="7.5" r="2.7" /><circle cx="24.1" cy="13.4" r="2.7" /><circle cx="21" cy="22.9" r="2.7" /><circle cx="7.9" cy="13.4" r="2.7" /></g>
+          <g class="mark-seats">
+            <circle cx="16" cy="7.5" r="2.7" />
+            <circle cx="24.1" cy="13.4" r="2.7" />
+            <circle cx="21" cy="22.9" r="2.7" />
+            <circle cx="7.9" cy="13.4" r="2.7" />
+          </g>
           <circle cx="11" cy="22.9" r="3.4" class="mark-self" />
         </svg>
         <span>Roundtable</span>
       </a>
       <div class="names">
-        <NameField label="Room" testid="room-name" value={peer.place().room} problem={roomProblem} apply={peer.moveTo} />
         <NameField
-          label="This tab" testid="node-label" value={peer.label()} apply={peer.rename}
+          label="Room"
+          testid="room-name"
+          value={peer.place().room}
+          problem={roomProblem}
+          apply={peer.moveTo}
+        />
+        <NameField
+          label="This tab"
+          testid="node-label"
+          value={peer.label()}
+          apply={peer.rename}
           problem={(name) => (name.trim() === "" ? "This tab needs a name." : undefined)}
         />
       </div>
@@ -48,16 +62,29 @@ function Presence(props: { readonly peer: Peer }) {
   };
   return (
     <p class="presence" role="status" data-testid="presence" data-phase={props.peer.phase().is}>
-      <span class="dot" classList={{ live: props.peer.phase().is === "here", bad: props.peer.phase().is === "failed" }} aria-hidden="true" />
+      <span
+        class="dot"
+        classList={{ live: props.peer.phase().is === "here", bad: props.peer.phase().is === "failed" }}
+        aria-hidden="true"
+      />
       <span>{words()}</span>
-      <Show when={introduced()}>{(text) => <span class="quiet" title="The rendezvous only introduces strangers; what is said goes from tab to tab.">{text()}</span>}</Show>
+      <Show when={introduced()}>
+        {(text) => (
+          <span class="quiet" title="The rendezvous only introduces strangers; what is said goes from tab to tab.">
+            {text()}
+          </span>
+        )}
+      </Show>
     </p>
   );
 }
 
 function NameField(props: {
-  readonly label: string; readonly testid: string; readonly value: string;
-  readonly problem: (text: string) => string | undefined; readonly apply: (text: string) => void;
+  readonly label: string;
+  readonly testid: string;
+  readonly value: string;
+  readonly problem: (text: string) => string | undefined;
+  readonly apply: (text: string) => void;
 }) {
   let input!: HTMLInputElement;
   const [problem, setProblem] = createSignal<string>();
@@ -82,15 +109,29 @@ function NameField(props: {
     <div class="name-field">
       <label for={id}>{props.label}</label>
       <input
-        id={id} ref={input} data-testid={props.testid} type="text" maxlength={120} autocomplete="off" spellcheck={false}
-        aria-invalid={problem() !== undefined} aria-describedby={problem() === undefined ? undefined : `${id}-problem`}
-        onInput={fit} onChange={commit}
+        id={id}
+        ref={input}
+        data-testid={props.testid}
+        type="text"
+        maxlength={120}
+        autocomplete="off"
+        spellcheck={false}
+        aria-invalid={problem() !== undefined}
+        aria-describedby={problem() === undefined ? undefined : `${id}-problem`}
+        onInput={fit}
+        onChange={commit}
         onKeyDown={(event) => {
           if (event.key === "Enter") input.blur();
           if (event.key === "Escape") takeBack();
         }}
       />
-      <Show when={problem()}>{(text) => <span class="field-problem" id={`${id}-problem`} role="alert">{text()}</span>}</Show>
+      <Show when={problem()}>
+        {(text) => (
+          <span class="field-problem" id={`${id}-problem`} role="alert">
+            {text()}
+          </span>
+        )}
+      </Show>
     </div>
   );
 }

@@ -28,18 +28,30 @@ export function Intro(props: { readonly peer: Peer }) {
     <div class="intro">
       <h1>A round table has no&nbsp;head.</h1>
       <p class="lede">
-        This is a database without a server. Every tab that opens this page keeps part of the data, answers any request, and
-        stands in for those who leave. Close any of them, even the first.
+        This is a database without a server. Every tab that opens this page keeps part of the data, answers any request,
+        and stands in for those who leave. Close any of them, even the first.
       </p>
       <div class="actions">
-        <button type="button" class="primary" data-testid="open-tab" onClick={openTab}>Open another tab</button>
-        <button type="button" class="beside" data-testid="open-beside" onClick={openBeside}>Open beside</button>
-        <button type="button" data-testid="copy-link" onClick={copy}>{copied() === "yes" ? "Link copied" : "Copy link"}</button>
+        <button type="button" class="primary" data-testid="open-tab" onClick={openTab}>
+          Open another tab
+        </button>
+        <button type="button" class="beside" data-testid="open-beside" onClick={openBeside}>
+          Open beside
+        </button>
+        <button type="button" data-testid="copy-link" onClick={copy}>
+          {copied() === "yes" ? "Link copied" : "Copy link"}
+        </button>
       </div>
       <Show when={copied() === "no"}>
         <p class="copy-by-hand">
           <label for="link-by-hand">This page may not use the clipboard here. Copy the link yourself:</label>
-          <input id="link-by-hand" type="text" readonly value={address()} onFocus={(event) => event.currentTarget.select()} />
+          <input
+            id="link-by-hand"
+            type="text"
+            readonly
+            value={address()}
+            onFocus={(event) => event.currentTarget.select()}
+          />
         </p>
       </Show>
     </div>
@@ -48,19 +60,28 @@ export function Intro(props: { readonly peer: Peer }) {
 
 export function RingFigure(props: { readonly peer: Peer; readonly desk: Desk }) {
   const { peer, desk } = props;
-  const alone = () => peer.phase().is === "here" && desk.seats.length === 1;
+  const words = () => {
+    const phase = peer.phase().is;
+    if (phase === "failed") return "This tab has no seat yet.";
+    if (phase !== "here") return "Taking a seat…";
+    return desk.seats.length === 1 ? "You have the table to yourself. Open another tab." : undefined;
+  };
   return (
     <figure class="ring-figure">
       <Ring
-        seats={desk.seats} tokens={peer.belief().tokens} way={desk.way()} confirmed={desk.confirmed()} lit={desk.lit()}
-        onLit={desk.setLit} trips={desk.trips}
+        seats={desk.seats}
+        tokens={peer.belief().tokens}
+        way={desk.way()}
+        confirmed={desk.confirmed()}
+        lit={desk.lit()}
+        onLit={desk.setLit}
+        trips={desk.trips}
       />
-      <Show when={alone()}>
-        <p class="ring-alone">You have the table to yourself. Open another tab.</p>
-      </Show>
+      <Show when={words()}>{(text) => <p class="ring-words">{text()}</p>}</Show>
       <figcaption data-testid="belief">
-        <strong>What this tab believes.</strong> Each circle is a tab; the number is its share of the keys. Inked strips on the rim are the
-        stretches it owns, lines are this tab's own links. Blue leads from one key to the tabs that own a copy.
+        <strong>What this tab believes.</strong> Each circle is a tab; the number is its share of the keys. Inked strips
+        on the rim are the stretches it owns, lines are this tab's own links. Blue leads from one key to the tabs that
+        own a copy.
       </figcaption>
     </figure>
   );

@@ -16,7 +16,12 @@ type NamedLevel = (typeof levels)[number]["level"];
 
 type Result =
   | { readonly is: "busy"; readonly text: string }
-  | { readonly is: "receipt"; readonly what: "put" | "delete"; readonly target: Chosen; readonly owners: readonly string[] }
+  | {
+      readonly is: "receipt";
+      readonly what: "put" | "delete";
+      readonly target: Chosen;
+      readonly owners: readonly string[];
+    }
   | { readonly is: "read"; readonly target: Chosen; readonly read: Read<Value> }
   | { readonly is: "problem"; readonly message: string; readonly code: string | undefined };
 
@@ -32,11 +37,18 @@ export function KeyValue(props: { readonly peer: Peer; readonly desk: Desk }) {
   let unfollow = () => {};
   onCleanup(() => unfollow());
 
-  async function run(text: string, act: (here: Joined, from: PlainBucket, target: Chosen, current: () => boolean) => Promise<void>) {
+  async function run(
+    text: string,
+    act: (here: Joined, from: PlainBucket, target: Chosen, current: () => boolean) => Promise<void>,
+  ) {
     const here = peer.joined();
     const mine = ++turn;
     if (here === undefined) {
-      setResult({ is: "problem", message: "The store is not open yet; see the note at the top of the page.", code: undefined });
+      setResult({
+        is: "problem",
+        message: "The store is not open yet; see the note at the top of the page.",
+        code: undefined,
+      });
       return;
     }
     const target = { bucket: bucket().trim(), key: key() };
@@ -78,21 +90,46 @@ export function KeyValue(props: { readonly peer: Peer; readonly desk: Desk }) {
 
   return (
     <div class="kv">
-      <form class="kv-form" data-testid="kv-form" onSubmit={(event) => { event.preventDefault(); void put(); }}>
+      <form
+        class="kv-form"
+        data-testid="kv-form"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void put();
+        }}
+      >
         <div class="pair">
           <Field id="kv-bucket" label="Bucket" value={bucket()} set={setBucket} />
           <Field id="kv-key" label="Key" value={key()} set={setKey} />
         </div>
         <div class="field">
-          <label for="kv-value">Value <span class="quiet">text, or JSON</span></label>
-          <textarea id="kv-value" data-testid="kv-value" rows={2} spellcheck={false} value={value()} onInput={(event) => setValue(event.currentTarget.value)} />
+          <label for="kv-value">
+            Value <span class="quiet">text, or JSON</span>
+          </label>
+          <textarea
+            id="kv-value"
+            data-testid="kv-value"
+            rows={2}
+            spellcheck={false}
+            value={value()}
+            onInput={(event) => setValue(event.currentTarget.value)}
+          />
         </div>
         <fieldset class="levels">
-          <legend>Level <span class="quiet">how many must have it on disk before it counts as done</span></legend>
+          <legend>
+            Level <span class="quiet">how many must have it on disk before it counts as done</span>
+          </legend>
           <For each={levels}>
             {(choice) => (
               <label class="level">
-                <input type="radio" name="kv-level" value={choice.level} data-testid={`kv-level-${choice.level}`} checked={level() === choice.level} onChange={() => setLevel(choice.level)} />
+                <input
+                  type="radio"
+                  name="kv-level"
+                  value={choice.level}
+                  data-testid={`kv-level-${choice.level}`}
+                  checked={level() === choice.level}
+                  onChange={() => setLevel(choice.level)}
+                />
                 <span class="level-name">{choice.name}</span>
                 <span class="level-says">{choice.says}</span>
               </label>
@@ -100,20 +137,44 @@ export function KeyValue(props: { readonly peer: Peer; readonly desk: Desk }) {
           </For>
         </fieldset>
         <div class="actions">
-          <button type="submit" class="primary" data-testid="kv-put">Put</button>
-          <button type="button" data-testid="kv-get" onClick={get}>Get</button>
-          <button type="button" data-testid="kv-delete" onClick={remove}>Delete</button>
+          <button type="submit" class="primary" data-testid="kv-put">
+            Put
+          </button>
+          <button type="button" data-testid="kv-get" onClick={get}>
+            Get
+          </button>
+          <button type="button" data-testid="kv-delete" onClick={remove}>
+            Delete
+          </button>
         </div>
       </form>
       <div class="kv-result" aria-live="polite" data-testid="kv-result" data-state={result()?.is ?? "none"}>
-        <Switch fallback={<p class="kv-idle">Put something. Its receipt appears here and goes on rising as copies arrive.</p>}>
+        <Switch
+          fallback={<p class="kv-idle">Put something. Its receipt appears here and goes on rising as copies arrive.</p>}
+        >
           <Match when={as("busy")}>{(now) => <p class="kv-idle">{now().text}…</p>}</Match>
           <Match when={as("receipt")}>
-            {(now) => <Show when={receipt()}>{(got) => <ReceiptCard receipt={got()} what={now().what} target={now().target} owners={now().owners} desk={desk} />}</Show>}
+            {(now) => (
+              <Show when={receipt()}>
+                {(got) => (
+                  <ReceiptCard
+                    receipt={got()}
+                    what={now().what}
+                    target={now().target}
+                    owners={now().owners}
+                    desk={desk}
+                  />
+                )}
+              </Show>
+            )}
           </Match>
           <Match when={as("read")}>{(now) => <ReadCard read={now().read} target={now().target} desk={desk} />}</Match>
           <Match when={as("problem")}>
-            {(now) => <p class="field-problem" role="alert" data-testid="kv-problem" data-code={now().code}>{now().message} <Show when={now().code}>{(code) => <code>{code()}</code>}</Show></p>}
+            {(now) => (
+              <p class="field-problem" role="alert" data-testid="kv-problem" data-code={now().code}>
+                {now().message} <Show when={now().code}>{(code) => <code>{code()}</code>}</Show>
+              </p>
+            )}
           </Match>
         </Switch>
       </div>
@@ -121,11 +182,24 @@ export function KeyValue(props: { readonly peer: Peer; readonly desk: Desk }) {
   );
 }
 
-function Field(props: { readonly id: string; readonly label: string; readonly value: string; readonly set: (text: string) => void }) {
+function Field(props: {
+  readonly id: string;
+  readonly label: string;
+  readonly value: string;
+  readonly set: (text: string) => void;
+}) {
   return (
     <div class="field">
       <label for={props.id}>{props.label}</label>
-      <input id={props.id} data-testid={props.id} type="text" autocomplete="off" spellcheck={false} value={props.value} onInput={(event) => props.set(event.currentTarget.value)} />
+      <input
+        id={props.id}
+        data-testid={props.id}
+        type="text"
+        autocomplete="off"
+        spellcheck={false}
+        value={props.value}
+        onInput={(event) => props.set(event.currentTarget.value)}
+      />
     </div>
   );
 }
@@ -134,18 +208,50 @@ function ReadCard(props: { readonly read: Read<Value>; readonly target: Chosen; 
   const siblings = () => props.read.siblings as readonly Value[];
   const answered = () => props.read.answered.map((id) => (props.desk.isSelf(id) ? "this tab" : props.desk.nameOf(id)));
   return (
-    <article class="receipt" classList={{ met: props.read.met }} data-testid="kv-read" data-met={props.read.met} data-found={props.read.found} data-siblings={siblings().length}>
-      <h3>{!props.read.found ? "Nothing under this key" : siblings().length > 1 ? `${siblings().length} versions, written at the same time` : "Read"}</h3>
-      <p class="receipt-key"><code>{props.target.bucket} / {props.target.key}</code></p>
-      <Show when={props.read.found && siblings().length <= 1}><pre class="value" data-testid="kv-read-value">{shown(props.read.value)}</pre></Show>
+    <article
+      class="receipt"
+      classList={{ met: props.read.met }}
+      data-testid="kv-read"
+      data-met={props.read.met}
+      data-found={props.read.found}
+      data-siblings={siblings().length}
+    >
+      <h3>
+        {!props.read.found
+          ? "Nothing under this key"
+          : siblings().length > 1
+            ? `${siblings().length} versions, written at the same time`
+            : "Read"}
+      </h3>
+      <p class="receipt-key">
+        <code>
+          {props.target.bucket} / {props.target.key}
+        </code>
+      </p>
+      <Show when={props.read.found && siblings().length <= 1}>
+        <pre class="value" data-testid="kv-read-value">
+          {shown(props.read.value)}
+        </pre>
+      </Show>
       <Show when={siblings().length > 1}>
         <ol class="siblings" data-testid="kv-siblings">
-          <For each={siblings()}>{(sibling) => <li data-testid="kv-sibling"><pre class="value">{shown(sibling)}</pre></li>}</For>
+          <For each={siblings()}>
+            {(sibling) => (
+              <li data-testid="kv-sibling">
+                <pre class="value">{shown(sibling)}</pre>
+              </li>
+            )}
+          </For>
         </ol>
-        <p class="receipt-sum">These are siblings: neither writer had seen the other. The store keeps both and leaves the choice to you; your next put replaces them.</p>
+        <p class="receipt-sum">
+          These are siblings: neither writer had seen the other. The store keeps both and leaves the choice to you; your
+          next put replaces them.
+        </p>
       </Show>
       <p class="receipt-sum">
-        {props.read.met ? "Answered by" : `The level needs ${props.read.needed}; fewer could answer, so this is what is known by`}{" "}
+        {props.read.met
+          ? "Answered by"
+          : `The level needs ${props.read.needed}; fewer could answer, so this is what is known by`}{" "}
         {answered().join(", ") || "this tab"}.
       </p>
     </article>
@@ -163,5 +269,7 @@ function valueTyped(text: string): Value {
 
 function shown(value: Value | undefined): string {
   if (typeof value === "string") return value;
-  return JSON.stringify(value, (_, part: unknown) => (part instanceof Uint8Array ? `${part.length} bytes` : part), 2) ?? "";
+  return (
+    JSON.stringify(value, (_, part: unknown) => (part instanceof Uint8Array ? `${part.length} bytes` : part), 2) ?? ""
+  );
 }

@@ -2,7 +2,12 @@
 import { createMemo, createSignal, For, Show } from "solid-js";
 import { type Entry, type EntryKind, entryKinds, type Journal } from "../peer/journal";
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false });
+const clock = new Intl.DateTimeFormat(undefined, {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hour12: false,
+});
 
 export function Log(props: { readonly journal: Journal }) {
   const [held, setHeld] = createSignal<readonly Entry[]>();
@@ -17,8 +22,19 @@ export function Log(props: { readonly journal: Journal }) {
   return (
     <div class="log-box">
       <div class="log-tools" role="group" aria-label="What the log shows">
-        <For each={entryKinds}>{(kind) => <button type="button" class="chip" aria-pressed={!hidden().has(kind)} onClick={() => toggle(kind)}>{kind}</button>}</For>
-        <button type="button" class="chip hold" aria-pressed={held() !== undefined} onClick={() => setHeld(held() === undefined ? props.journal.entries() : undefined)}>
+        <For each={entryKinds}>
+          {(kind) => (
+            <button type="button" class="chip" aria-pressed={!hidden().has(kind)} onClick={() => toggle(kind)}>
+              {kind}
+            </button>
+          )}
+        </For>
+        <button
+          type="button"
+          class="chip hold"
+          aria-pressed={held() !== undefined}
+          onClick={() => setHeld(held() === undefined ? props.journal.entries() : undefined)}
+        >
           {held() === undefined ? "Hold still" : "Go on"}
         </button>
       </div>
@@ -33,7 +49,9 @@ export function Log(props: { readonly journal: Journal }) {
           )}
         </For>
       </ol>
-      <Show when={held()}><p class="quiet">Held still; newer events are waiting.</p></Show>
+      <Show when={held()}>
+        <p class="quiet">Held still; newer events are waiting.</p>
+      </Show>
     </div>
   );
 }

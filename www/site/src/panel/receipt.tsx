@@ -13,23 +13,45 @@ const steps = [
   { level: "all", name: "All", says: "on every owner" },
 ] as const;
 
-export function ReceiptCard(props: { readonly receipt: Receipt; readonly target: Chosen; readonly what: "put" | "delete"; readonly owners: readonly string[]; readonly desk: Desk }) {
+export function ReceiptCard(props: {
+  readonly receipt: Receipt;
+  readonly target: Chosen;
+  readonly what: "put" | "delete";
+  readonly owners: readonly string[];
+  readonly desk: Desk;
+}) {
   const reached = () => steps.findIndex((step) => step.level === props.receipt.reached);
   const waiting = createMemo(() => props.owners.filter((id) => !props.receipt.owners.includes(id)));
   const rank = (id: string) => props.owners.indexOf(id) + 1;
-  const selfApart = () => ![...props.receipt.owners, ...props.receipt.fallbacks].some(props.desk.isSelf) && !waiting().some(props.desk.isSelf);
+  const selfApart = () =>
+    ![...props.receipt.owners, ...props.receipt.fallbacks].some(props.desk.isSelf) &&
+    !waiting().some(props.desk.isSelf);
   return (
     <article
-      class="receipt" classList={{ met: props.receipt.met }} data-testid="kv-receipt" data-met={props.receipt.met} data-reached={props.receipt.reached}
-      data-needed={props.receipt.needed} data-requested={props.receipt.requested} data-ended={props.receipt.ended ?? "open"} data-devices={props.receipt.devices}
+      class="receipt"
+      classList={{ met: props.receipt.met }}
+      data-testid="kv-receipt"
+      data-met={props.receipt.met}
+      data-reached={props.receipt.reached}
+      data-needed={props.receipt.needed}
+      data-requested={props.receipt.requested}
+      data-ended={props.receipt.ended ?? "open"}
+      data-devices={props.receipt.devices}
     >
       <h3>{verdict(props.receipt, props.what)}</h3>
-      <p class="receipt-key"><code>{props.target.bucket} / {props.target.key}</code></p>
+      <p class="receipt-key">
+        <code>
+          {props.target.bucket} / {props.target.key}
+        </code>
+      </p>
       <ol class="stair" aria-label="Levels reached">
         <For each={steps}>
           {(step, i) => (
             <li classList={{ done: i() <= reached(), asked: props.receipt.requested === step.level }}>
-              <span class="stair-name">{step.name}<span class="sr-only">{i() <= reached() ? ", reached" : ", not yet"}</span></span>
+              <span class="stair-name">
+                {step.name}
+                <span class="sr-only">{i() <= reached() ? ", reached" : ", not yet"}</span>
+              </span>
               <span class="stair-says">{props.receipt.requested === step.level ? "asked for" : step.says}</span>
             </li>
           )}
@@ -37,23 +59,45 @@ export function ReceiptCard(props: { readonly receipt: Receipt; readonly target:
       </ol>
       <ul class="copies" aria-label="Who has it">
         <For each={props.receipt.owners}>
-          {(id) => <Copy kind="owner" mark={rank(id) === 0 ? "✓" : String(rank(id))} name={props.desk.nameOf(id)} note={props.desk.isSelf(id) ? "this tab" : deviceNote(props.desk, id)} />}
+          {(id) => (
+            <Copy
+              kind="owner"
+              mark={rank(id) === 0 ? "✓" : String(rank(id))}
+              name={props.desk.nameOf(id)}
+              note={props.desk.isSelf(id) ? "this tab" : deviceNote(props.desk, id)}
+            />
+          )}
         </For>
-        <For each={props.receipt.fallbacks}>{(id) => <Copy kind="fallback" mark="f" name={props.desk.nameOf(id)} note="stands in" />}</For>
-        <Show when={selfApart()}><Copy kind="held" mark="✓" name="This tab" note="holds it for the owners" /></Show>
-        <For each={waiting()}>{(id) => <Copy kind="waiting" mark={String(rank(id))} name={props.desk.nameOf(id)} note="not yet" />}</For>
+        <For each={props.receipt.fallbacks}>
+          {(id) => <Copy kind="fallback" mark="f" name={props.desk.nameOf(id)} note="stands in" />}
+        </For>
+        <Show when={selfApart()}>
+          <Copy kind="held" mark="✓" name="This tab" note="holds it for the owners" />
+        </Show>
+        <For each={waiting()}>
+          {(id) => <Copy kind="waiting" mark={String(rank(id))} name={props.desk.nameOf(id)} note="not yet" />}
+        </For>
       </ul>
       <p class="receipt-sum">{sum(props.receipt)}</p>
     </article>
   );
 }
 
-function Copy(props: { readonly kind: "owner" | "fallback" | "held" | "waiting"; readonly mark: string; readonly name: string; readonly note: string | undefined }) {
+function Copy(props: {
+  readonly kind: "owner" | "fallback" | "held" | "waiting";
+  readonly mark: string;
+  readonly name: string;
+  readonly note: string | undefined;
+}) {
   return (
     <li class={`copy ${props.kind}`} data-testid={`copy-${props.kind}`}>
-      <span class={`badge-dot ${props.kind}`} aria-hidden="true">{props.mark}</span>
+      <span class={`badge-dot ${props.kind}`} aria-hidden="true">
+        {props.mark}
+      </span>
       <span>{props.name}</span>
-      <Show when={props.note}><span class="quiet">{props.note}</span></Show>
+      <Show when={props.note}>
+        <span class="quiet">{props.note}</span>
+      </Show>
     </li>
   );
 }

@@ -39,7 +39,8 @@ export function itemsOf(value: unknown): Item[] {
   for (const entry of value.items as unknown[]) {
     if (typeof entry === "string") items.push({ name: entry, quantity: 1, by: "" });
     if (typeof entry !== "object" || entry === null || !("name" in entry) || typeof entry.name !== "string") continue;
-    const quantity = "quantity" in entry && typeof entry.quantity === "number" && entry.quantity > 0 ? entry.quantity : 1;
+    const quantity =
+      "quantity" in entry && typeof entry.quantity === "number" && entry.quantity > 0 ? entry.quantity : 1;
     const by = "by" in entry && typeof entry.by === "string" ? entry.by : "";
     items.push({ name: entry.name, quantity, by });
   }

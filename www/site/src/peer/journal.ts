@@ -49,7 +49,11 @@ export function createJournal() {
       if (earlier === undefined || elapsedSeconds > 2.5 || elapsedSeconds <= 0) return { now, rates: before.rates };
       const rate = (kind: TrafficKind) => Math.max(0, now.sentBytes[kind] - earlier.sentBytes[kind]) / elapsedSeconds;
       const rates: Rates = {
-        gossip: rate("gossip"), repair: rate("repair"), transfer: rate("transfer"), request: rate("request"), signal: rate("signal"),
+        gossip: rate("gossip"),
+        repair: rate("repair"),
+        transfer: rate("transfer"),
+        request: rate("request"),
+        signal: rate("signal"),
       };
       return { now, rates: [...before.rates, rates].slice(-samplesMax) };
     });
@@ -82,7 +86,10 @@ export type Journal = ReturnType<typeof createJournal>;
 /** A typed event of the core as words: `HintDelivered {to, keys}` becomes "Hint delivered: to Otter, keys 3". */
 export function sentenceOf(event: Readonly<Record<string, unknown>>, nameOf: (id: string) => string): string {
   const { at: _at, kind, ...details } = event;
-  const words = String(kind).replace(/([a-z0-9])([A-Z])/g, "$1 $2").replace(/[_-]+/g, " ").toLowerCase();
+  const words = String(kind)
+    .replace(/([a-z0-9])([A-Z])/g, "$1 $2")
+    .replace(/[_-]+/g, " ")
+    .toLowerCase();
   const parts = Object.entries(details).map(([name, value]) => `${name} ${wordsOf(value, nameOf)}`);
   const head = words.charAt(0).toUpperCase() + words.slice(1);
   return parts.length === 0 ? head : `${head}: ${parts.join(", ")}`;

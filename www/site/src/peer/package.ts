@@ -21,8 +21,18 @@ export type PanelMesh = Roundtable.Mesh & {
 // A variable, so that no bundler follows it.
 const packageUrl = "/roundtable/index.js";
 
+let failures = 0;
+
 export async function loadPackage(): Promise<Package> {
-  const loaded: unknown = await import(/* @vite-ignore */ packageUrl);
+  // A module that failed to load may be remembered as failed, so each further try asks under a new name.
+  const url = failures === 0 ? packageUrl : `${packageUrl}?try=${failures}`;
+  let loaded: unknown;
+  try {
+    loaded = await import(/* @vite-ignore */ url);
+  } catch (error) {
+    failures++;
+    throw error;
+  }
   if (typeof loaded === "object" && loaded !== null && "join" in loaded && typeof loaded.join === "function") {
     return loaded as Package;
   }

@@ -7,7 +7,16 @@
 import { createSignal, onCleanup } from "solid-js";
 import { type Basket, basketBucket, unionOfItems } from "./basket";
 import { createJournal, sentenceOf } from "./journal";
-import { abilities, loadPackage, type Member, type Package, type PanelMesh, type StorageChoice, type Token, type Value } from "./package";
+import {
+  abilities,
+  loadPackage,
+  type Member,
+  type Package,
+  type PanelMesh,
+  type StorageChoice,
+  type Token,
+  type Value,
+} from "./package";
 import { addressOf, keepLabel, type Place, placeFromAddress, sessionLabel } from "./place";
 import { createTroubles, describe } from "./trouble";
 
@@ -18,7 +27,12 @@ export type Phase =
   | { readonly is: "loading" }
   | { readonly is: "joining" }
   | { readonly is: "here" }
-  | { readonly is: "failed"; readonly step: "load" | "join"; readonly code: string | undefined; readonly message: string };
+  | {
+      readonly is: "failed";
+      readonly step: "load" | "join";
+      readonly code: string | undefined;
+      readonly message: string;
+    };
 
 export interface Joined {
   readonly mesh: PanelMesh;
@@ -68,7 +82,8 @@ export function createPeer() {
   let before: Promise<void> = Promise.resolve();
   let stopListening: () => void = () => {};
 
-  const nameOf = (id: string) => belief().members.find((member) => member.id === id)?.label || (id.length > 16 ? id.slice(0, 6) : id);
+  const nameOf = (id: string) =>
+    belief().members.find((member) => member.id === id)?.label || (id.length > 16 ? id.slice(0, 6) : id);
 
   function believe(mesh: PanelMesh) {
     const members = mesh.members();
@@ -93,12 +108,18 @@ export function createPeer() {
       }),
       mesh.on("link", ({ id, open, via }) => {
         guarded();
-        journal.note("link", open ? `Linked to ${nameOf(id)}, introduced through ${introducer[via]}` : `Link to ${nameOf(id)} closed`);
+        journal.note(
+          "link",
+          open ? `Linked to ${nameOf(id)}, introduced through ${introducer[via]}` : `Link to ${nameOf(id)} closed`,
+        );
       }),
       mesh.on("protocol", (event) => journal.note("protocol", sentenceOf(event, nameOf))),
       mesh.on("rendezvous", ({ url, connected }) => {
         setIntroducers((map) => new Map(map).set(url, connected));
-        journal.note("rendezvous", connected ? `Rendezvous reached: ${url}` : `Rendezvous gone: ${url}. The mesh goes on without it.`);
+        journal.note(
+          "rendezvous",
+          connected ? `Rendezvous reached: ${url}` : `Rendezvous gone: ${url}. The mesh goes on without it.`,
+        );
       }),
       mesh.on("storage", ({ problem, message }) => {
         journal.note("storage", `${problem}: ${message}`);
@@ -191,11 +212,28 @@ export function createPeer() {
   join();
 
   return {
-    able, troubles, journal, phase, joined, belief, place, label, storage, introducers,
-    nameOf, join, moveTo, rename, goOnInMemory,
+    able,
+    troubles,
+    journal,
+    phase,
+    joined,
+    belief,
+    place,
+    label,
+    storage,
+    introducers,
+    nameOf,
+    join,
+    moveTo,
+    rename,
+    goOnInMemory,
     /** One bucket per name; the cart's keeps its merge. */
     bucketNamed: (here: Joined, name: string): PlainBucket =>
-      name === basketBucket ? (here.carts as unknown as PlainBucket) : name === plainBucketName ? here.kv : plainBucket(here.mesh, name),
+      name === basketBucket
+        ? (here.carts as unknown as PlainBucket)
+        : name === plainBucketName
+          ? here.kv
+          : plainBucket(here.mesh, name),
   };
 }
 export type Peer = ReturnType<typeof createPeer>;

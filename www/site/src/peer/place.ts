@@ -15,7 +15,10 @@ export interface Place {
 export function placeFromAddress(): Place {
   const fragment = new URLSearchParams(location.hash.slice(1));
   const secret = fragment.get("secret");
-  return { room: fragment.get("room")?.trim() || defaultRoom, secret: secret === null || secret === "" ? undefined : secret };
+  return {
+    room: fragment.get("room")?.trim() || defaultRoom,
+    secret: secret === null || secret === "" ? undefined : secret,
+  };
 }
 
 export function addressOf(place: Place): string {

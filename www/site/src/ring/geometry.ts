@@ -67,7 +67,10 @@ export function bandPaths(arcs: readonly Arc[], ids: readonly string[], layout: 
 /** The arcs of one node through the whole depth of all bands: for a crowd, whose single bands are hairs. */
 export function deepBand(arcs: readonly Arc[], id: string, layout: Layout): { path: string; width: number } {
   const radius = (layout.outer + layout.inner) / 2;
-  const path = arcs.filter((arc) => arc.id === id).map((arc) => tokenPath(arc, radius)).join("");
+  const path = arcs
+    .filter((arc) => arc.id === id)
+    .map((arc) => tokenPath(arc, radius))
+    .join("");
   return { path, width: layout.outer - layout.inner };
 }
 

@@ -45,7 +45,9 @@ export interface Step {
 
 /** Departed members are remembered by the mesh, but have no seat. */
 export function seatsOf(members: readonly Member[]): Seat[] {
-  const present = members.filter((member) => member.status !== "departed").sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
+  const present = members
+    .filter((member) => member.status !== "departed")
+    .sort((a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0));
   const letters = deviceLetters(present);
   const names = new Map<string, number>();
   for (const { label } of present) names.set(label, (names.get(label) ?? 0) + 1);
