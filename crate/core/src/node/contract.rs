@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use crate::coordinator::{Level, Reply, Request};
 use crate::id::{BatchId, DeviceId, KeyPair, Label, NodeId, RequestId, Room};
 use crate::membership::Status;
+pub use crate::store::EpochReason;
 use crate::store::{Batch, PersistError};
 use crate::time::WallTime;
 pub use crate::wire::Lane;
@@ -203,15 +204,4 @@ pub enum Event {
         /// Why the old one could not be trusted.
         reason: EpochReason,
     },
-}
-
-/// Why a new epoch was begun.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum EpochReason {
-    /// The node is new.
-    First,
-    /// It had not stopped cleanly: a dot may have left that the disk does not know.
-    UncleanStop,
-    /// A peer, or a context, knows a dot of ours that we do not.
-    ForeignDot,
 }

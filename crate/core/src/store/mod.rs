@@ -1,3 +1,350 @@
-//! What this node holds.
+//! What this node holds: objects, hints, its mint; and what of it the disk has still to be told.
+//!
+//! Everything is resident, in the order of positions, so that an arc is a range. Changes collect in one batch, which the
+//! node hands to the disk at the end of each input; value, clock and hint of one write are in the same batch.
+//! Invariant: the sums agree with the objects, and what the disk holds is what memory held some batches ago.
+//!
+//! It decides nothing about who should hold what: `handoff` and `repair` do.
+
 mod batch;
-pub use batch::*;
+mod hints;
+mod mint;
+mod sums;
+#[cfg(test)]
+mod tests;
+
+pub use batch::{Batch, Durability, Op, PersistError, Restored, Rows, Table};
+pub use hints::Hints;
+pub use mint::{EpochReason, Mint};
+pub use sums::Sum;
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use crate::clock::{Dot, VersionVector};
+use crate::id::{Key, NodeId, Position, Room};
+use crate::ring::RangeSet;
+use crate::wire::{Object, Payload, SignedRecord};
+use sums::Sums;
+
+/// An object as it lies in the store.
+#[derive(Debug, Clone)]
+struct Stored {
+    object: Object,
+    fingerprint: u128,
+}
+
+/// What a change did to a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Changed {
+    /// How many values there were.
+    pub before: usize,
+    /// How many there are.
+    pub after: usize,
+}
+
+/// What this node holds.
+#[derive(Debug, Clone)]
+pub struct Store {
+    room: Room,
+    objects: BTreeMap<(Position, Key), Stored>,
+    sums: Sums,
+    hints: Hints,
+    mint: Mint,
+    random: fastrand::Rng,
+    batch: Batch,
+    epochs: Vec<EpochReason>,
+    live: u64,
+    bytes: u64,
+}
+
+/// What the disk gave back beside the objects.
+#[derive(Debug, Clone, Default)]
+pub struct Remembered {
+    /// The records of members.
+    pub records: Vec<SignedRecord>,
+    /// Rows that could not be read, and were left on the disk as they are.
+    pub unreadable: usize,
+}
+
+impl Store {
+    /// Take in what the disk held. Rows that cannot be read are left alone and counted.
+    pub fn restore(room: Room, node: NodeId, restored: Restored, mut random: fastrand::Rng) -> (Store, Remembered) {
+        let mint_row = restored.own.iter().find(|(table, key, _)| *table == Table::Meta && Mint::is_row(key));
+        let (mint, epoch) = Mint::restore(node, mint_row.map(|row| &row.2[..]), &mut random);
+        let mut store = Store {
+            room,
+            objects: BTreeMap::new(),
+            sums: Sums::new(),
+            hints: Hints::default(),
+            mint,
+            random,
+            batch: Batch::default(),
+            epochs: epoch.into_iter().collect(),
+            live: 0,
+            bytes: 0,
+        };
+        let mut remembered = Remembered::default();
+        for (table, key, value) in restored.own {
+            let is_read = match table {
+                Table::Objects => store.restore_object(&key, &value).is_some(),
+                Table::Hints => Key::from_bytes(&key).map(|key| store.hints.restore(key, &value)).is_ok(),
+                Table::Members => postcard::from_bytes(&value).map(|record| remembered.records.push(record)).is_ok(),
+                Table::Meta => true,
+            };
+            remembered.unreadable += usize::from(!is_read);
+        }
+        store.batch = Batch::default();
+        store.hints.take_ops();
+        for rows in restored.adopted {
+            remembered.unreadable += store.adopt(rows);
+        }
+        (store, remembered)
+    }
+
+    fn restore_object(&mut self, key: &[u8], value: &[u8]) -> Option<(Key, bool)> {
+        let key = Key::from_bytes(key).ok()?;
+        let object: Object = postcard::from_bytes(value).ok()?;
+        let changed = self.merge(&key, &object).is_some();
+        Some((key, changed))
+    }
+
+    /// Merge what a closed tab of this device left behind. What it held and this node did not is held for whom it may
+    /// concern: this node may not be an owner.
+    fn adopt(&mut self, rows: Rows) -> usize {
+        let mut unreadable = 0;
+        for (table, key, value) in rows {
+            match table {
+                Table::Objects => match self.restore_object(&key, &value) {
+                    Some((key, true)) if !self.hints.contains(&key) => {
+                        self.hints.address(&key, BTreeSet::new());
+                    }
+                    Some(_) => {}
+                    None => unreadable += 1,
+                },
+                Table::Hints => match Key::from_bytes(&key) {
+                    Ok(key) if !self.hints.contains(&key) => {
+                        self.hints.address(&key, BTreeSet::new());
+                    }
+                    Ok(_) => {}
+                    Err(_) => unreadable += 1,
+                },
+                Table::Members | Table::Meta => {}
+            }
+        }
+        unreadable
+    }
+
+    /// All that is held of a key.
+    pub fn object(&self, key: &Key) -> Option<&Object> {
+        self.objects.get(&self.place(key)).map(|stored| &stored.object)
+    }
+
+    /// The fingerprint of what is held of a key; zero for nothing.
+    pub fn fingerprint(&self, key: &Key) -> u128 {
+        self.objects.get(&self.place(key)).map_or(0, |stored| stored.fingerprint)
+    }
+
+    /// The fingerprint that this store would give an object.
+    pub fn fingerprint_of(&self, key: &Key, object: &Object) -> u128 {
+        let shape = postcard::to_allocvec(&object.shape()).expect("a clock always serialises to a Vec");
+        self.room.fingerprint(&[b"object", key.as_bytes(), &shape])
+    }
+
+    fn place(&self, key: &Key) -> (Position, Key) {
+        (self.room.position(key), key.clone())
+    }
+
+    /// Join with another copy. `None`: nothing changed.
+    pub fn merge(&mut self, key: &Key, other: &Object) -> Option<Changed> {
+        if self.mint.watch(other.context(), &mut self.random) {
+            self.epochs.push(EpochReason::ForeignDot);
+        }
+        let mut object = self.object(key).cloned().unwrap_or_default();
+        let before = object.values().len();
+        if !object.sync(other) {
+            return None;
+        }
+        let after = object.values().len();
+        self.replace(key, object);
+        Some(Changed { before, after })
+    }
+
+    /// Write a value under a fresh dot, superseding what `context` has seen. Tells the dot, and whether it must not leave
+    /// the node before the batch it is in is durable.
+    pub fn put(&mut self, key: &Key, context: &VersionVector, value: Payload) -> (Dot, bool, Changed) {
+        if self.mint.watch(context, &mut self.random) {
+            self.epochs.push(EpochReason::ForeignDot);
+        }
+        let (dot, gate) = self.mint.mint();
+        let is_gated = gate.is_some();
+        if let Some(op) = gate {
+            self.batch.ops.push(op);
+            self.batch.durability = Durability::Strict;
+        }
+        let mut object = self.object(key).cloned().unwrap_or_default();
+        let before = object.values().len();
+        object.put(context, dot, value);
+        let after = object.values().len();
+        self.replace(key, object);
+        (dot, is_gated, Changed { before, after })
+    }
+
+    /// Supersede what `context` has seen by nothing.
+    pub fn delete(&mut self, key: &Key, context: &VersionVector) -> Changed {
+        if self.mint.watch(context, &mut self.random) {
+            self.epochs.push(EpochReason::ForeignDot);
+        }
+        let mut object = self.object(key).cloned().unwrap_or_default();
+        let before = object.values().len();
+        object.forget(context);
+        let after = object.values().len();
+        if !object.is_unknown() {
+            self.replace(key, object);
+        }
+        Changed { before, after }
+    }
+
+    fn replace(&mut self, key: &Key, object: Object) {
+        let place = self.place(key);
+        let position = place.0.0;
+        let fingerprint = self.fingerprint_of(key, &object);
+        let row = postcard::to_allocvec(&object).expect("an object always serialises to a Vec");
+        self.batch.ops.push(Op { table: Table::Objects, key: key.as_bytes().to_vec(), value: Some(row) });
+        self.count(&object, key, u64::wrapping_add);
+        if let Some(old) = self.objects.insert(place, Stored { object, fingerprint }) {
+            self.count(&old.object, key, u64::wrapping_sub);
+            self.sums.remove(position, Sum { fingerprint: old.fingerprint, count: 1 });
+        }
+        self.sums.add(position, Sum { fingerprint, count: 1 });
+        if self.sums.is_outgrown() {
+            let mut finer = self.sums.finer();
+            for ((position, _), stored) in &self.objects {
+                finer.add(position.0, Sum { fingerprint: stored.fingerprint, count: 1 });
+            }
+            self.sums = finer;
+        }
+    }
+
+    fn count(&mut self, object: &Object, key: &Key, tally: fn(u64, u64) -> u64) {
+        let values: usize = object.values().map(|value| value.len()).sum();
+        self.bytes = tally(self.bytes, (values + key.as_bytes().len()) as u64);
+        self.live = tally(self.live, u64::from(object.values().len() > 0));
+    }
+
+    /// What is held in some part of the ring.
+    pub fn sum(&self, set: &RangeSet) -> Sum {
+        let mut sum = Sum::default();
+        for range in set.ranges() {
+            let (first, last) = (self.sums.bucket(*range.start()), self.sums.bucket(*range.end()));
+            let whole_first = first + u64::from(self.sums.start(first) < *range.start());
+            if whole_first >= last {
+                sum = sum.plus(self.scan(*range.start(), *range.end()));
+                continue;
+            }
+            if whole_first > first {
+                sum = sum.plus(self.scan(*range.start(), self.sums.start(whole_first) - 1));
+            }
+            sum = sum.plus(self.sums.between(whole_first, last));
+            sum = sum.plus(self.scan(self.sums.start(last), *range.end()));
+        }
+        sum
+    }
+
+    fn scan(&self, start: u64, end: u64) -> Sum {
+        self.range(start, end)
+            .fold(Sum::default(), |sum, (_, _, stored)| sum.plus(Sum { fingerprint: stored.fingerprint, count: 1 }))
+    }
+
+    fn range(&self, start: u64, end: u64) -> impl Iterator<Item = (Position, &Key, &Stored)> {
+        use core::ops::Bound::{Included, Unbounded};
+        let first = Key::new("\0", "").expect("a bucket of one byte is a key");
+        // No key sorts before `first` at the same position but those of an empty bucket, which do not exist.
+        self.objects
+            .range((Included((Position(start), first)), Unbounded))
+            .take_while(move |((position, _), _)| position.0 <= end)
+            .map(|((position, key), stored)| (*position, key, stored))
+    }
+
+    /// Positions, keys and fingerprints of all that is held in some part of the ring, in order.
+    pub fn items<'a>(&'a self, set: &'a RangeSet) -> impl Iterator<Item = (Position, &'a Key, u128)> {
+        set.ranges()
+            .flat_map(|range| self.range(*range.start(), *range.end()))
+            .map(|(position, key, stored)| (position, key, stored.fingerprint))
+    }
+
+    /// The keys held at one position: one, unless two collide.
+    pub fn at(&self, position: u64) -> impl Iterator<Item = &Key> {
+        self.range(position, position).map(|(_, key, _)| key)
+    }
+
+    /// All keys of a bucket that begin with `prefix`, with what is held of them.
+    pub fn list<'a>(&'a self, bucket: &'a str, prefix: &'a str) -> impl Iterator<Item = (&'a Key, &'a Object, u128)> {
+        self.objects
+            .iter()
+            .filter(move |((_, key), _)| key.bucket() == bucket && key.name().starts_with(prefix))
+            .map(|((_, key), stored)| (key, &stored.object, stored.fingerprint))
+    }
+
+    /// For whom objects are held.
+    pub fn hints(&self) -> &Hints {
+        &self.hints
+    }
+
+    /// For whom objects are held, to be changed.
+    pub fn hints_mut(&mut self) -> &mut Hints {
+        &mut self.hints
+    }
+
+    /// The mint.
+    pub fn mint(&self) -> &Mint {
+        &self.mint
+    }
+
+    /// Keep a member's record.
+    pub fn keep_record(&mut self, signed: &SignedRecord) {
+        let value = postcard::to_allocvec(signed).expect("a record always serialises to a Vec");
+        self.batch.ops.push(Op { table: Table::Members, key: signed.id().as_bytes().to_vec(), value: Some(value) });
+    }
+
+    /// Write down that every minted dot is durable. The caller has made sure of it.
+    pub fn close_mint(&mut self) {
+        let op = self.mint.close();
+        self.batch.ops.push(op);
+        self.batch.durability = Durability::Strict;
+    }
+
+    /// What the disk has to be told, if anything.
+    pub fn take_batch(&mut self) -> Option<Batch> {
+        self.batch.ops.extend(self.hints.take_ops());
+        (!self.batch.ops.is_empty()).then(|| core::mem::take(&mut self.batch))
+    }
+
+    /// The disk did not take these rows: hand them over again, as they are by now.
+    pub fn retry(&mut self, rows: impl IntoIterator<Item = (Table, Vec<u8>)>) {
+        for (table, key) in rows {
+            let value = match (table, Key::from_bytes(&key)) {
+                (Table::Objects, Ok(name)) => self
+                    .object(&name)
+                    .map(|object| postcard::to_allocvec(object).expect("an object always serialises to a Vec")),
+                (Table::Hints, Ok(name)) => self.hints.row(&name),
+                (Table::Meta, _) => {
+                    self.mint.unwritten();
+                    Some(self.mint.encode())
+                }
+                _ => continue,
+            };
+            self.batch.ops.push(Op { table, key, value });
+        }
+    }
+
+    /// Epochs begun since the last call, and why.
+    pub fn take_epochs(&mut self) -> Vec<EpochReason> {
+        core::mem::take(&mut self.epochs)
+    }
+
+    /// Keys with a value, tombstones, and bytes of keys and values.
+    pub fn counts(&self) -> (u64, u64, u64) {
+        (self.live, self.objects.len() as u64 - self.live, self.bytes)
+    }
+}

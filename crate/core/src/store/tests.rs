@@ -1,0 +1,153 @@
+//! The store against a plain list, and against its own disk.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use alloc::vec;
+use alloc::vec::Vec;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn room() -> Room {
+    Room::open("kitchen").unwrap()
+}
+
+fn store(restored: Restored, seed: u64) -> Store {
+    Store::restore(room(), NodeId::from_bytes([1; 16]), restored, fastrand::Rng::with_seed(seed)).0
+}
+
+fn key(name: &str) -> Key {
+    Key::new("carts", name).unwrap()
+}
+
+fn value(byte: u8) -> Payload {
+    vec![byte].into()
+}
+
+/// What a disk holds after these batches.
+fn disk(batches: Vec<Batch>) -> Restored {
+    let mut rows = BTreeMap::new();
+    for op in batches.into_iter().flat_map(|batch| batch.ops) {
+        match op.value {
+            Some(value) => rows.insert((op.table, op.key), value),
+            None => rows.remove(&(op.table, op.key)),
+        };
+    }
+    let own = rows.into_iter().map(|((table, key), value)| (table, key, value)).collect();
+    Restored { own, adopted: vec![] }
+}
+
+proptest! {
+    #[test]
+    fn sums_of_ranges_are_the_sums_of_their_objects(
+        names in prop::collection::vec("[a-z]{1,3}", 1..200),
+        cuts in prop::collection::vec(any::<u64>(), 4),
+    ) {
+        let mut store = store(Restored::default(), 1);
+        for name in &names {
+            store.put(&key(name), &VersionVector::new(), value(1));
+        }
+        let mut cuts = cuts;
+        cuts.sort_unstable();
+        cuts.dedup();
+        let pairs = cuts.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
+        for set in [RangeSet::parse(pairs).unwrap(), RangeSet::full(), RangeSet::empty()] {
+            let plain = store.items(&set).fold(Sum::default(), |sum, (position, _, fingerprint)| {
+                assert!(set.contains(position.0));
+                sum.plus(Sum { fingerprint, count: 1 })
+            });
+            prop_assert_eq!(store.sum(&set), plain);
+        }
+    }
+
+    #[test]
+    fn what_was_made_durable_is_restored(steps in prop::collection::vec(("[a-c]", any::<bool>(), 0u8..4), 1..30)) {
+        let mut before = store(Restored::default(), 1);
+        let mut batches = vec![];
+        for (name, deletes, owner) in steps {
+            let seen = before.object(&key(&name)).map(|object| object.context().clone()).unwrap_or_default();
+            if deletes {
+                before.delete(&key(&name), &seen);
+                before.hints_mut().confirm(&key(&name), NodeId::from_bytes([owner; 16]));
+            } else {
+                before.put(&key(&name), &seen, value(owner));
+                before.hints_mut().add(&key(&name), NodeId::from_bytes([owner; 16]));
+            }
+            batches.extend(before.take_batch());
+        }
+        let after = store(disk(batches), 2);
+        prop_assert_eq!(after.sum(&RangeSet::full()), before.sum(&RangeSet::full()));
+        prop_assert_eq!(after.counts(), before.counts());
+        prop_assert_eq!(after.hints().len(), before.hints().len());
+    }
+}
+
+#[test]
+fn the_first_write_of_a_burst_waits_for_the_disk_and_the_second_does_not() {
+    let mut store = store(Restored::default(), 1);
+    let (_, gated, _) = store.put(&key("a"), &VersionVector::new(), value(1));
+    assert!(gated);
+    assert_eq!(store.take_batch().unwrap().durability, Durability::Strict);
+    let (_, gated, _) = store.put(&key("b"), &VersionVector::new(), value(1));
+    assert!(!gated);
+    assert_eq!(store.take_batch().unwrap().durability, Durability::Relaxed);
+    store.close_mint();
+    let (_, gated, _) = store.put(&key("c"), &VersionVector::new(), value(1));
+    assert!(gated);
+}
+
+#[test]
+fn what_a_closed_tab_left_is_adopted_and_held_for_whom_it_may_concern() {
+    let mut closed = store(Restored::default(), 1);
+    closed.put(&key("a"), &VersionVector::new(), value(1));
+    let left = disk(closed.take_batch().into_iter().collect()).own;
+    let mut opened = store(Restored { own: vec![], adopted: vec![left] }, 2);
+    assert_eq!(opened.object(&key("a")), closed.object(&key("a")));
+    assert!(opened.hints().contains(&key("a")));
+    let batch = opened.take_batch().unwrap();
+    assert!(batch.ops.iter().any(|op| op.table == Table::Objects), "it becomes durable here");
+}
+
+#[test]
+fn rows_that_cannot_be_read_are_counted_and_harm_nothing() {
+    let own = vec![
+        (Table::Objects, vec![], vec![1, 2]),
+        (Table::Objects, key("a").as_bytes().to_vec(), vec![0xff; 9]),
+        (Table::Members, vec![1], vec![2]),
+        (Table::Meta, b"actor".to_vec(), vec![0xff; 40]),
+    ];
+    let restored = Restored { own, adopted: vec![] };
+    let (store, remembered) =
+        Store::restore(room(), NodeId::from_bytes([1; 16]), restored, fastrand::Rng::with_seed(1));
+    assert_eq!((store.counts().0, remembered.unreadable), (0, 3));
+}
+
+#[test]
+fn a_rolled_back_disk_meets_its_own_later_dot_and_begins_an_epoch() {
+    let mut first = store(Restored::default(), 1);
+    first.put(&key("a"), &VersionVector::new(), value(1));
+    first.take_batch();
+    first.close_mint();
+    let early = disk(first.take_batch().into_iter().collect());
+    let (dot, _, _) = first.put(&key("a"), &VersionVector::new(), value(2));
+    let later = first.object(&key("a")).unwrap().clone();
+
+    let mut rolled_back = store(early, 2);
+    assert_eq!(rolled_back.mint().actor(), dot.actor);
+    rolled_back.merge(&key("a"), &later);
+    assert_ne!(rolled_back.mint().actor(), dot.actor);
+    assert_eq!(rolled_back.take_epochs(), vec![EpochReason::ForeignDot]);
+}
+
+#[test]
+fn keys_of_a_bucket_are_listed_by_prefix() {
+    let mut store = store(Restored::default(), 1);
+    for name in ["apple", "apricot", "pear"] {
+        store.put(&key(name), &VersionVector::new(), value(1));
+    }
+    store.put(&Key::new("other", "apple").unwrap(), &VersionVector::new(), value(1));
+    let mut names: Vec<String> = store.list("carts", "ap").map(|(key, ..)| key.name().into()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["apple", "apricot"]);
+}
