@@ -1,1 +1,387 @@
-//! peer
+//! The driver: a node, its network, its disk, one timer, and the page's life.
+//!
+//! Everything that happens becomes an `Input`, and inputs are fed one after another: what an output leads to (a reply that
+//! makes the application ask again, a disk that answers) waits in the queue until the node's outputs are drained. So the
+//! node is never entered twice, and nothing the application does from a listener can be in the wrong place.
+//!
+//! One timer is set to the node's one deadline. It may fire late, by a second in a hidden tab and by any time in one that
+//! slept; the node only sees a larger `now`. Wall time is told at the start, once a minute, and when the page resumes.
+//!
+//! It decides nothing: what a frame, a record or a receipt means is the core's.
+
+use core::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+
+use futures_util::future::{Either, select};
+use gloo_events::EventListener;
+use gloo_timers::callback::Timeout;
+use gloo_timers::future::TimeoutFuture;
+use roundtable_core::coordinator::Request;
+use roundtable_core::id::{NodeId, RequestId};
+use roundtable_core::node::{Event, Input, Lifecycle, MemberView, Node, Output, View};
+use roundtable_core::time::Instant;
+
+mod lifecycle;
+mod members;
+mod requests;
+
+pub use members::{MemberChange, Members};
+pub use requests::{Answer, Condition, OnAnswer, OnCondition};
+use requests::{Conditions, Requests};
+
+use crate::host;
+use crate::network::{Network, NetworkConfig, NetworkEvent, Via};
+use crate::slot::Home;
+use crate::storage::{Problem, StorageEvent};
+
+/// How often the node is told what time the device thinks it is.
+const WALL_CLOCK_MS: u64 = 60_000;
+/// How long closing waits for the disk. What is not durable by then was never acknowledged.
+const CLOSING_PATIENCE_MS: u32 = 5_000;
+
+/// What the application may want to know.
+#[derive(Debug, Clone)]
+pub enum PeerEvent {
+    /// Something about a member changed.
+    Member(MemberChange),
+    /// A link opened or closed.
+    Link {
+        /// With whom.
+        id: NodeId,
+        /// Whether it is open now.
+        open: bool,
+        /// Who had brought the two together.
+        via: Via,
+    },
+    /// Something happened inside the node.
+    Protocol(Event),
+    /// The disk is in trouble.
+    Storage(Problem, String),
+    /// A rendezvous took us in, or was lost.
+    Rendezvous {
+        /// Which.
+        url: String,
+        /// Whether it is connected now.
+        connected: bool,
+    },
+}
+
+/// Called with each event, in order; it may call back, and must return soon.
+pub type Sink = Rc<dyn Fn(PeerEvent)>;
+
+/// A running node. It runs until [`Peer::close`], whoever holds it.
+pub struct Peer {
+    node: RefCell<Node>,
+    inputs: RefCell<VecDeque<Input>>,
+    pumping: Cell<bool>,
+    timer: RefCell<Option<(Instant, Timeout)>>,
+    wall_clock_due: Cell<Instant>,
+    home: RefCell<Option<Home>>,
+    network: RefCell<Option<Network>>,
+    network_config: NetworkConfig,
+    /// Who brought us together with each node that is linked.
+    linked_via: RefCell<BTreeMap<NodeId, Via>>,
+    requests: RefCell<Requests>,
+    watches: RefCell<BTreeSet<RequestId>>,
+    conditions: RefCell<Conditions>,
+    members: RefCell<Members>,
+    listeners: RefCell<Vec<EventListener>>,
+    sink: Sink,
+    phase: Cell<Phase>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Running,
+    Closing,
+    Closed,
+}
+
+impl core::fmt::Debug for Peer {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "Peer({:?}, {:?})", self.view(|view| view.id()), self.phase.get())
+    }
+}
+
+impl Peer {
+    /// Start to drive `node`, which lives in `home`. `before` gets the peer before anything else does: whoever brings it
+    /// the words of the disk should know it by then.
+    pub fn start(
+        node: Node,
+        home: Home,
+        network: NetworkConfig,
+        sink: Sink,
+        before: impl FnOnce(&Rc<Peer>),
+    ) -> Rc<Peer> {
+        let peer = Rc::new(Peer {
+            node: RefCell::new(node),
+            inputs: RefCell::default(),
+            pumping: Cell::new(false),
+            timer: RefCell::default(),
+            wall_clock_due: Cell::new(host::now()),
+            home: RefCell::new(Some(home)),
+            network: RefCell::default(),
+            network_config: network,
+            linked_via: RefCell::default(),
+            requests: RefCell::default(),
+            watches: RefCell::default(),
+            conditions: RefCell::default(),
+            members: RefCell::default(),
+            listeners: RefCell::default(),
+            sink,
+            phase: Cell::new(Phase::Running),
+        });
+        before(&peer);
+        peer.members.borrow_mut().refresh(peer.node.borrow().view());
+        peer.listeners.replace(lifecycle::listen(&peer));
+        peer.connect();
+        if lifecycle::is_hidden() {
+            peer.inputs.borrow_mut().push_back(Input::Lifecycle(Lifecycle::Hidden));
+        }
+        peer.pump();
+        peer
+    }
+
+    /// Look at the node.
+    pub fn view<T>(&self, look: impl FnOnce(View<'_>) -> T) -> T {
+        look(self.node.borrow().view())
+    }
+
+    /// The members as of the last "member" event, and a number that changes whenever they do.
+    pub fn members(&self) -> (u64, Vec<MemberView>) {
+        self.members.borrow().current()
+    }
+
+    /// Ask the node something. `None`: it is closed, and nothing was asked.
+    pub fn request(self: &Rc<Self>, request: Request, on_answer: OnAnswer) -> Option<RequestId> {
+        if self.phase.get() != Phase::Running {
+            return None;
+        }
+        let id = self.requests.borrow_mut().begin(on_answer);
+        if matches!(request, Request::Watch { .. }) {
+            self.watches.borrow_mut().insert(id);
+        }
+        self.feed(Input::Request { id, request });
+        Some(id)
+    }
+
+    /// Nobody listens to a request any more.
+    pub fn cancel(self: &Rc<Self>, id: RequestId) {
+        self.watches.borrow_mut().remove(&id);
+        if self.requests.borrow_mut().end(id) {
+            self.feed(Input::Cancel(id));
+        }
+    }
+
+    /// Be told once the condition holds. `None`: the node is closed.
+    pub fn when(self: &Rc<Self>, condition: Condition, on_condition: OnCondition) -> Option<u64> {
+        if self.phase.get() != Phase::Running {
+            return None;
+        }
+        let id = self.conditions.borrow_mut().begin(condition, on_condition);
+        self.pump();
+        Some(id)
+    }
+
+    /// Wait for a condition no longer.
+    pub fn no_longer(&self, id: u64) {
+        self.conditions.borrow_mut().end(id);
+    }
+
+    /// Drop the direct link with a node and refuse it. For tests and classrooms.
+    pub fn cut(&self, id: NodeId) {
+        self.with_network(|network| network.cut(id));
+    }
+
+    /// End what [`Peer::cut`] began.
+    pub fn uncut(&self, id: NodeId) {
+        self.with_network(|network| network.uncut(id));
+    }
+
+    /// Say goodbye, finish writing, answer all who wait, and let go of links, disk and name.
+    pub async fn close(self: Rc<Self>) {
+        if self.phase.replace(Phase::Closing) != Phase::Running {
+            return;
+        }
+        self.listeners.take();
+        self.feed(Input::Lifecycle(Lifecycle::Closing));
+        self.with_network(Network::say_goodbye_and_close);
+        let storage = self.home.borrow().as_ref().map(|home| home.storage.clone());
+        if let Some(storage) = storage {
+            let idle = core::pin::pin!(storage.idle());
+            if let Either::Right(_) = select(idle, TimeoutFuture::new(CLOSING_PATIENCE_MS)).await {
+                let message = "the disk did not finish in time; what was not acknowledged may be lost";
+                (self.sink)(PeerEvent::Storage(Problem::Failed, message.into()));
+            }
+        }
+        self.phase.set(Phase::Closed);
+        self.timer.take();
+        self.network.take();
+        self.linked_via.take();
+        self.inputs.take();
+        let requests = self.requests.borrow_mut().end_all();
+        requests.iter().for_each(|on_answer| on_answer(Answer::Closed));
+        let conditions = self.conditions.borrow_mut().end_all();
+        conditions.iter().for_each(|on_condition| on_condition(false));
+        let home = self.home.take();
+        if let Some(home) = home {
+            home.close().await;
+        }
+    }
+
+    /// What the disk says.
+    pub fn on_storage(self: &Rc<Self>, event: StorageEvent) {
+        match event {
+            StorageEvent::Persisted(ids) => self.feed_all(ids.into_iter().map(Input::Persisted)),
+            StorageEvent::Failed(ids, reason) => {
+                self.feed_all(ids.into_iter().map(|id| Input::PersistFailed { id, reason }));
+            }
+            StorageEvent::Problem(problem, message) => (self.sink)(PeerEvent::Storage(problem, message)),
+        }
+    }
+
+    fn with_network(&self, command: impl FnOnce(&Network)) {
+        if let Some(network) = self.network.borrow().as_ref() {
+            command(network);
+        }
+    }
+
+    /// Open the network, or open it anew after the page came back from the dead.
+    fn connect(self: &Rc<Self>) {
+        let peer = Rc::downgrade(self);
+        let sink = move |event| {
+            if let Some(peer) = peer.upgrade() {
+                peer.on_network(event);
+            }
+        };
+        self.network.replace(Some(Network::start(self.network_config.clone(), Rc::new(sink))));
+    }
+
+    fn on_network(self: &Rc<Self>, event: NetworkEvent) {
+        let link = |id, open, via| (self.sink)(PeerEvent::Link { id, open, via });
+        match event {
+            NetworkEvent::LinkUp { id, via } => {
+                self.linked_via.borrow_mut().insert(id, via);
+                self.feed(Input::LinkUp(id));
+                link(id, true, via);
+            }
+            NetworkEvent::LinkDown { id } => {
+                let via = self.linked_via.borrow_mut().remove(&id);
+                self.feed(Input::LinkDown(id));
+                if let Some(via) = via {
+                    link(id, false, via);
+                }
+            }
+            NetworkEvent::Writable { id, lane } => self.feed(Input::LinkWritable(id, lane)),
+            NetworkEvent::Frame { from, bytes } => self.feed(Input::Received { from, bytes }),
+            NetworkEvent::Discovered(id) => self.feed(Input::Discovered(id)),
+            NetworkEvent::DialFailed(id) => self.feed(Input::DialFailed(id)),
+            NetworkEvent::SignalForMesh { to, bytes } => self.feed(Input::Signal { to, bytes }),
+            NetworkEvent::Rendezvous { url, connected } => (self.sink)(PeerEvent::Rendezvous { url, connected }),
+            // Counted by the network; whoever sends rubbish must not fill our log as well.
+            NetworkEvent::Dropped { .. } => {}
+        }
+    }
+
+    fn feed(self: &Rc<Self>, input: Input) {
+        self.feed_all([input]);
+    }
+
+    fn feed_all(self: &Rc<Self>, inputs: impl IntoIterator<Item = Input>) {
+        self.inputs.borrow_mut().extend(inputs);
+        self.pump();
+    }
+
+    /// Feed what waits, do what the node wants done, tell who must be told; until there is nothing left.
+    fn pump(self: &Rc<Self>) {
+        if self.phase.get() == Phase::Closed || self.pumping.replace(true) {
+            return;
+        }
+        let now = host::now();
+        if now >= self.wall_clock_due.get() {
+            self.wall_clock_due.set(now + WALL_CLOCK_MS);
+            self.node.borrow_mut().handle_input(now, Input::WallClock(host::wall_time()));
+            self.drain();
+        }
+        if self.node.borrow().poll_timeout().is_some_and(|due| due <= now) {
+            self.node.borrow_mut().handle_timeout(now);
+            self.drain();
+        }
+        loop {
+            let input = self.inputs.borrow_mut().pop_front();
+            if let Some(input) = input {
+                self.node.borrow_mut().handle_input(host::now(), input);
+                self.drain();
+                continue;
+            }
+            self.tell_changes();
+            if self.inputs.borrow().is_empty() && !self.changes_untold() {
+                break;
+            }
+        }
+        self.pumping.set(false);
+        self.set_timer();
+    }
+
+    fn drain(&self) {
+        loop {
+            let output = self.node.borrow_mut().poll_output();
+            let Some(output) = output else { break };
+            self.perform(output);
+        }
+    }
+
+    fn perform(&self, output: Output) {
+        match output {
+            Output::Send { to, lane, bytes } => self.with_network(|network| network.send(to, lane, &bytes)),
+            Output::Signal { from, bytes } => self.with_network(|network| network.mesh_signal(from, bytes)),
+            Output::Dial(id) => self.with_network(|network| network.dial(id)),
+            Output::Hangup(id) => self.with_network(|network| network.hangup(id)),
+            Output::Persist { id, batch } => {
+                if let Some(home) = self.home.borrow().as_ref() {
+                    home.storage.persist(id, batch);
+                }
+            }
+            Output::Reply { id, result } => {
+                let is_watch = |id| self.watches.borrow().contains(&id);
+                let on_answer = self.requests.borrow_mut().route(id, &result, is_watch);
+                if let Some(on_answer) = on_answer {
+                    on_answer(Answer::Reply(result));
+                }
+            }
+            Output::Event(event) => (self.sink)(PeerEvent::Protocol(event)),
+        }
+    }
+
+    fn changes_untold(&self) -> bool {
+        self.members.borrow().is_stale(self.node.borrow().view())
+    }
+
+    /// Tell of members that changed and of conditions that have come to hold.
+    fn tell_changes(&self) {
+        let changes = self.members.borrow_mut().refresh(self.node.borrow().view());
+        changes.into_iter().for_each(|change| (self.sink)(PeerEvent::Member(change)));
+        let met = self.conditions.borrow_mut().take_met(self.node.borrow().view());
+        met.iter().for_each(|on_condition| on_condition(true));
+    }
+
+    fn set_timer(self: &Rc<Self>) {
+        let wall_clock = self.wall_clock_due.get();
+        let due = self.node.borrow().poll_timeout().map_or(wall_clock, |due| due.min(wall_clock));
+        if self.timer.borrow().as_ref().is_some_and(|(set, _)| *set == due) {
+            return;
+        }
+        // Our clock is cut to whole milliseconds, the browser's is not: a timer may fire just before its millisecond.
+        let delay = u32::try_from(due.since(host::now())).unwrap_or(u32::MAX).clamp(1, WALL_CLOCK_MS as u32);
+        let peer = Rc::downgrade(self);
+        let timer = Timeout::new(delay, move || {
+            if let Some(peer) = peer.upgrade() {
+                let fired = peer.timer.take();
+                peer.pump();
+                drop(fired);
+            }
+        });
+        self.timer.replace(Some((due, timer)));
+    }
+}

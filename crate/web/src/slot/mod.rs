@@ -79,6 +79,7 @@ impl Home {
         let Some(locks) = LockManager::of_page() else {
             let missing = "this page is not in a secure context (https or a loopback address), so there are no Web Locks; \
                            the node keeps its data in memory and forgets it when the tab closes";
+            web_sys::console::warn_1(&format!("roundtable: {missing}").into());
             report(StorageEvent::Problem(Problem::Failed, missing.into()));
             return Home::in_memory(report).await;
         };

@@ -150,7 +150,7 @@ impl Storage {
 pub async fn read_rows(database: &Database) -> Result<Rows, DatabaseError> {
     let names = Table::ALL.map(Table::name);
     let tables = database.read(&names).await?;
-    let with_table = |(table, rows): (Table, Vec<(Vec<u8>, Vec<u8>)>)| {
+    let with_table = |(table, rows): (Table, TableRows)| {
         rows.into_iter().map(move |(key, value)| (table, key, value)).collect::<Rows>()
     };
     Ok(Table::ALL.into_iter().zip(tables).flat_map(with_table).collect())

@@ -1,0 +1,112 @@
+//! What the package passes in: already checked there, where the types are, and read with distrust all the same.
+
+use js_sys::Array;
+use roundtable_core::clock::Context;
+use roundtable_core::coordinator::{Level, Terms};
+use roundtable_core::id::Room;
+use wasm_bindgen::JsValue;
+
+use super::error::Failure;
+use crate::host::property;
+
+/// How to join.
+#[derive(Debug, Clone)]
+pub struct JoinOptions {
+    /// The room.
+    pub room: Room,
+    /// Whether what is stored outlives the page.
+    pub durable: bool,
+    /// How many virtual nodes.
+    pub capacity: u16,
+    /// How many copies.
+    pub n: u8,
+    /// The level of reads that name none.
+    pub r: Level,
+    /// The level of writes that name none.
+    pub w: Level,
+    /// What people call it.
+    pub label: String,
+    /// WebSocket URLs.
+    pub rendezvous: Vec<String>,
+    /// `RTCIceServer` objects.
+    pub ice_servers: Array,
+}
+
+impl JoinOptions {
+    /// Read them from a plain object in which nothing is left out.
+    pub fn read(options: &JsValue) -> Result<JoinOptions, Failure> {
+        let wrong = |name: &str| Failure::argument(format!("option {name} is missing or not what it should be"));
+        let value = |name: &str| property::<JsValue>(options, name).ok_or_else(|| wrong(name));
+        let text = |name: &str| value(name)?.as_string().ok_or_else(|| wrong(name));
+        let number = |name: &str| value(name)?.as_f64().ok_or_else(|| wrong(name));
+        let level = |name: &str| level(&value(name)?)?.ok_or_else(|| wrong(name));
+        Ok(JoinOptions {
+            room: Room::open(&text("room")?).map_err(|error| Failure::argument(error.to_string()))?,
+            durable: text("storage")? == "indexeddb",
+            capacity: number("capacity")? as u16,
+            n: number("n")? as u8,
+            r: level("r")?,
+            w: level("w")?,
+            label: text("label")?,
+            rendezvous: Array::from(&value("rendezvous")?).iter().filter_map(|url| url.as_string()).collect(),
+            ice_servers: Array::from(&value("iceServers")?),
+        })
+    }
+}
+
+/// A level, or `None` for undefined.
+pub fn level(value: &JsValue) -> Result<Option<Level>, Failure> {
+    if value.is_undefined() {
+        return Ok(None);
+    }
+    let named = match value.as_string().as_deref() {
+        Some("local") => Some(Level::Local),
+        Some("one") => Some(Level::One),
+        Some("quorum") => Some(Level::Quorum),
+        Some("all") => Some(Level::All),
+        _ => value.as_f64().filter(|count| (1.0..=7.0).contains(count)).map(|count| Level::Count(count as u8)),
+    };
+    let message = "a level is \"local\", \"one\", \"quorum\", \"all\" or a number from 1 to 7";
+    named.map(Some).ok_or_else(|| Failure::argument(message))
+}
+
+/// The terms of a request.
+pub fn terms(wanted: &JsValue, timeout_ms: Option<f64>) -> Result<Terms, Failure> {
+    Ok(Terms { level: level(wanted)?, timeout_ms: timeout_ms.map(|millis| millis.ceil() as u64) })
+}
+
+/// A context from its text, or `None` for none.
+pub fn context(text: Option<String>) -> Result<Option<Context>, Failure> {
+    let Some(text) = text else { return Ok(None) };
+    let bytes = data_encoding::BASE64URL_NOPAD.decode(text.as_bytes()).ok();
+    let context = bytes.and_then(|bytes| Context::from_bytes(&bytes).ok());
+    let message = "option context is not one that a read or a receipt gave out; pass it on as it is";
+    context.map(Some).ok_or_else(|| Failure::argument(message))
+}
+
+/// A context as text: unpadded base64url.
+pub fn context_text(context: &Context) -> String {
+    data_encoding::BASE64URL_NOPAD.encode(&context.to_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use roundtable_core::clock::Dot;
+    use roundtable_core::id::{Actor, NodeId};
+
+    #[test]
+    fn a_context_is_read_back_from_its_text() {
+        let actor = Actor { node: NodeId::from_bytes([7; 16]), epoch: 9 };
+        let seen = Context::from_iter([Dot { actor, counter: 300 }]);
+        assert_eq!(context(Some(context_text(&seen))).unwrap(), Some(seen));
+        assert_eq!(context(None).unwrap(), None);
+    }
+
+    #[test]
+    fn a_text_that_is_no_context_is_refused() {
+        for text in ["not base64!", "AAEC", "_____w"] {
+            assert_eq!(context(Some(text.into())).unwrap_err().code, "invalid-argument", "{text}");
+        }
+    }
+}
