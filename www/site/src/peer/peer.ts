@@ -82,13 +82,19 @@ export function createPeer() {
   let before: Promise<void> = Promise.resolve();
   let stopListening: () => void = () => {};
 
+  let drawnShape: string | undefined;
+
   const nameOf = (id: string) =>
     belief().members.find((member) => member.id === id)?.label || (id.length > 16 ? id.slice(0, 6) : id);
 
   function believe(mesh: PanelMesh) {
     const members = mesh.members();
     // The same array until something in it changes, says the contract; so this costs nothing when nothing happened.
-    if (members !== belief().members) setBelief({ members, tokens: mesh.ring().tokens });
+    if (members === belief().members) return;
+    const shape = shapeOf(members);
+    const tokens = shape === drawnShape ? belief().tokens : mesh.ring().tokens;
+    drawnShape = shape;
+    setBelief({ members, tokens });
   }
 
   function listen(mesh: PanelMesh): () => void {
@@ -142,6 +148,7 @@ export function createPeer() {
     delete window.roundtable;
     setJoined(undefined);
     setBelief(nothing);
+    drawnShape = undefined;
     setIntroducers(new Map());
     if (old === undefined) return;
     await old.mesh.close().catch((error: unknown) => troubles.report("Leaving the room", error));
@@ -244,3 +251,8 @@ const introducer = {
   mesh: "the mesh itself",
   invite: "an invite",
 } as const;
+
+/** All that the tokens follow from: rumours and links may change without moving an arc, and arcs are dear to draw. */
+function shapeOf(members: readonly Member[]): string {
+  return members.map(({ id, capacity, status }) => `${id} ${capacity} ${status}`).join("|");
+}
