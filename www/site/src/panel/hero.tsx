@@ -81,7 +81,7 @@ export function RingFigure(props: { readonly peer: Peer; readonly desk: Desk }) 
       <figcaption data-testid="belief">
         <strong>What this tab believes.</strong> Each circle is a tab; the number is its share of the keys. Inked strips
         on the rim are the stretches it owns, lines are this tab's own links. Blue leads from one key to the tabs that
-        own a copy.
+        own a copy, solid once they have confirmed what this tab wrote.
       </figcaption>
     </figure>
   );
