@@ -1,4 +1,5 @@
-// The page: a first screen that makes the point, then one part per question. Order of reading is order in the document.
+// The page: a first screen that makes the point, then one part per question. Order of reading is order in the
+// document.
 import type { JSX } from "solid-js";
 import { createEffect } from "solid-js";
 import { Cart } from "./panel/cart";

@@ -1,7 +1,9 @@
-// The shopping cart: can always be added to, by anybody in the room, also while alone; versions are merged, and that is shown.
+// The shopping cart: can always be added to, by anybody in the room, also while alone; versions are merged, and that
+// is shown.
 //
-// It lives under one key and is watched, so that what others add appears by itself. When two tabs changed it at the same time
-// the read has siblings: both versions are shown next to their union, and the next change writes the union back.
+// It lives under one key and is watched, so that what others add appears by itself. When two tabs changed it at the
+// same time the read has siblings: both versions are shown next to their union, and the next change writes the union
+// back.
 import { createEffect, createSignal, For, on, Show } from "solid-js";
 import { createStore, reconcile } from "solid-js/store";
 import { type Basket, basketBucket, basketKey, type Item, itemName, itemsOf, withMore } from "../peer/basket";

@@ -1,7 +1,9 @@
-// What the parts of the page share: the seats, the key that is looked at, the node under the pointer, the copies confirmed.
+// What the parts of the page share: the seats, the key that is looked at, the node under the pointer, the copies
+// confirmed.
 //
-// The parts do not know each other. The cart says "look at this key" and the ring draws it; a receipt rises and the ring
-// shows the copy arriving. Everything is derived from what this tab believes; nothing here is remembered elsewhere.
+// The parts do not know each other. The cart says "look at this key" and the ring draws it; a receipt rises and the
+// ring shows the copy arriving. Everything is derived from what this tab believes; nothing here is remembered
+// elsewhere.
 import { batch, createEffect, createMemo, createSignal, onCleanup } from "solid-js";
 import { createStore, reconcile } from "solid-js/store";
 import { basketBucket, basketKey } from "../peer/basket";
@@ -49,7 +51,7 @@ export function createDesk(peer: Peer) {
     return last !== undefined && last.bucket === bucket && last.key === key ? last.ids : [];
   });
 
-  /** Hands on each newer receipt, and shows its copies arriving on the ring. Stops when the returned function is called. */
+  /** Hands on each newer receipt and shows its copies arriving on the ring, until the returned function is called. */
   function follow(target: Chosen, receipt: Receipt, newer: (receipt: Receipt) => void): () => void {
     const told = new Set<string>();
     const show = (now: Receipt) => {

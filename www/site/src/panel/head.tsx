@@ -1,7 +1,7 @@
 // The page's head: which room this is, what this tab is called, and whether anybody else is here.
 //
-// Both names are fields in disguise: they read as words and can be edited in place. Enter or leaving the field applies,
-// Escape takes it back.
+// Both names are fields in disguise: they read as words and can be edited in place. Enter or leaving the field
+// applies, Escape takes it back.
 import { createEffect, createSignal, Show } from "solid-js";
 import type { Peer } from "../peer/peer";
 import { roomProblem } from "../peer/place";

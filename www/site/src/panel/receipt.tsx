@@ -1,7 +1,7 @@
 // What became of a write, as it rises: which level was asked for, which is reached, and who has it on disk.
 //
-// An unmet level is an outcome, not an error: the write is kept here and travels when owners come. So it is drawn as a stair
-// that still has steps to go, and said in words; colour only follows.
+// An unmet level is an outcome, not an error: the write is kept here and travels when owners come. So it is drawn as
+// a stair that still has steps to go, and said in words; colour only follows.
 import { createMemo, For, Show } from "solid-js";
 import type { Receipt } from "../peer/package";
 import type { Chosen, Desk } from "./desk";
@@ -116,9 +116,11 @@ function verdict(receipt: Receipt, what: "put" | "delete"): string {
 
 function sum(receipt: Receipt): string {
   const have = receipt.owners.length + receipt.fallbacks.length;
-  const nodes = `${have} ${have === 1 ? "node" : "nodes"} on ${receipt.devices} ${receipt.devices === 1 ? "device" : "devices"}`;
-  if (receipt.met) return `Asked for ${levelWords(receipt)}, which needs ${receipt.needed}. Confirmed by ${nodes}.`;
-  return `Asked for ${levelWords(receipt)}, which needs ${receipt.needed}; so far ${nodes}. Nothing is refused or lost: the rest follows when owners are here.`;
+  const devices = `${receipt.devices} ${receipt.devices === 1 ? "device" : "devices"}`;
+  const nodes = `${have} ${have === 1 ? "node" : "nodes"} on ${devices}`;
+  const asked = `Asked for ${levelWords(receipt)}, which needs ${receipt.needed}`;
+  if (receipt.met) return `${asked}. Confirmed by ${nodes}.`;
+  return `${asked}; so far ${nodes}. Nothing is refused or lost: the rest follows when owners are here.`;
 }
 
 function levelWords(receipt: Receipt): string {

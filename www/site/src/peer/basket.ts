@@ -1,12 +1,13 @@
 // A shopping cart that can always be added to, and the law by which its versions merge.
 //
-// The example is the Dynamo paper's own (§4.4, §6.1): "add to cart" must never be refused and never be lost, so two tabs may
-// change the cart at the same time, and whoever reads next gets both versions. `unionOfItems` joins them: every item of any
-// version, each with the larger quantity. The price is the paper's too: an item that one side removed while the other side
-// still had it comes back. A sum would count twice what both had seen, so it is a maximum.
+// The example is the Dynamo paper's own (§4.4, §6.1): "add to cart" must never be refused and never be lost, so two
+// tabs may change the cart at the same time, and whoever reads next gets both versions. `unionOfItems` joins them:
+// every item of any version, each with the larger quantity. The price is the paper's too: an item that one side
+// removed while the other side still had it comes back. A sum would count twice what both had seen, so it is a
+// maximum.
 //
-// Invariant: the merge is a maximum over a total order per name, hence commutative, associative and idempotent; and its
-// result is sorted, so that equal carts are equal byte for byte.
+// Invariant: the merge is a maximum over a total order per name, hence commutative, associative and idempotent; and
+// its result is sorted, so that equal carts are equal byte for byte.
 export interface Item {
   readonly name: string;
   readonly quantity: number;

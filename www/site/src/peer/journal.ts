@@ -1,7 +1,7 @@
 // What happened, as this tab saw it: a bounded log in plain sentences, and figures sampled once a second.
 //
-// The log keeps the newest entries only. Sampling stops while the tab is hidden; the rates then start afresh, because a
-// throttled second is not a second.
+// The log keeps the newest entries only. Sampling stops while the tab is hidden; the rates then start afresh, because
+// a throttled second is not a second.
 import { createSignal, onCleanup } from "solid-js";
 import type { Metrics, PanelMesh } from "./package";
 

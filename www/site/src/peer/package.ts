@@ -1,7 +1,7 @@
 // The door to the package `roundtable`: its types at build time, its module at run time, and what this browser lacks.
 //
-// The page is a guest like any other: it imports /roundtable/index.js from its own origin and uses the public contract,
-// plus two reads that exist for panels only (`ring`, `position`). Nothing of the protocol is known here.
+// The page is a guest like any other: it imports /roundtable/index.js from its own origin and uses the public
+// contract, plus two reads that exist for panels only (`ring`, `position`). Nothing of the protocol is known here.
 import type * as Roundtable from "roundtable";
 
 export type { Change, Level, Member, Mesh, Metrics, Outcome, Read, Receipt, Status, Value } from "roundtable";
@@ -69,8 +69,8 @@ export function abilities(): Abilities {
       id: "insecure",
       title: "Memory only.",
       text:
-        "This page came over plain http, where browsers give a tab no identity to keep. Everything works, but what this " +
-        "tab holds is gone when it closes, so keep another tab open. Over https it would stay.",
+        "This page came over plain http, where browsers give a tab no identity to keep. Everything works, but what " +
+        "this tab holds is gone when it closes, so keep another tab open. Over https it would stay.",
     });
   } else if (typeof indexedDB === "undefined") {
     storage = "memory";
@@ -78,8 +78,8 @@ export function abilities(): Abilities {
       id: "no-indexeddb",
       title: "Memory only.",
       text:
-        "This browser offers no IndexedDB (some do so in private windows). Everything works, but what this tab holds is " +
-        "gone when it closes, so keep another tab open.",
+        "This browser offers no IndexedDB (some do so in private windows). Everything works, but what this tab holds " +
+        "is gone when it closes, so keep another tab open.",
     });
   }
   if (typeof RTCPeerConnection === "undefined") {
@@ -87,8 +87,8 @@ export function abilities(): Abilities {
       id: "no-webrtc",
       title: "No links.",
       text:
-        "This browser has no WebRTC, so this tab cannot link to others. It works alone: what you write is kept here and " +
-        "nothing is refused.",
+        "This browser has no WebRTC, so this tab cannot link to others. It works alone: what you write is kept here " +
+        "and nothing is refused.",
     });
   }
   return { storage, notices };

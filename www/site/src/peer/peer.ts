@@ -2,8 +2,9 @@
 //
 //   loading → joining → here → (another room or label) → joining …        any of them → failed, with a sentence
 //
-// One join runs at a time: a new wish aborts the one under way and closes the old mesh first, so that joining again gets the
-// same identity back. A downgrade to memory storage happens only where the browser leaves no choice, or when asked for.
+// One join runs at a time: a new wish aborts the one under way and closes the old mesh first, so that joining again
+// gets the same identity back. A downgrade to memory storage happens only where the browser leaves no choice, or when
+// asked for.
 import { createSignal, onCleanup } from "solid-js";
 import { type Basket, basketBucket, unionOfItems } from "./basket";
 import { createJournal, sentenceOf } from "./journal";
@@ -92,9 +93,10 @@ export function createPeer() {
     // The same array until something in it changes, says the contract; so this costs nothing when nothing happened.
     if (members === belief().members) return;
     const shape = shapeOf(members);
-    const tokens = shape === drawnShape ? belief().tokens : mesh.ring().tokens;
+    setBelief({ members, tokens: belief().tokens }); // who is here does not wait for the drawing
+    if (shape === drawnShape) return;
+    setBelief({ members, tokens: mesh.ring().tokens });
     drawnShape = shape;
-    setBelief({ members, tokens });
   }
 
   function listen(mesh: PanelMesh): () => void {

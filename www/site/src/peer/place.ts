@@ -1,8 +1,8 @@
 // Where this tab sits: the room in the address, the node's label in the session.
 //
-// The room lives in the URL's fragment, which never reaches a server, so that a link is an invitation. The label belongs to
-// this tab alone: sessionStorage survives a reload and ends with the tab. A secret in the fragment is passed on untouched:
-// if the package cannot honour it yet, it says so, and so does the page.
+// The room lives in the URL's fragment, which never reaches a server, so that a link is an invitation. The label
+// belongs to this tab alone: sessionStorage survives a reload and ends with the tab. A secret in the fragment is
+// passed on untouched: if the package cannot honour it yet, it says so, and so does the page.
 const defaultRoom = "lobby";
 const labelKey = "roundtable.label";
 const roomBytesMax = 256;
@@ -37,11 +37,11 @@ export function roomProblem(room: string): string | undefined {
 }
 
 const colours =
-  "Amber Azure Birch Brass Cedar Clay Cobalt Copper Coral Dusk Fern Flint Frost Hazel Honey Ivory Jade Linen Maple Mint Moss " +
-  "Ochre Olive Opal Pearl Plum Quartz Rose Rust Sable Sage Silver Slate Teal Umber Willow";
+  "Amber Azure Birch Brass Cedar Clay Cobalt Copper Coral Dusk Fern Flint Frost Hazel Honey Ivory Jade " +
+  "Linen Maple Mint Moss Ochre Olive Opal Pearl Plum Quartz Rose Rust Sable Sage Silver Slate Teal Umber Willow";
 const animals =
-  "Badger Bee Crane Crow Deer Dove Eel Egret Elk Finch Fox Gecko Goose Hare Hawk Heron Ibex Jay Kite Lark Lynx Marten Mole Moth " +
-  "Newt Orca Otter Owl Pike Puffin Quail Raven Robin Seal Stoat Swan Swift Tern Toad Trout Vole Wren";
+  "Badger Bee Crane Crow Deer Dove Eel Egret Elk Finch Fox Gecko Goose Hare Hawk Heron Ibex Jay Kite " +
+  "Lark Lynx Marten Mole Moth Newt Orca Otter Owl Pike Puffin Quail Raven Robin Seal Stoat Swan Swift Tern Toad Trout Vole Wren";
 
 function anyOf(words: string): string {
   const list = words.split(" ");

@@ -1,7 +1,8 @@
 // Whatever goes wrong is said. One bounded list of sentences that the page shows until the reader puts them away.
 //
-// Every rejection and throw of the package is a RoundtableError with a stable code and a message that says what to do; here
-// it is paired with what the page was doing. Errors that reach nobody (a listener's, a forgotten promise's) end up here too.
+// Every rejection and throw of the package is a RoundtableError with a stable code and a message that says what to
+// do; here it is paired with what the page was doing. Errors that reach nobody (a listener's, a forgotten promise's)
+// end up here too.
 import { createSignal } from "solid-js";
 
 export interface Trouble {

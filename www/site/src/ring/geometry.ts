@@ -1,8 +1,8 @@
 // Circles in pixels: positions to points, arcs to paths, and how much room there is for what.
 //
-// The picture is drawn at its true size (one unit is one CSS pixel), so that text stays text at 360 px and on a projector.
-// Each node has a band of its own, a thin concentric track in which only its arcs are inked: whose arc it is can be read
-// from the radius, without any colour, from two nodes to sixty-four.
+// The picture is drawn at its true size (one unit is one CSS pixel), so that text stays text at 360 px and on a
+// projector. Each node has a band of its own, a thin concentric track in which only its arcs are inked: whose arc it
+// is can be read from the radius, without any colour, from two nodes to sixty-four.
 import type { Arc } from "./model";
 
 export interface Point {
@@ -19,7 +19,7 @@ export interface Layout {
   readonly text: number; // font size
   readonly shares: boolean; // is there room for a share inside a seat?
   readonly names: boolean; // is there room for every name?
-  readonly crowd: boolean; // too many for bands that can be told apart: the one that is looked at takes their whole depth
+  readonly crowd: boolean; // too many for bands of their own: the one looked at takes the whole depth
 }
 
 const bandsToldApartMax = 16;
@@ -93,10 +93,10 @@ export function arcPath(from: number, to: number, radius: number): string {
   const a = pointAt(from, radius);
   const b = pointAt(to, radius);
   const r = radius.toFixed(1);
-  return `M${a.x.toFixed(1)} ${a.y.toFixed(1)}A${r} ${r} 0 ${length > 0.5 ? 1 : 0} 1 ${b.x.toFixed(1)} ${b.y.toFixed(1)}`;
+  return `M${xy(a)}A${r} ${r} 0 ${length > 0.5 ? 1 : 0} 1 ${xy(b)}`;
 }
 
-/** A path for words outside the ring, centred on a position; turned over below the middle, so that it is never upside down. */
+/** A path for words outside the ring, centred on a position; turned over in the lower half, so that they stand upright. */
 export function captionPath(position: number, layout: Layout): string {
   const below = position > 0.25 && position < 0.75;
   const radius = layout.outer + rimOffset * 2 + (below ? layout.text * 0.75 + 3 : 4);
@@ -104,7 +104,7 @@ export function captionPath(position: number, layout: Layout): string {
   const start = pointAt(position - spread, radius);
   const end = pointAt(position + spread, radius);
   const [a, b, sweep] = below ? [end, start, 0] : [start, end, 1];
-  return `M${a.x.toFixed(1)} ${a.y.toFixed(1)}A${radius.toFixed(1)} ${radius.toFixed(1)} 0 0 ${sweep} ${b.x.toFixed(1)} ${b.y.toFixed(1)}`;
+  return `M${xy(a)}A${radius.toFixed(1)} ${radius.toFixed(1)} 0 0 ${sweep} ${xy(b)}`;
 }
 
 /** How far outside the bands the key's dot and its walk are drawn. */
@@ -117,7 +117,7 @@ export function arrowPath(position: number, layout: Layout): string {
   const tip = pointAt(position + ahead, radius);
   const left = pointAt(position, radius + 5.5);
   const right = pointAt(position, radius - 5.5);
-  return `M${tip.x.toFixed(1)} ${tip.y.toFixed(1)}L${right.x.toFixed(1)} ${right.y.toFixed(1)}L${left.x.toFixed(1)} ${left.y.toFixed(1)}Z`;
+  return `M${xy(tip)}L${xy(right)}L${xy(left)}Z`;
 }
 
 /** A line from the ring's inner edge at a position to a seat, bent through the table, ending at the seat's rim. */
@@ -125,7 +125,11 @@ export function leaderPath(position: number, seat: Point, layout: Layout): strin
   const start = pointAt(position, layout.inner - 2);
   const bend = { x: (start.x * 0.62 + seat.x * 0.38) * 0.62, y: (start.y * 0.62 + seat.y * 0.38) * 0.62 };
   const end = towards(seat, bend, layout.seat + 5);
-  return `M${start.x.toFixed(1)} ${start.y.toFixed(1)}Q${bend.x.toFixed(1)} ${bend.y.toFixed(1)} ${end.x.toFixed(1)} ${end.y.toFixed(1)}`;
+  return `M${xy(start)}Q${xy(bend)} ${xy(end)}`;
+}
+
+function xy({ x, y }: Point): string {
+  return `${x.toFixed(1)} ${y.toFixed(1)}`;
 }
 
 /** The point `distance` away from one point in the direction of another. */

@@ -1,7 +1,8 @@
-// What there is to draw, whoever it comes from: seats, arcs and the way of one key. Pure; knows no mesh and no pixels.
+// What there is to draw, whoever it comes from: seats, arcs and the way of one key. Pure; knows no mesh and no
+// pixels.
 //
-// The live page fills it with what this tab believes. A simulator can fill the same shape, so the drawing is written once.
-// Seats stand in the order of their node ids, so that every tab draws the same table; only "this tab" differs.
+// The live page fills it with what this tab believes. A simulator can fill the same shape, so the drawing is written
+// once. Seats stand in the order of their node ids, so that every tab draws the same table; only "this tab" differs.
 import type { Member, Status, Token } from "../peer/package";
 
 export type { Status, Token } from "../peer/package";
@@ -96,7 +97,7 @@ export function arcsOf(tokens: readonly Token[]): Arc[] {
 
 const stepsMax = 40;
 
-/** The walk from a position until every owner has been met. The list itself comes from the mesh; this only shows why. */
+/** The walk from a position until every owner is met. The list itself comes from the mesh; this only shows why. */
 export function walk(tokens: readonly Token[], position: number, owners: readonly string[]): Step[] {
   const sorted = clockwise(tokens);
   const start = sorted.findIndex((token) => token.position >= position);

@@ -1,8 +1,9 @@
 // The ring as a picture: bands of arcs, seats around the table, this tab's links, and the way of one key.
 //
-// SVG, because up to 64 nodes are few shapes and each can be styled, labelled and printed. What it shows is told again by the
-// members table and by the walk beside it, which is where keyboard and screen readers go; here the pointer may explore.
-// Colour says role or status and is always doubled by a number, a dash or a word; bands tell owners apart by radius.
+// SVG, because up to 64 nodes are few shapes and each can be styled, labelled and printed. What it shows is told
+// again by the members table and by the walk beside it, which is where keyboard and screen readers go; here the
+// pointer may explore. Colour says role or status and is always doubled by a number, a dash or a word; bands tell
+// owners apart by radius.
 import { createEffect, createMemo, createSignal, For, onCleanup, onMount, Show } from "solid-js";
 import { band, bandPaths, deepBand, type Layout, layoutFor, type Point, seatPoint } from "./geometry";
 import { type Arc, arcsOf, type KeyWay, type Seat, type Token } from "./model";
@@ -144,7 +145,8 @@ function summary(props: RingProps): string {
     props.way === undefined
       ? ""
       : ` The key ${props.way.bucket} / ${props.way.key} is owned by ${owners || "nobody yet"}.`;
-  return `The ring with ${here} ${here === 1 ? "node" : "nodes"}: ${shares.join(", ")}${more}.${key} The table "Who is here" says the same.`;
+  const nodes = `${here} ${here === 1 ? "node" : "nodes"}`;
+  return `The ring with ${nodes}: ${shares.join(", ")}${more}.${key} The table "Who is here" says the same.`;
 }
 
 function sameList(a: readonly string[], b: readonly string[]): boolean {

@@ -28,8 +28,8 @@ export function SeatMark(props: {
   };
   const named = () => props.layout.names || props.seat.self || props.lit;
   const note = () => (props.seat.self ? "this tab" : props.seat.status === "up" ? "" : props.seat.status);
-  // Names stand on the side of the table's middle, where there is room: above a seat in the lower half, else below it; in a
-  // crowd beside it.
+  // Names stand on the side of the table's middle, where there is room: above a seat in the lower half, else
+  // below it; in a crowd beside it.
   const label = () => {
     const { seat, text, names } = props.layout;
     const line = text * 1.1;

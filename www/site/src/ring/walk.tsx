@@ -1,7 +1,8 @@
 // The ring unrolled at one key: the tokens met on the way clockwise, and which of them became owners.
 //
-// On the ring itself a walk among hundreds of tokens is a hair's breadth. Here each step is a box as wide as its arc, within
-// reason, so that one sees why the second token of the same node does not count. An ordered list: it reads aloud as it looks.
+// On the ring itself a walk among hundreds of tokens is a hair's breadth. Here each step is a box as wide as its arc,
+// within reason, so that one sees why the second token of the same node does not count. An ordered list: it reads
+// aloud as it looks.
 import { For, Show } from "solid-js";
 import type { KeyWay, Seat, Step } from "./model";
 
