@@ -115,10 +115,12 @@ function verdict(receipt: Receipt, what: "put" | "delete"): string {
 }
 
 function sum(receipt: Receipt): string {
+  const asked = `Asked for ${levelWords(receipt)}, which needs ${receipt.needed}`;
   const have = receipt.owners.length + receipt.fallbacks.length;
   const devices = `${receipt.devices} ${receipt.devices === 1 ? "device" : "devices"}`;
+  if (have === 0)
+    return `${asked}; no owner has it yet. This tab holds it for them and hands it over when they are here.`;
   const nodes = `${have} ${have === 1 ? "node" : "nodes"} on ${devices}`;
-  const asked = `Asked for ${levelWords(receipt)}, which needs ${receipt.needed}`;
   if (receipt.met) return `${asked}. Confirmed by ${nodes}.`;
   return `${asked}; so far ${nodes}. Nothing is refused or lost: the rest follows when owners are here.`;
 }
@@ -132,5 +134,5 @@ export function whereItIs(receipt: Receipt, isSelf: (id: string) => boolean): st
   const others = [...receipt.owners, ...receipt.fallbacks].filter((id) => !isSelf(id)).length;
   if (others === 0) return "Kept here, will travel when somebody comes.";
   const devices = receipt.devices > 1 ? `, on ${receipt.devices} devices` : "";
-  return `On disk here and with ${others} ${others === 1 ? "other" : "others"}${devices}.`;
+  return `Kept here and by ${others} ${others === 1 ? "other" : "others"}${devices}.`;
 }

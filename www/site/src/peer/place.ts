@@ -41,7 +41,8 @@ const colours =
   "Linen Maple Mint Moss Ochre Olive Opal Pearl Plum Quartz Rose Rust Sable Sage Silver Slate Teal Umber Willow";
 const animals =
   "Badger Bee Crane Crow Deer Dove Eel Egret Elk Finch Fox Gecko Goose Hare Hawk Heron Ibex Jay Kite " +
-  "Lark Lynx Marten Mole Moth Newt Orca Otter Owl Pike Puffin Quail Raven Robin Seal Stoat Swan Swift Tern Toad Trout Vole Wren";
+  "Lark Lynx Marten Mole Moth Newt Orca Otter Owl Pike Puffin Quail Raven Robin Seal Stoat Swan Swift Tern Toad " +
+  "Trout Vole Wren";
 
 function anyOf(words: string): string {
   const list = words.split(" ");

@@ -96,7 +96,7 @@ export function arcPath(from: number, to: number, radius: number): string {
   return `M${xy(a)}A${r} ${r} 0 ${length > 0.5 ? 1 : 0} 1 ${xy(b)}`;
 }
 
-/** A path for words outside the ring, centred on a position; turned over in the lower half, so that they stand upright. */
+/** A path for words outside the ring, centred on one; turned over in the lower half, so that they are upright. */
 export function captionPath(position: number, layout: Layout): string {
   const below = position > 0.25 && position < 0.75;
   const radius = layout.outer + rimOffset * 2 + (below ? layout.text * 0.75 + 3 : 4);
