@@ -30,7 +30,7 @@ pub(crate) fn clippy(bench: &Bench) -> Report {
     for (folder, package) in wasm::crates(bench.repo()) {
         report.check(bench.toolchain().and_then(|toolchain| {
             let mut cargo = toolchain.command(bench.repo(), "cargo");
-            cargo.args(["clippy", "--package", &package, "--all-targets", "--target", TARGET]);
+            cargo.args(["clippy", "--package", &package, "--no-deps", "--all-targets", "--target", TARGET]);
             logged(bench, &format!("clippy-{folder}"), cargo.args(["--", "--deny", "warnings"]))
         }));
     }
