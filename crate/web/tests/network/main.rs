@@ -1,0 +1,14 @@
+//! Networks in a real browser: several in one page, over real connections.
+//!
+//! `wasm-pack test --headless --chrome crate/web --test network`
+
+#![cfg(target_arch = "wasm32")]
+
+mod bounds;
+mod garbage;
+mod introductions;
+mod life;
+mod links;
+mod support;
+
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);
