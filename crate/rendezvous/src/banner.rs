@@ -83,7 +83,7 @@ impl Banner {
         let (dark, light) =
             if self.is_terminal { (Dense1x2::Dark, Dense1x2::Light) } else { (Dense1x2::Light, Dense1x2::Dark) };
         let drawn = code.render::<Dense1x2>().dark_color(dark).light_color(light).build();
-        let (on, off) = if self.is_terminal { ("\x1b[38;5;231;48;5;16m", "\x1b[0m") } else { ("", "") };
+        let (on, off) = if self.is_terminal { ("\x1b[38;5;16;48;5;231m", "\x1b[0m") } else { ("", "") };
         drawn.lines().map(|line| format!("  {on}{line}{off}\n")).collect()
     }
 
@@ -144,6 +144,15 @@ mod tests {
         assert!(lan.is_some() && lan < container, "{text}");
         assert!(text.contains("keep nothing after the tab closes") && text.contains('▀'), "{text}");
         assert!(!text.contains("fe80"), "{text}");
+    }
+
+    #[test]
+    fn a_code_has_light_around_it_on_any_terminal() {
+        let plain = banner("192.168.1.5:80").render();
+        assert!(plain.contains(&format!("\n  {}\n", "█".repeat(33))), "drawn in light on dark: {plain}");
+        let coloured = Banner { is_terminal: true, ..banner("192.168.1.5:80") }.render();
+        let black_on_white = format!("\x1b[38;5;16;48;5;231m{}\x1b[0m\n", " ".repeat(33));
+        assert!(coloured.contains(&black_on_white), "{coloured:?}");
     }
 
     #[test]

@@ -75,7 +75,7 @@ async fn sockets_are_limited_and_a_seat_that_is_left_is_free_again() {
 #[tokio::test]
 async fn who_does_not_read_is_dropped_and_the_sender_goes_on() {
     let many = "4000000000";
-    let flags = ["--bytes-burst", many, "--frames-burst", many, "--queue-bytes-max", "65536", "--write-ms-max", "2000"];
+    let flags = ["--bytes-burst", many, "--frames-burst", many, "--queue-bytes-max", "65536", "--write-ms-max", "60000"];
     let server = TestServer::start(&flags).await;
     let (mut deaf, mut sender) = (server.client().await, server.client().await);
     let (deaf_peer, _) = deaf.join(TOPIC).await;
@@ -90,7 +90,8 @@ async fn who_does_not_read_is_dropped_and_the_sender_goes_on() {
         }
         assert!(begun.elapsed() < PATIENCE, "not dropped after {sent} frames");
     }
-    assert_eq!(sender.hear().await, FromServer::Left { topic: TOPIC, peer: deaf_peer });
+    // Refusals of what it sent to who was gone already may come before the news.
+    while sender.hear().await != (FromServer::Left { topic: TOPIC, peer: deaf_peer }) {}
     let mut third = server.client().await;
     assert_eq!(third.join(TOPIC).await.1, [sender_peer]);
 }
