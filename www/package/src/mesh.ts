@@ -1,0 +1,144 @@
+// One node as the application holds it.
+import { type Behind, RegisterBucket } from "./bucket.js";
+import { attempt, closed, invalid, RoundtableError } from "./error.js";
+import { type Events, eventNames } from "./events.js";
+import type { OnCondition } from "./roundtable_web.js";
+import type { Bucket, BucketOptions, Member, Mesh, MeshEvents, Metrics, Storable, Token, Value } from "./types.js";
+import { checkFunction, checkOptions, checkText, checkTimeout, checkWhole, describe, notYet } from "./validate.js";
+
+const readyTimeoutMs = 10_000;
+const settledTimeoutMs = 30_000;
+/** Beyond what setTimeout can count. */
+const timeoutMsMax = 2 ** 31 - 1;
+
+export class NodeMesh implements Mesh {
+  readonly id: string;
+  readonly room: string;
+  readonly #behind: Behind;
+  readonly #events: Events;
+  // One bucket a name; whoever names it says what is in it.
+  readonly #buckets = new Map<string, object>();
+  #closing: Promise<void> | undefined;
+
+  constructor(room: string, behind: Omit<Behind, "isClosed">, events: Events) {
+    this.id = behind.peer.id();
+    this.room = room;
+    this.#behind = { ...behind, isClosed: () => this.#closing !== undefined };
+    this.#events = events;
+  }
+
+  bucket<T extends Storable<T> = Value>(name: string, options?: BucketOptions<T>): Bucket<T> {
+    checkText("bucket: name", name);
+    checkOptions("bucket", options, ["type", "merge", "offline"]);
+    const type: unknown = options?.type;
+    if (type === "lww" || type === "counter" || type === "set" || type === "map") {
+      throw notYet(
+        `bucket: type "${type}"`,
+        'use "siblings", which shows you every concurrent value, with a merge function',
+      );
+    }
+    if (type !== undefined && type !== "siblings")
+      throw invalid(`bucket: type must be "siblings", not ${describe(type)}`);
+    if (options?.offline !== undefined && options.offline !== false) {
+      if (options.offline === true)
+        throw notYet("bucket: offline", "leave it out; what this node owns or watches is kept");
+      throw invalid(`bucket: offline must be true or false, not ${describe(options.offline)}`);
+    }
+    if (options?.merge !== undefined) checkFunction("bucket: merge", options.merge);
+    attempt(() => this.#behind.wasm.checkKey(name, ""));
+    const known = this.#buckets.get(name) as RegisterBucket<T> | undefined;
+    const bucket = known ?? new RegisterBucket<T>(name, this.#behind);
+    if (known === undefined) this.#buckets.set(name, bucket);
+    if (options?.merge !== undefined) bucket.merge = options.merge;
+    return bucket;
+  }
+
+  members(): readonly Member[] {
+    return this.#behind.peer.members();
+  }
+
+  preferenceList(
+    bucket: string,
+    key: string,
+  ): { readonly owners: readonly string[]; readonly fallbacks: readonly string[] } {
+    checkText("preferenceList: bucket", bucket);
+    checkText("preferenceList: key", key);
+    return attempt(() => this.#behind.peer.preferenceList(bucket, key));
+  }
+
+  metrics(): Metrics {
+    return this.#behind.peer.metrics();
+  }
+
+  async ready(options?: { peers?: number; timeoutMs?: number }): Promise<void> {
+    checkOptions("ready", options, ["peers", "timeoutMs"]);
+    checkTimeout("ready: timeoutMs", options?.timeoutMs);
+    const peers = options?.peers ?? 1;
+    checkWhole("ready: peers", peers, 0, 1024);
+    const late = `ready: not linked to ${peers} ${peers === 1 ? "other" : "others"}`;
+    const ask = (onLinked: OnCondition) => this.#behind.peer.whenLinked(peers, onLinked);
+    return this.#wait(ask, options?.timeoutMs ?? readyTimeoutMs, late);
+  }
+
+  async settled(options?: { timeoutMs?: number }): Promise<void> {
+    checkOptions("settled", options, ["timeoutMs"]);
+    checkTimeout("settled: timeoutMs", options?.timeoutMs);
+    const late = "settled: something here still waits for another node";
+    const ask = (onSettled: OnCondition) => this.#behind.peer.whenSettled(onSettled);
+    return this.#wait(ask, options?.timeoutMs ?? settledTimeoutMs, late);
+  }
+
+  on<E extends keyof MeshEvents>(event: E, listener: (detail: MeshEvents[E]) => void): () => void {
+    if (!eventNames.includes(event)) {
+      throw invalid(`on: the events are ${eventNames.join(", ")}; there is no ${describe(event)}`);
+    }
+    checkFunction("on: listener", listener);
+    return this.#events.on(event, listener);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#behind.peer.close();
+    return this.#closing;
+  }
+
+  ring(): { readonly tokens: readonly Token[] } {
+    return this.#behind.peer.ring();
+  }
+
+  position(bucket: string, key: string): number {
+    checkText("position: bucket", bucket);
+    checkText("position: key", key);
+    return attempt(() => this.#behind.peer.position(bucket, key));
+  }
+
+  cut(id: string): void {
+    checkText("cut: id", id);
+    attempt(() => this.#behind.peer.cut(id));
+  }
+
+  uncut(id: string): void {
+    checkText("uncut: id", id);
+    attempt(() => this.#behind.peer.uncut(id));
+  }
+
+  #wait(ask: (onCondition: OnCondition) => number, timeoutMs: number, late: string): Promise<void> {
+    if (this.#behind.isClosed()) throw closed();
+    return new Promise((resolve, reject) => {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const wait = attempt(() =>
+        ask((holds) => {
+          clearTimeout(timer);
+          if (holds) resolve();
+          else reject(closed());
+        }),
+      );
+      timer = setTimeout(
+        () => {
+          this.#behind.peer.noLonger(wait);
+          reject(new RoundtableError("timeout", `${late} within ${timeoutMs} ms`));
+        },
+        Math.min(timeoutMs, timeoutMsMax),
+      );
+    });
+  }
+}

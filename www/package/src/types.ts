@@ -1,0 +1,225 @@
+// The public types. Names and meanings are a contract; what is missing so far is absent or says that it rejects.
+import type { RoundtableError } from "./error.js";
+
+// ---- values -------------------------------------------------------------------------------------------------------
+
+/** JSON, plus Uint8Array anywhere in it. Undefined properties are dropped; NaN, ±Infinity, lone surrogates are refused. */
+export type Value =
+  | null
+  | boolean
+  | number
+  | string
+  | Uint8Array
+  | readonly Value[]
+  | { readonly [key: string]: Value | undefined };
+
+/** Lets plain interfaces through where `Value` would ask for an index signature; refuses Date, Map, functions, bigint. */
+export type Storable<T> = Value | { [K in keyof T]: Part<T[K]> };
+type Part<T> = T extends Value | undefined
+  ? T
+  : T extends bigint | symbol | ((...args: never[]) => unknown)
+    ? never
+    : T extends object
+      ? { [K in keyof T]: Part<T[K]> }
+      : never;
+
+// ---- joining ------------------------------------------------------------------------------------------------------
+
+export interface JoinOptions {
+  /** Who shares it shares a ring; 1–256 UTF-8 bytes. */
+  room: string;
+  /** Will admit only who knows it. Not implemented yet: joining with one rejects, because it would not protect. */
+  secret?: string | Uint8Array;
+  /** ws(s) URLs, tried side by side; default: this origin's `/rendezvous`; `[]`: none (tabs of this browser only). */
+  rendezvous?: string[];
+  /** Default: none, so that nothing leaves the network unasked. */
+  iceServers?: IceServer[];
+  /** Default "indexeddb". Without Web Locks (plain http) such a node lives in memory, and a "storage" event says so. */
+  storage?: "indexeddb" | "memory";
+  /** Virtual nodes, 1–1024; default 128; 256, 128, 64 for large, medium, small. */
+  capacity?: number;
+  /** Copies; 1–7; default 3; the room's is the largest that a live member declares. */
+  n?: number;
+  /** Used where a read gives no level; default "quorum". */
+  r?: Level;
+  /** Used where a write gives no level; default "quorum". */
+  w?: Level;
+  /** Shown in panels; at most 64 UTF-8 bytes. */
+  label?: string;
+  /** Aborts joining only. */
+  signal?: AbortSignal;
+}
+export interface IceServer {
+  urls: string | string[];
+  username?: string;
+  credential?: string;
+}
+
+/** Of the room's n, not of those present. `local`: durable on this node; `one`: on one other; `quorum`: a majority of n; `all`: n. */
+export type Level = "local" | "one" | "quorum" | "all" | number;
+export type Status = "joining" | "up" | "suspect" | "dormant" | "leaving" | "departed";
+
+export interface Member {
+  readonly id: string;
+  readonly device: string;
+  readonly label: string;
+  readonly capacity: number;
+  readonly status: Status;
+  readonly self: boolean;
+  /** A direct data channel is open. */
+  readonly linked: boolean;
+  /** Its share of primary positions, 0–1. */
+  readonly owns: number;
+}
+
+export interface Mesh {
+  readonly id: string;
+  readonly room: string;
+  /** The same name gives the same bucket; the newest `merge` counts. */
+  bucket<T extends Storable<T> = Value>(name: string, options?: BucketOptions<T>): Bucket<T>;
+  /** Self first, then by id. The same array until something in it changes; each change fires "member". */
+  members(): readonly Member[];
+  preferenceList(
+    bucket: string,
+    key: string,
+  ): { readonly owners: readonly string[]; readonly fallbacks: readonly string[] };
+  metrics(): Metrics;
+  /** This node is linked to at least `peers` (default 1) others. Default 10 s, then rejects with "timeout". */
+  ready(options?: { peers?: number; timeoutMs?: number }): Promise<void>;
+  /** Nothing this node holds waits for another: no hint for a live owner, arcs reconciled. Default 30 s, then "timeout". */
+  settled(options?: { timeoutMs?: number }): Promise<void>;
+  /** A "storage" event that came before there was a listener is given to the first one. Returns what ends it. */
+  on<E extends keyof MeshEvents>(event: E, listener: (detail: MeshEvents[E]) => void): () => void;
+  /** Stop now; this node is expected back. */
+  close(): Promise<void>;
+
+  /** For panels: all tokens of the ring as this node knows it, clockwise. */
+  ring(): { readonly tokens: readonly Token[] };
+  /** For panels: where a key lies on the ring, 0–1. */
+  position(bucket: string, key: string): number;
+  /** For tests and classrooms: drop the direct link with that node and refuse it until `uncut`, as a broken cable would. */
+  cut(id: string): void;
+  /** Ends what `cut` began. */
+  uncut(id: string): void;
+}
+export interface Token {
+  /** 0–1, clockwise. */
+  readonly position: number;
+  readonly id: string;
+}
+
+// ---- buckets ------------------------------------------------------------------------------------------------------
+
+export interface KeepOptions {
+  /** Will keep the whole bucket on this node, whoever owns it. Not implemented yet: `true` throws. */
+  offline?: boolean;
+}
+/** `merge`: commutative, associative, idempotent; its result is written back on the next put. It gets a fresh array. */
+export type BucketOptions<T> = KeepOptions & { type?: "siblings"; merge?: (siblings: T[]) => T };
+
+/** timeoutMs: 5,000 by default. Reads and writes never reject for it nor for want of peers: they resolve, `met` false. */
+export interface ReadOptions {
+  level?: Level;
+  timeoutMs?: number;
+}
+export interface WriteOptions extends ReadOptions {
+  /** Not implemented yet: rejects. */
+  ttlMs?: number;
+}
+/** `context`: what this write supersedes; default: what this session was shown of the key (get,
+ *  watch, update, own writes), or, if it never was, what this node holds; a delete then reads at `r` first. */
+export interface PutOptions extends WriteOptions {
+  context?: Context;
+}
+/** What a read has seen. Opaque; may be stored and sent. */
+export type Context = string & { readonly __context: unique symbol };
+
+export interface Outcome {
+  readonly met: boolean;
+  readonly needed: number;
+  readonly answered: readonly string[];
+}
+/** `siblings`: every concurrent value, in an order that is the same on every node. `value`: what `merge` made of them, else
+ *  the first. A conflict is siblings.length > 1. All of it is frozen. */
+export type Read<T> = Outcome & { readonly context: Context } & (
+    | { readonly found: false; readonly value: undefined; readonly siblings: readonly [] }
+    | { readonly found: true; readonly value: T; readonly siblings: readonly [T, ...T[]] }
+  );
+
+export interface Receipt {
+  readonly context: Context;
+  readonly requested: Level;
+  readonly needed: number;
+  readonly met: boolean;
+  readonly reached: "local" | "one" | "quorum" | "all";
+  /** Who has it on disk. */
+  readonly owners: readonly string[];
+  readonly fallbacks: readonly string[];
+  readonly devices: number;
+  readonly ended: "complete" | "superseded" | "closed" | undefined;
+  /** Called with this state first (asynchronously), then with each newer receipt; released once `ended`. */
+  onProgress(listener: (receipt: Receipt) => void): () => void;
+}
+
+export interface AnyBucket<V> {
+  readonly name: string;
+  get(key: string, options?: ReadOptions): Promise<Read<V>>;
+  delete(key: string, options?: PutOptions): Promise<Receipt>;
+  /**
+   * First call: local state, asynchronously, never before `watch` returns. Then the newest state, coalesced, on every change
+   * that reaches this node, and once when a quorum has answered even if nothing changed (so that "loading" differs from
+   * "empty"). What a listener throws goes to reportError. The key is an interest for as long as it is watched.
+   */
+  watch(key: string, listener: (read: Read<V>) => void): () => void;
+  /** In the order of their UTF-8 bytes, merged from r owners of every arc; `met` is false when an arc had too few to ask. */
+  keys(options?: ReadOptions & { prefix?: string }): Promise<Outcome & { readonly keys: readonly string[] }>;
+}
+export interface Bucket<T> extends AnyBucket<T> {
+  /** Rejects with "quota" or "storage" when it is not durable here; the write may then still reach other nodes. */
+  put(key: string, value: T, options?: PutOptions): Promise<Receipt>;
+  /** Read, change, write with the read's context. `change` is synchronous, gets a fresh array, and supersedes every
+   *  sibling it was shown: set `merge`, or use the second argument. Updates of one key in one tab run one after another. */
+  update(key: string, change: (value: T | undefined, siblings: T[]) => T, options?: WriteOptions): Promise<Receipt>;
+}
+
+// ---- events, metrics, errors --------------------------------------------------------------------------------------
+
+export interface MeshEvents {
+  member: { readonly member: Member; readonly previous?: Status };
+  link: { readonly id: string; readonly open: boolean; readonly via: "broadcast" | "rendezvous" | "mesh" | "invite" };
+  /** The core's typed events, for panels and traces. `at` is in wall-clock milliseconds. */
+  protocol: { readonly at: number; readonly kind: string; readonly [detail: string]: Value };
+  storage: { readonly problem: "quota" | "blocked" | "evicted" | "failed"; readonly message: string };
+  rendezvous: { readonly url: string; readonly connected: boolean };
+}
+export interface Metrics {
+  readonly keys: number;
+  readonly bytes: number;
+  readonly hints: number;
+  readonly tombstones: number;
+  readonly links: number;
+  readonly sentBytes: Readonly<Record<"gossip" | "repair" | "transfer" | "request" | "signal", number>>;
+  readonly requests: readonly {
+    readonly kind: "get" | "put";
+    readonly count: number;
+    readonly p50Ms: number;
+    readonly p99Ms: number;
+  }[];
+  /** Known, not departed. */
+  readonly nodes: number;
+}
+
+/** Stable; may grow. "unsupported": there is no window here, or the browser lacks what a node cannot do without. */
+export type ErrorCode =
+  | "invalid-argument"
+  | "too-large"
+  | "quota"
+  | "storage"
+  | "closed"
+  | "timeout"
+  | "denied"
+  | "incompatible"
+  | "aborted"
+  | "merge"
+  | "unsupported";
+export type { RoundtableError };
