@@ -9,13 +9,9 @@
 
 use std::collections::HashMap;
 
-use roundtable_core::wire::rendezvous::{FRAME_BYTES_MAX, FromClient, FromServer, Peer, Refusal, Topic};
+use roundtable_core::wire::rendezvous::{FromClient, FromServer, PAYLOAD_BYTES_MAX, Peer, Refusal, Topic};
 
 use crate::limits::Limits;
-
-/// The longest payload that is forwarded, in bytes: with the topic and a peer's number around it, it fits one frame in
-/// either direction, however many bytes the number takes.
-pub const PAYLOAD_BYTES_MAX: usize = FRAME_BYTES_MAX - 64;
 
 /// One message, and the sockets that it is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -276,16 +272,19 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_payload_and_the_largest_welcome_fit_one_frame() {
+    fn the_largest_welcome_fits_one_frame() {
         use crate::limits::WELCOME_PEERS_LIMIT;
-        use roundtable_core::wire::rendezvous::encode;
-        let bytes = vec![0; PAYLOAD_BYTES_MAX];
-        let message = FromServer::Message { topic: TOPIC, from: Peer::MAX, bytes: bytes.clone() };
-        assert!(encode(&message).len() <= FRAME_BYTES_MAX);
-        assert!(encode(&FromClient::Send { topic: TOPIC, to: Peer::MAX, bytes }).len() <= FRAME_BYTES_MAX);
+        use roundtable_core::wire::rendezvous::{FRAME_BYTES_MAX, encode};
         let peers = vec![Peer::MAX; WELCOME_PEERS_LIMIT];
         assert!(encode(&FromServer::Welcome { topic: TOPIC, you: Peer::MAX, peers }).len() <= FRAME_BYTES_MAX);
-        let mut hub = hub(Limits::default(), &[A]);
+    }
+
+    #[test]
+    fn a_payload_that_would_not_fit_on_its_way_out_is_refused() {
+        let mut hub = hub(Limits::default(), &[A, B]);
+        join(&mut hub, A, TOPIC).unwrap();
+        join(&mut hub, B, TOPIC).unwrap();
+        assert!(send(&mut hub, A, B, vec![0; PAYLOAD_BYTES_MAX]).is_ok());
         assert_eq!(send(&mut hub, A, B, vec![0; PAYLOAD_BYTES_MAX + 1]), Err(Refusal::TooLarge));
     }
 

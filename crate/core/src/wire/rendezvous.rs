@@ -15,6 +15,10 @@ pub const VERSION: u8 = 1;
 /// The largest frame either side accepts, in bytes. An offer with its candidates is about 1 KiB.
 pub const FRAME_BYTES_MAX: usize = 16 * 1024;
 
+/// The longest payload of a message, in bytes: with a topic and a peer's number around it, it fits one frame in either
+/// direction, however many bytes the number takes. A longer one is refused as [`Refusal::TooLarge`].
+pub const PAYLOAD_BYTES_MAX: usize = FRAME_BYTES_MAX - 64;
+
 /// 32 opaque bytes that all nodes of one room derive alike.
 pub type Topic = [u8; 32];
 /// The number the rendezvous gave to one socket.
@@ -91,7 +95,7 @@ pub enum FromServer {
 pub enum Refusal {
     /// The frame could not be read, or was of another version.
     Malformed,
-    /// The frame was longer than [`FRAME_BYTES_MAX`].
+    /// The frame was longer than [`FRAME_BYTES_MAX`], or its payload than [`PAYLOAD_BYTES_MAX`].
     TooLarge,
     /// Too many frames or bytes a second.
     TooFast,
@@ -156,6 +160,13 @@ mod tests {
     fn what_is_encoded_is_decoded() {
         let sent = FromClient::Send { topic: [7; 32], to: 3, bytes: alloc::vec![1, 2, 3] };
         assert_eq!(decode::<FromClient>(&encode(&sent)), Ok(sent));
+    }
+
+    #[test]
+    fn the_longest_payload_fits_a_frame_in_either_direction() {
+        let (topic, bytes) = ([7; 32], alloc::vec![0; PAYLOAD_BYTES_MAX]);
+        assert!(encode(&FromClient::Send { topic, to: Peer::MAX, bytes: bytes.clone() }).len() <= FRAME_BYTES_MAX);
+        assert!(encode(&FromServer::Message { topic, from: Peer::MAX, bytes }).len() <= FRAME_BYTES_MAX);
     }
 
     #[test]

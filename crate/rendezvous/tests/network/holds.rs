@@ -75,18 +75,22 @@ async fn sockets_are_limited_and_a_seat_that_is_left_is_free_again() {
 #[tokio::test]
 async fn who_does_not_read_is_dropped_and_the_sender_goes_on() {
     let many = "4000000000";
-    let flags = ["--bytes-burst", many, "--frames-burst", many, "--queue-bytes-max", "65536", "--write-ms-max", "60000"];
+    let flags =
+        ["--bytes-burst", many, "--frames-burst", many, "--queue-frames-max", "9999", "--write-ms-max", "60000"];
+    let flags = [&flags[..], &["--queue-bytes-max", "4000000"]].concat();
     let server = TestServer::start(&flags).await;
     let (mut deaf, mut sender) = (server.client().await, server.client().await);
     let (deaf_peer, _) = deaf.join(TOPIC).await;
     let (sender_peer, _) = sender.join(TOPIC).await;
     let begun = Instant::now();
     let mut sent = 0;
-    // The kernel holds some megabytes for the deaf one before its queue here begins to fill.
+    // The kernel holds some megabytes for the deaf one before its queue here begins to fill; by then a frame is stuck on
+    // its way out, and would be for a minute.
     while server.health().await["dropped"]["slow"] == 0 {
         for _ in 0..64 {
             sender.send(TOPIC, deaf_peer, &[0; 16_000]).await;
             sent += 1;
+            tokio::task::yield_now().await;
         }
         assert!(begun.elapsed() < PATIENCE, "not dropped after {sent} frames");
     }
