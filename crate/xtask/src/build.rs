@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::failure::Failure;
 use crate::fingerprint::Step;
 use crate::process::succeed;
-use crate::repo::{Repo, built_files_below};
+use crate::repo::Repo;
 use crate::setup;
 use crate::ui;
 use crate::wasm::{self, TARGET, Toolchain};
@@ -102,8 +102,7 @@ fn optimise(repo: &Repo, toolchain: &Toolchain, file: &Path) -> Result<(), Failu
     succeed("optimising the wasm", &mut optimiser, &log, LIMIT).map(|_| ())
 }
 
-/// Runs the `build` script of `www/<name>`; it writes `dist`. The package's folder gets the bindings beside its own
-/// files, so that it is whole.
+/// Runs the `build` script of `www/<name>`, which writes `dist` anew.
 fn npm_workspace(repo: &Repo, name: &str, dist: &Path, built_inputs: &[&str]) -> Result<(), Failure> {
     let folder = format!("www/{name}");
     let manifest = repo.path(&folder).join("package.json");
@@ -123,20 +122,9 @@ fn npm_workspace(repo: &Repo, name: &str, dist: &Path, built_inputs: &[&str]) ->
         ui::step(name, "", || {
             let mut npm = wasm::native(repo, "npm");
             npm.args(["run", "build", "--workspace", &folder]);
-            succeed(&format!("building {folder}"), &mut npm, &log, LIMIT)?;
-            if name == "package" { copy_bindings(repo, dist) } else { Ok(()) }
+            succeed(&format!("building {folder}"), &mut npm, &log, LIMIT).map(|_| ())
         })
     })
-}
-
-/// Copies the bindings next to the compiled TypeScript, which imports them as `./roundtable_web.js`.
-fn copy_bindings(repo: &Repo, dist: &Path) -> Result<(), Failure> {
-    fs::create_dir_all(dist).map_err(|error| Failure::file("make", dist, &error))?;
-    for file in built_files_below(&repo.path("www/package/pkg"))? {
-        let to = dist.join(file.file_name().unwrap_or_default());
-        fs::copy(&file, &to).map_err(|error| Failure::file("write", &to, &error))?;
-    }
-    Ok(())
 }
 
 fn remove_folder(folder: &Path) -> Result<(), Failure> {

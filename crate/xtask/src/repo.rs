@@ -86,6 +86,16 @@ impl Repo {
         }
     }
 
+    /// The folders `www/<name>` that are npm packages, sorted.
+    pub(crate) fn npm_workspaces(&self) -> Result<Vec<String>, Failure> {
+        let folder = self.path("www");
+        let entries = folder.read_dir().map_err(|error| Failure::file("list", &folder, &error))?;
+        let names = entries.flatten().filter(|entry| entry.path().join("package.json").is_file());
+        let mut workspaces: Vec<_> = names.map(|name| format!("www/{}", name.file_name().to_string_lossy())).collect();
+        workspaces.sort();
+        Ok(workspaces)
+    }
+
     /// Every file that is or would be committed, relative to the root, sorted: what git tracks and what it does not
     /// ignore; without git (an unpacked archive) every file outside the folders of built things.
     pub(crate) fn sources(&self) -> Result<Vec<PathBuf>, Failure> {

@@ -64,8 +64,7 @@ pub(crate) fn run(repo: &Repo, parts: &[Part]) -> Result<ExitCode, Failure> {
     for part in parts {
         (part.prepare)(&bench);
         let began = Instant::now();
-        let title = format!("{}: {}", part.name, part.what);
-        let report = ui::judged_step(&title, "", Report::is_good, || (part.run)(&bench));
+        let report = ui::judged_step(part.name, part.what, Report::is_good, || (part.run)(&bench));
         for failure in report.failures() {
             ui::failure(failure);
         }

@@ -18,8 +18,11 @@ const LIMIT: Duration = Duration::from_secs(10 * 60);
 /// Installs the packages unless they are those that the manifests and the lock file name.
 pub(crate) fn ensure(repo: &Repo) -> Result<(), Failure> {
     let mut step = Step::new("npm").writes(repo.path("node_modules/.package-lock.json"));
-    for file in ["package.json", "package-lock.json", "www/package/package.json", "www/site/package.json"] {
+    for file in ["package.json", "package-lock.json"] {
         step = step.reads(repo.path(file));
+    }
+    for folder in repo.npm_workspaces()? {
+        step = step.reads(repo.path(&folder).join("package.json"));
     }
     let strict = env::var_os("CI").is_some() && repo.path("package-lock.json").is_file();
     let verb = if strict { "ci" } else { "install" };

@@ -37,15 +37,19 @@ pub(crate) fn clippy(bench: &Bench) -> Report {
     report
 }
 
-/// The script `typecheck` of each npm workspace that has one; the package's types come from the build.
+/// The script `typecheck` of each npm workspace; the package's types come from the build.
 pub(crate) fn types(bench: &Bench) -> Report {
     if let Err(failure) = bench.built() {
         return failure.into();
     }
+    let workspaces = match bench.repo().npm_workspaces() {
+        Ok(workspaces) => workspaces,
+        Err(failure) => return failure.into(),
+    };
     let mut report = Report::default();
-    for folder in ["www/package", "www/site"] {
+    for folder in workspaces {
         let mut npm = wasm::native(bench.repo(), "npm");
-        npm.args(["run", "typecheck", "--workspace", folder]);
+        npm.args(["run", "typecheck", "--workspace", &folder]);
         report.check(logged(bench, &format!("types-{}", folder.replace('/', "-")), &mut npm));
     }
     report
