@@ -39,21 +39,21 @@ impl State {
     }
 
     /// Our user wants no link, or no longer.
-    pub(crate) fn hangup(&mut self, id: NodeId, now: Instant) {
+    pub(crate) fn hangup(&mut self, id: NodeId) {
         if let Phase::Starting(dials) = &mut self.phase {
             if dials.remove(&id) {
                 self.emit(NetworkEvent::DialFailed(id));
             }
             return;
         }
-        self.fail(id, true, now);
+        self.fail(id, true);
         self.drop_link(id);
     }
 
     /// Our user wants this peer to be out of reach.
-    pub(crate) fn cut(&mut self, id: NodeId, now: Instant) {
+    pub(crate) fn cut(&mut self, id: NodeId) {
         self.cut.insert(id);
-        self.fail(id, false, now);
+        self.fail(id, false);
         self.drop_link(id);
     }
 
@@ -115,7 +115,7 @@ impl State {
     }
 
     /// Give up an attempt, if there is one. `aloud`: the other side may let go, too.
-    pub(crate) fn fail(&mut self, id: NodeId, aloud: bool, _now: Instant) {
+    pub(crate) fn fail(&mut self, id: NodeId, aloud: bool) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         let Some(attempt) = peer.attempt.take() else { return };
         peer.tries += 1;
@@ -204,7 +204,6 @@ impl State {
         if self.me < from {
             return self.drop_input(DropReason::WrongRole);
         }
-        let attempts = self.attempts();
         let Some(peer) = self.peers.get_mut(&from) else { return };
         if peer.link.as_ref().is_some_and(|link| link.session == session) {
             return;
@@ -217,7 +216,7 @@ impl State {
             return self.drop_input(DropReason::Stale);
         }
         let wanted = peer.attempt.take().is_some_and(|attempt| attempt.wanted);
-        let link = if attempts > ATTEMPTS_MAX { None } else { self.new_link(from, session, false, now) };
+        let link = if self.attempts() < ATTEMPTS_MAX { self.new_link(from, session, false, now) } else { None };
         let Some(mut link) = link else {
             self.drop_input(DropReason::Busy);
             if wanted {
@@ -272,10 +271,10 @@ impl State {
     }
 
     /// The peer has given a connection up.
-    pub(crate) fn on_bye(&mut self, from: NodeId, session: u64, now: Instant) {
+    pub(crate) fn on_bye(&mut self, from: NodeId, session: u64) {
         let Some(peer) = self.peers.get(&from) else { return };
         if peer.attempt.as_ref().is_some_and(|attempt| attempt.is_session(session)) {
-            self.fail(from, false, now);
+            self.fail(from, false);
         } else if peer.link.as_ref().is_some_and(|link| link.session == session) {
             self.drop_link(from);
         }

@@ -65,7 +65,7 @@ impl State {
             Payload::Offer { stamp, session, sdp } => self.on_offer(from, carrier, stamp, session, &sdp, now),
             Payload::Answer { page, session, sdp } => self.on_answer(from, carrier, page, session, &sdp),
             Payload::Candidate { session, candidate } => self.on_candidate(from, carrier, session, candidate),
-            Payload::Bye { session } => self.on_bye(from, session, now),
+            Payload::Bye { session } => self.on_bye(from, session),
         }
     }
 

@@ -222,7 +222,7 @@ impl Network {
 
     /// Close the link with a node, or give up dialling it: `LinkDown` or `DialFailed` follows.
     pub fn hangup(&self, id: NodeId) {
-        self.shared.command(|state, now| state.hangup(id, now));
+        self.shared.command(|state, _| state.hangup(id));
     }
 
     /// Send a frame over an open link; without one it is dropped. More than 8 MiB that wait close the link as too slow.
@@ -244,7 +244,7 @@ impl Network {
     /// Drop the link with a node and refuse it until [`Network::uncut`], silently, as a broken cable would. For tests and
     /// panels.
     pub fn cut(&self, id: NodeId) {
-        self.shared.command(|state, now| state.cut(id, now));
+        self.shared.command(|state, _| state.cut(id));
     }
 
     /// End what [`Network::cut`] began. Nothing is dialled by it.

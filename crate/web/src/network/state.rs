@@ -204,7 +204,7 @@ impl State {
                 self.drop_link(id);
             }
             match self.peers.get(&id).and_then(|peer| peer.attempt.as_ref()) {
-                Some(attempt) if attempt.deadline <= now => self.fail(id, true, now),
+                Some(attempt) if attempt.deadline <= now => self.fail(id, true),
                 Some(attempt) if attempt.say_again_at() <= now => self.say_again(id, now),
                 _ => {}
             }

@@ -31,7 +31,7 @@ impl State {
                     link.on_agreed();
                 }
             }
-            Happening::Agreed(Err(_)) => self.on_bad_description(id, session, now),
+            Happening::Agreed(Err(_)) => self.on_bad_description(id, session),
             Happening::Candidate(candidate) => {
                 let Some(peer) = self.peers.get_mut(&id) else { return };
                 let Some(attempt) = peer.attempt.as_mut().filter(|attempt| attempt.is_session(session)) else { return };
@@ -41,13 +41,13 @@ impl State {
                 }
             }
             Happening::Opened => self.on_opened(id, session, now),
-            Happening::Closed => self.on_ended(id, session, now),
+            Happening::Closed => self.on_ended(id, session),
             Happening::Low(lane) => {
                 if self.link(id, session).is_some_and(|link| link.drain(lane)) {
                     self.emit(NetworkEvent::Writable { id, lane });
                 }
             }
-            Happening::Message(lane, message) => self.on_message(id, session, lane, &message, now),
+            Happening::Message(lane, message) => self.on_message(id, session, lane, &message),
             Happening::NoBytes => self.drop_input(DropReason::NotBytes),
             Happening::State(state) => self.on_state(id, session, state, now),
         }
@@ -61,7 +61,7 @@ impl State {
     }
 
     fn on_described(&mut self, id: NodeId, session: u64, sdp: Option<String>, now: Instant) {
-        let Some(sdp) = sdp else { return self.on_bad_description(id, session, now) };
+        let Some(sdp) = sdp else { return self.on_bad_description(id, session) };
         let page = self.page;
         let Some(attempt) = self.peers.get_mut(&id).and_then(|peer| peer.attempt.as_mut()) else { return };
         let (carrier, stamp) = (attempt.carrier, attempt.stamp);
@@ -79,10 +79,10 @@ impl State {
         self.say_candidates(id, carrier, session, candidates);
     }
 
-    fn on_bad_description(&mut self, id: NodeId, session: u64, now: Instant) {
+    fn on_bad_description(&mut self, id: NodeId, session: u64) {
         if self.link(id, session).is_some() {
             self.drop_input(DropReason::Description);
-            self.on_ended(id, session, now);
+            self.on_ended(id, session);
         }
     }
 
@@ -106,7 +106,7 @@ impl State {
 
     fn on_state(&mut self, id: NodeId, session: u64, state: RtcPeerConnectionState, now: Instant) {
         match state {
-            RtcPeerConnectionState::Failed | RtcPeerConnectionState::Closed => self.on_ended(id, session, now),
+            RtcPeerConnectionState::Failed | RtcPeerConnectionState::Closed => self.on_ended(id, session),
             RtcPeerConnectionState::Disconnected => {
                 if let Some(link) = self.link(id, session) {
                     link.interrupted_until = Some(now + INTERRUPTED_MS);
@@ -121,10 +121,10 @@ impl State {
     }
 
     /// This session is over, whatever it had come to.
-    fn on_ended(&mut self, id: NodeId, session: u64, now: Instant) {
+    fn on_ended(&mut self, id: NodeId, session: u64) {
         let Some(peer) = self.peers.get(&id) else { return };
         if peer.attempt.as_ref().is_some_and(|attempt| attempt.is_session(session)) {
-            self.fail(id, true, now);
+            self.fail(id, true);
         } else if peer.link.as_ref().is_some_and(|link| link.session == session) {
             self.drop_link(id);
         }
@@ -137,7 +137,7 @@ impl State {
         }
     }
 
-    fn on_message(&mut self, id: NodeId, session: u64, lane: Lane, message: &[u8], now: Instant) {
+    fn on_message(&mut self, id: NodeId, session: u64, lane: Lane, message: &[u8]) {
         let Some(link) = self.link(id, session) else { return };
         match link.receive(lane, message) {
             Err(error) => self.drop_input(DropReason::Chunk(error)),
@@ -149,7 +149,7 @@ impl State {
                     self.emit(NetworkEvent::Frame { from: id, bytes });
                 } else if self.link(id, session).is_some_and(|link| !link.hold_early(bytes)) {
                     self.drop_input(DropReason::Busy);
-                    self.on_ended(id, session, now);
+                    self.on_ended(id, session);
                 }
             }
         }

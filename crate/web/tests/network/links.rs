@@ -1,7 +1,7 @@
 //! Links between tabs of one browser: found, dialled from either side or both, used on all lanes, cut and renewed.
 
 use roundtable_web::network::{Lane, NetworkEvent, Via};
-use wasm_bindgen_test::wasm_bindgen_test;
+use wasm_bindgen_test::{console_log, wasm_bindgen_test};
 
 use crate::support::*;
 
@@ -124,4 +124,21 @@ async fn events_come_after_the_call_that_caused_them() {
     lower.network.hangup(higher.id);
     assert!(lower.log.borrow().is_empty());
     until("it is told", || lower.log.borrow().contains(&NetworkEvent::LinkDown { id: higher.id })).await;
+}
+
+#[wasm_bindgen_test]
+async fn eight_tabs_that_all_dial_each_other_become_a_full_mesh_of_one_link_a_pair() {
+    let (room, began) = (room("eight"), js_sys::Date::now());
+    let nodes: Vec<Node> = (1..=8).map(|seed| Node::start(&room, &keys(seed))).collect();
+    let pairs =
+        || nodes.iter().flat_map(|one| nodes.iter().filter(|other| other.id != one.id).map(move |other| (one, other)));
+    until("all are linked", || {
+        let missing = pairs().filter(|(one, other)| one.has_discovered(other) && !one.is_linked(other));
+        missing.for_each(|(one, other)| one.network.dial(other.id));
+        pairs().all(|(one, other)| one.is_linked(other))
+    })
+    .await;
+    console_log!("a mesh of eight took {} ms", js_sys::Date::now() - began);
+    pause(1_500).await;
+    assert!(pairs().all(|(one, other)| one.ups(other) == 1 && one.downs(other) == 0));
 }
