@@ -1,3 +1,233 @@
-//! A put or a get in flight.
+//! A put or a get in flight: who is asked, when it is answered (Dynamo §4.5, §4.6).
+//!
+//! The tab where a request is made coordinates it. A put mints a dot, is stored and made durable here, and goes to the N
+//! owners; for an owner that does not answer, to the next fallback with a hint, and where there is none the hint stays
+//! here. A get asks the owners, joins what they know, answers at R, and repairs behind the answer. Nothing is ever
+//! refused for want of peers: a request ends when its level is met, when nobody is left who could still answer, or at its
+//! timeout, and says what was reached.
+//!
+//! Invariants: only owners count, and a fallback that stands in for an owner which does not answer; an owner whose arc is
+//! still incoming does not; a write is followed until all N owners have it or it is superseded.
+//!
+//! - `quorum`: when enough have answered, as a pure accumulator.
+//! - `writes`: puts and deletes, and their receipts. - `reads`: gets. - `listing`: keys. - `watching`: watches.
+//!
+//! It moves nothing in the background: `handoff` delivers hints, `repair` compares.
+
+mod latency;
+mod listing;
+mod quorum;
+mod reads;
 mod request;
-pub use request::*;
+mod watching;
+mod writes;
+
+pub use quorum::{Progress, Quorum};
+pub use request::{Ended, KeysReply, Level, Reached, ReadReply, Receipt, Reply, Request, RequestError, Terms};
+
+pub use crate::wire::Payload;
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use crate::clock::VersionVector;
+use crate::id::{Key, NodeId, Position, RequestId};
+use crate::membership::Membership;
+use crate::ring::{RangeSet, Ring};
+use crate::store::{Changed, Store};
+use crate::time::{Instant, Millis};
+use crate::wire::{Object, Outbox};
+
+pub use latency::Latency;
+use listing::Listing;
+pub use listing::answer_list;
+use reads::Read;
+use watching::Watching;
+use writes::Write;
+
+/// What a module sees of the node while it handles one input, and where it puts what is to be done.
+pub struct Surroundings<'a> {
+    /// Now.
+    pub now: Instant,
+    /// This node.
+    pub me: NodeId,
+    /// Where keys live.
+    pub ring: &'a Ring,
+    /// Who is here.
+    pub membership: &'a Membership,
+    /// What this node holds.
+    pub store: &'a mut Store,
+    /// The arcs that this node owns and has not yet received.
+    pub incoming: &'a RangeSet,
+    /// To be sent.
+    pub out: &'a mut Outbox,
+    /// To be sent when the batch that is being filled is durable.
+    pub gated: &'a mut Outbox,
+    /// Keys that changed here, and who brought the change.
+    pub changed: &'a mut Vec<(Key, Option<NodeId>, Changed)>,
+}
+
+impl Surroundings<'_> {
+    /// Join what `from` knows of a key with what is held here. Tells whether that changed anything.
+    pub fn merge(&mut self, key: &Key, object: &Object, from: NodeId) -> bool {
+        let changed = self.store.merge(key, object);
+        if let Some(changed) = changed {
+            self.changed.push((key.clone(), Some(from), changed));
+        }
+        changed.is_some()
+    }
+
+    /// Where a key lies.
+    pub fn position(&self, key: &Key) -> Position {
+        self.membership.room().position(key)
+    }
+
+    /// Whether this node owns a position and has received its arc.
+    pub fn is_settled_owner(&self, position: Position) -> bool {
+        self.ring.owns(self.me, position) && !self.incoming.contains(position.0)
+    }
+}
+
+/// Limits and defaults of a coordinator.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The level of reads that name none.
+    pub r: Level,
+    /// The level of writes that name none.
+    pub w: Level,
+    /// When a request that names no timeout is answered with what was reached.
+    pub timeout_ms: Millis,
+    /// The largest value, in bytes.
+    pub value_bytes_max: usize,
+    /// The largest object a put may leave, all siblings together, in bytes: it must fit a frame.
+    pub object_bytes_max: usize,
+    /// How many writes are followed until all owners have them; the oldest are let go first.
+    pub writes_followed_max: usize,
+    /// How many watches of other nodes are served.
+    pub subscriptions_max: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            r: Level::Quorum,
+            w: Level::Quorum,
+            timeout_ms: 5_000,
+            value_bytes_max: 256 * 1024,
+            object_bytes_max: 1024 * 1024,
+            writes_followed_max: 10_000,
+            subscriptions_max: 10_000,
+        }
+    }
+}
+
+/// All requests in flight at one node.
+#[derive(Debug, Clone)]
+pub struct Coordinator {
+    settings: Settings,
+    next: u64,
+    writes: BTreeMap<u64, Write>,
+    writes_by_key: BTreeMap<Key, Vec<u64>>,
+    begun: Vec<u64>,
+    reads: BTreeMap<u64, Read>,
+    listings: BTreeMap<u64, Listing>,
+    watching: Watching,
+    /// What this session's application was shown of each key: the context of its next write.
+    shown: BTreeMap<Key, VersionVector>,
+    replies: Vec<(RequestId, Reply)>,
+    repaired: Vec<NodeId>,
+    gets: Latency,
+    puts: Latency,
+}
+
+impl Coordinator {
+    /// With nothing in flight.
+    pub fn new(settings: Settings) -> Coordinator {
+        Coordinator {
+            settings,
+            next: 0,
+            writes: BTreeMap::new(),
+            writes_by_key: BTreeMap::new(),
+            begun: Vec::new(),
+            reads: BTreeMap::new(),
+            listings: BTreeMap::new(),
+            watching: Watching::default(),
+            shown: BTreeMap::new(),
+            replies: Vec::new(),
+            repaired: Vec::new(),
+            gets: Latency::default(),
+            puts: Latency::default(),
+        }
+    }
+
+    /// Begin what the application asks.
+    pub fn start(&mut self, near: &mut Surroundings<'_>, id: RequestId, request: Request) {
+        match request {
+            Request::Put { key, value, context, terms } => self.put(near, id, key, value, context, terms),
+            Request::Delete { key, context, terms } => self.delete(near, id, key, context, terms),
+            Request::Get { key, terms } => self.get(near, id, key, terms),
+            Request::Keys { bucket, prefix, terms } => self.list(near, id, bucket, prefix, terms),
+            Request::Watch { key } => self.watch(near, id, key),
+        }
+    }
+
+    /// Nobody listens to this request any more.
+    pub fn cancel(&mut self, id: RequestId) {
+        self.watching.cancel(id);
+        for write in self.writes.values_mut().filter(|write| write.is_for(id)) {
+            write.is_listened_to = false;
+        }
+    }
+
+    /// What the application is to be told, in order.
+    pub fn take_replies(&mut self) -> Vec<(RequestId, Reply)> {
+        core::mem::take(&mut self.replies)
+    }
+
+    /// The replicas that reads have found wanting and repaired since the last call.
+    pub fn take_repaired(&mut self) -> Vec<NodeId> {
+        core::mem::take(&mut self.repaired)
+    }
+
+    /// How quick gets and puts were.
+    pub fn latencies(&self) -> (&Latency, &Latency) {
+        (&self.gets, &self.puts)
+    }
+
+    /// When something falls due next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let writes = self.writes.values().filter_map(Write::deadline);
+        let reads = self.reads.values().map(|read| read.deadline);
+        let listings = self.listings.values().map(|listing| listing.deadline);
+        writes.chain(reads).chain(listings).chain(self.watching.poll_timeout()).min()
+    }
+
+    /// Act on what has fallen due.
+    pub fn handle_timeout(&mut self, near: &mut Surroundings<'_>) {
+        self.expire_writes(near);
+        self.expire_reads(near);
+        self.expire_listings(near);
+        self.renew_watches(near);
+    }
+
+    /// Somebody can be asked no longer, or again: whoever waited for them goes on without.
+    pub fn on_membership(&mut self, near: &mut Surroundings<'_>) {
+        self.reroute_writes(near);
+        self.reroute_reads(near);
+        self.reroute_listings(near);
+    }
+
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    /// Remember what the application was shown.
+    fn show(&mut self, key: &Key, context: &VersionVector) {
+        self.shown.entry(key.clone()).or_default().merge(context);
+    }
+
+    fn deadline(&self, now: Instant, terms: Terms) -> Instant {
+        now + terms.timeout_ms.unwrap_or(self.settings.timeout_ms)
+    }
+}

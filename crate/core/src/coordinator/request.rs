@@ -24,14 +24,13 @@ pub enum Level {
 }
 
 impl Level {
-    /// How many owners must answer, in a room that keeps `n` copies. `Local` needs none but the node itself.
+    /// How many must answer, in a room that keeps `n` copies. For `Local` that one is this node itself.
     pub fn needed(self, n: u8) -> u8 {
         match self {
-            Level::Local => 0,
-            Level::One => 1,
+            Level::Local | Level::One => 1,
             Level::Quorum => n / 2 + 1,
             Level::All => n,
-            Level::Count(count) => count.clamp(1, n),
+            Level::Count(count) => count.clamp(1, n.max(1)),
         }
     }
 }

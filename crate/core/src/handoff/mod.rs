@@ -1,1 +1,269 @@
-//! placeholder
+//! What moves, and when it may be let go: hints go home (Dynamo §4.6), and an arc counts as received only when it has been
+//! compared with everybody who may hold something of it.
+//!
+//! *Hints* are delivered in batches to their owner as soon as it answers, acknowledged when they are durable there, and
+//! only then dropped. When the ring changes they are addressed anew: a hint for a node that no longer owns the key
+//! goes to the present owners, and one to whom it may concern dissolves where this node is an owner itself.
+//!
+//! *Incoming arcs*: when the ring changes, this node asks the previous owners of what it has gained; when a node appears
+//! that it did not know, it asks that node about everything it owns, for every tab begins alone and every join is the
+//! merging of two meshes. Until a source has been compared with, or is gone, the arc is incoming, and this node answers
+//! reads of it with "not yet".
+//!
+//! Invariant: whatever leaves the hints was confirmed by its addressee's disk, or is addressed to somebody else.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use crate::clock::VersionVector;
+use crate::coordinator::Surroundings;
+use crate::id::{Key, NodeId};
+use crate::ring::{RangeSet, Ring};
+use crate::time::{Instant, Millis};
+use crate::wire::{Message, Object, Outbox, Purpose};
+
+/// How many objects and about how many bytes travel in one batch.
+const BATCH_OBJECTS_MAX: usize = 512;
+const BATCH_BYTES_MAX: usize = 64 * 1024;
+/// When a batch that was not acknowledged is sent again.
+const RETRY_MS: Millis = 10_000;
+/// When a node whose disk took no more is tried again.
+const FULL_RETRY_MS: Millis = 30_000;
+
+/// A batch of objects on its way.
+#[derive(Debug, Clone)]
+struct Shipment {
+    to: NodeId,
+    is_hint: bool,
+    contents: Vec<(Key, VersionVector)>,
+    deadline: Instant,
+}
+
+/// What a shipment that was acknowledged had in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivered {
+    /// Keys, and up to where their history is now on the receiver's disk.
+    pub contents: Vec<(Key, VersionVector)>,
+    /// Whether they were hints.
+    pub is_hint: bool,
+    /// Whether the receiver's disk took them.
+    pub durable: bool,
+}
+
+/// Batches of objects on their way to other nodes, until those say that they are durable there.
+#[derive(Debug, Clone, Default)]
+pub struct Shipments {
+    next: u32,
+    under_way: BTreeMap<u32, Shipment>,
+}
+
+impl Shipments {
+    /// Send objects to a node and remember what was sent until it answers.
+    pub fn send(
+        &mut self,
+        now: Instant,
+        to: NodeId,
+        purpose: Purpose,
+        objects: Vec<(Key, Object)>,
+        next: Option<u64>,
+        out: &mut Outbox,
+    ) {
+        // Zero is for objects of which nobody wants to know whether they arrived.
+        self.next = self.next.wrapping_add(1).max(1);
+        let contents = objects.iter().map(|(key, object)| (key.clone(), object.context().clone())).collect();
+        let shipment = Shipment { to, is_hint: purpose == Purpose::Hint, contents, deadline: now + RETRY_MS };
+        self.under_way.insert(self.next, shipment);
+        out.push((to, Message::Objects { batch: self.next, purpose, objects, next }));
+    }
+
+    /// The receiver says whether a batch is durable there. `None`: it was not on its way to that node.
+    pub fn on_kept(&mut self, from: NodeId, batch: u32, durable: bool) -> Option<Delivered> {
+        if self.under_way.get(&batch)?.to != from {
+            return None;
+        }
+        let shipment = self.under_way.remove(&batch)?;
+        Some(Delivered { contents: shipment.contents, is_hint: shipment.is_hint, durable })
+    }
+
+    /// How many batches are on their way to a node.
+    pub fn count(&self, to: NodeId) -> usize {
+        self.under_way.values().filter(|shipment| shipment.to == to).count()
+    }
+
+    /// Whether none is on its way.
+    pub fn is_empty(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
+    fn has_hints_for(&self, to: NodeId) -> bool {
+        self.under_way.values().any(|shipment| shipment.to == to && shipment.is_hint)
+    }
+
+    fn forget(&mut self, is_gone: impl Fn(NodeId) -> bool, now: Instant) {
+        self.under_way.retain(|_, shipment| shipment.deadline > now && !is_gone(shipment.to));
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.under_way.values().map(|shipment| shipment.deadline).min()
+    }
+}
+
+/// Hints on their way home, and arcs on their way here.
+#[derive(Debug, Clone, Default)]
+pub struct Handoff {
+    /// Batches on their way, those of comparisons included.
+    pub shipments: Shipments,
+    /// Nodes whose disk took no more, and when to try again.
+    full: BTreeMap<NodeId, Instant>,
+    sources: BTreeMap<NodeId, RangeSet>,
+    incoming: RangeSet,
+}
+
+impl Handoff {
+    /// The arcs that this node owns and has not yet received.
+    pub fn incoming(&self) -> &RangeSet {
+        &self.incoming
+    }
+
+    /// With whom they have still to be compared, and where.
+    pub fn sources(&self) -> &BTreeMap<NodeId, RangeSet> {
+        &self.sources
+    }
+
+    /// The ring has changed, and these nodes were not known to be here before. Tells with how many nodes this one has to
+    /// compare.
+    pub fn on_ring_change(&mut self, near: &mut Surroundings<'_>, before: &Ring, appeared: &[NodeId]) -> usize {
+        let mine = near.ring.arcs_of(near.me);
+        let gained = mine.difference(&before.arcs_of(near.me));
+        let previous: BTreeSet<NodeId> = before.tokens().map(|(_, id)| id).filter(|&id| id != near.me).collect();
+        for id in previous {
+            let from = gained.intersection(&before.arcs_of(id));
+            self.add_source(near, id, from);
+        }
+        for &id in appeared {
+            self.add_source(near, id, mine.clone());
+        }
+        for ranges in self.sources.values_mut() {
+            *ranges = ranges.intersection(&mine);
+        }
+        self.refresh(near);
+        self.readdress(near);
+        self.sources.len()
+    }
+
+    fn add_source(&mut self, near: &Surroundings<'_>, id: NodeId, ranges: RangeSet) {
+        let is_here = matches!(near.membership.status(id), Some(crate::membership::Status::Up));
+        if id != near.me && is_here && !ranges.is_empty() {
+            let known = self.sources.entry(id).or_default();
+            *known = known.union(&ranges);
+        }
+    }
+
+    /// These ranges have been compared with this node. Tells whether that completed what was incoming.
+    pub fn on_compared(&mut self, near: &Surroundings<'_>, with: NodeId, ranges: &RangeSet) -> bool {
+        let was_incoming = !self.incoming.is_empty();
+        if let Some(left) = self.sources.get_mut(&with) {
+            *left = left.difference(ranges);
+        }
+        self.refresh(near);
+        was_incoming && self.incoming.is_empty()
+    }
+
+    /// Drop the sources that are done or gone: an arc whose previous owners are all gone has arrived, such as it is.
+    pub fn refresh(&mut self, near: &Surroundings<'_>) {
+        let is_up = |id: NodeId| matches!(near.membership.status(id), Some(crate::membership::Status::Up));
+        self.sources.retain(|id, ranges| !ranges.is_empty() && is_up(*id));
+        self.incoming = self.sources.values().fold(RangeSet::empty(), |all, ranges| all.union(ranges));
+    }
+
+    /// The ring has changed: hints go to whoever owns the key now.
+    fn readdress(&mut self, near: &mut Surroundings<'_>) {
+        let keys: Vec<Key> = near.store.hints().keys().cloned().collect();
+        for key in keys {
+            let owners = near.ring.owners(near.position(&key));
+            let held_for: BTreeSet<NodeId> = near.store.hints().addressees(&key).collect();
+            let is_strayed = held_for.is_empty() || held_for.iter().any(|id| !owners.contains(id));
+            if !is_strayed {
+                continue;
+            }
+            let others: BTreeSet<NodeId> = owners.iter().copied().filter(|&id| id != near.me).collect();
+            if owners.contains(&near.me) {
+                // This node keeps it as an owner; the other owners have it by comparison, those still addressed by hint.
+                let still: BTreeSet<NodeId> = held_for.intersection(&others).copied().collect();
+                if still.is_empty() {
+                    near.store.hints_mut().drop_key(&key);
+                } else {
+                    near.store.hints_mut().address(&key, still);
+                }
+            } else {
+                near.store.hints_mut().address(&key, others);
+            }
+        }
+    }
+
+    /// Send what is held for nodes that answer.
+    pub fn deliver(&mut self, near: &mut Surroundings<'_>) {
+        let answering: Vec<NodeId> =
+            near.membership.links().iter().copied().filter(|&id| near.membership.answers(id)).collect();
+        for id in answering {
+            let is_busy = self.shipments.has_hints_for(id) || self.full.get(&id).is_some_and(|&until| until > near.now);
+            if is_busy || !near.store.hints().any_for(id) {
+                continue;
+            }
+            let keys = near.store.hints().held_for(id, None);
+            let objects = gather(near, keys.cloned());
+            if objects.is_empty() {
+                // Hints without objects cannot be: a hint is written with its object. If the disk lost one, let it go.
+                let orphans: Vec<Key> = near.store.hints().held_for(id, None).cloned().collect();
+                orphans.iter().for_each(|key| {
+                    near.store.hints_mut().confirm(key, id);
+                });
+                continue;
+            }
+            self.shipments.send(near.now, id, Purpose::Hint, objects, None, near.out);
+        }
+    }
+
+    /// That node's disk took no more.
+    pub fn on_full(&mut self, now: Instant, id: NodeId) {
+        self.full.insert(id, now + FULL_RETRY_MS);
+    }
+
+    /// When something falls due next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.shipments.deadline().into_iter().chain(self.full.values().copied()).min()
+    }
+
+    /// What was not acknowledged in time is sent again.
+    pub fn handle_timeout(&mut self, near: &mut Surroundings<'_>) {
+        self.full.retain(|_, until| *until > near.now);
+        self.shipments.forget(|id| !near.membership.links().contains(&id), near.now);
+        self.deliver(near);
+    }
+
+    /// Somebody is gone: nothing is on its way to them any more.
+    pub fn on_membership(&mut self, near: &mut Surroundings<'_>) {
+        self.shipments.forget(|id| !near.membership.links().contains(&id), near.now);
+        self.refresh(near);
+        self.deliver(near);
+    }
+}
+
+/// As many of these keys, with all that is held of them, as go into one batch.
+fn gather(near: &Surroundings<'_>, keys: impl Iterator<Item = Key>) -> Vec<(Key, Object)> {
+    let (mut objects, mut bytes) = (Vec::new(), 0);
+    for key in keys.take(BATCH_OBJECTS_MAX) {
+        let Some(object) = near.store.object(&key) else { continue };
+        bytes += key.as_bytes().len() + size(object);
+        if bytes > BATCH_BYTES_MAX && !objects.is_empty() {
+            break;
+        }
+        objects.push((key, object.clone()));
+    }
+    objects
+}
+
+/// About how many bytes an object takes in a message.
+pub fn size(object: &Object) -> usize {
+    object.values().map(|value| value.len() + 4).sum::<usize>() + object.context().len() * 26
+}

@@ -23,7 +23,7 @@ mod tests;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use crate::id::{KeyPair, NodeId, Room};
+use crate::id::{DeviceId, KeyPair, NodeId, Room};
 use crate::time::{Instant, Millis};
 use crate::wire::{Claim, N_MAX, Outbox, Presence, Record, Rumour, SignedRecord, Standing};
 
@@ -194,6 +194,19 @@ impl Membership {
     /// The nodes with an open link, in the order of their ids.
     pub fn links(&self) -> &BTreeSet<NodeId> {
         &self.links
+    }
+
+    /// The room.
+    pub fn room(&self) -> &Room {
+        &self.room
+    }
+
+    /// The device of a node, this one included.
+    pub fn device(&self, id: NodeId) -> Option<DeviceId> {
+        if id == self.me {
+            return Some(self.own.record().device);
+        }
+        self.members.get(&id).map(|member| member.signed.record().device)
     }
 
     /// The records that the ring is made of: of all that are neither dormant nor departed, this node's included.

@@ -192,6 +192,11 @@ pub enum Event {
         /// Objects sent.
         sent: usize,
     },
+    /// The disk did not take a batch; it is tried again.
+    PersistFailed {
+        /// Why.
+        reason: PersistError,
+    },
     /// A frame could not be read or was not allowed, and was dropped.
     FrameDropped {
         /// Who sent it.

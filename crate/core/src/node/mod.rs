@@ -1,46 +1,286 @@
-//! Composition only: routes inputs to the modules and drains their outputs.
-
-use alloc::vec::Vec;
+//! One peer: the modules put together. Nothing is decided here; an input goes to the modules it concerns, and what they want
+//! done is drained into outputs, always in the same order.
+//!
+//! - `contract`: the words between a node and its driver. - `frames`: which message goes where. - `settle`: what follows
+//!   from a change. - `disk`: batches on their way to the disk and what waits for them. - `view`: the window for all others.
+//!
+//! Invariant: the outputs are a function of the configuration, the restored rows, the seed and the inputs with their times.
 
 mod contract;
+mod disk;
+mod frames;
+mod settle;
+#[cfg(test)]
+mod tests;
 mod view;
 
 pub use contract::*;
 pub use view::*;
 
-use crate::store::Restored;
-use crate::time::Instant;
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::string::String;
+use alloc::vec::Vec;
 
-/// Limits on whatever others can make grow.
+use crate::coordinator::{Coordinator, Settings, Surroundings};
+use crate::handoff::Handoff;
+use crate::id::{Key, NodeId};
+use crate::membership::{Membership, Timing};
+use crate::overlay::{self, Overlay};
+use crate::repair::Repair;
+use crate::ring::{RangeSet, Ring};
+use crate::store::{Changed, Restored, Store};
+use crate::time::{Instant, Millis, WallTime};
+use crate::wire::{CAPACITY_MAX, LABEL_BYTES_MAX, N_MAX, Outbox, Presence, Record, Standing};
+use disk::Disk;
+
+/// How long after the last write of a burst the disk is told that all is clean.
+const CLEAN_AFTER_MS: Millis = 2_000;
+
+/// Limits on whatever others can make grow, and what a coordinator goes by.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// How many other members are known.
+    pub members_max: usize,
+    /// How many bytes of keys and values are held; beyond it others' new keys are refused, and said to be.
+    pub store_bytes_max: u64,
+    /// How many signals of one link are carried for others in a second.
+    pub signals_per_second: u32,
+    /// Spans of failure detection.
+    pub timing: Timing,
+    /// Limits of requests.
+    pub requests: Settings,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            members_max: 2_000,
+            store_bytes_max: 1 << 30,
+            signals_per_second: 200,
+            timing: Timing::default(),
+            requests: Settings::default(),
+        }
+    }
+}
+
+/// What modules want done, before it is drained.
 #[derive(Debug, Clone, Default)]
-pub struct Limits {}
+struct Scratch {
+    out: Outbox,
+    gated: Outbox,
+    changed: Vec<(Key, Option<NodeId>, Changed)>,
+}
 
 /// One peer.
 #[derive(Debug, Clone)]
 pub struct Node {
+    me: NodeId,
     config: Config,
-    outputs: Vec<Output>,
+    membership: Membership,
+    ring: Ring,
+    store: Store,
+    coordinator: Coordinator,
+    handoff: Handoff,
+    repair: Repair,
+    overlay: Overlay,
+    disk: Disk,
+    /// A copy of what `handoff` says is incoming, for all to see.
+    incoming: RangeSet,
+    /// Who answered after the last input.
+    answering: BTreeSet<NodeId>,
+    /// Who has been up since this node started.
+    met: BTreeSet<NodeId>,
+    /// The membership revision that the ring was built from.
+    ring_revision: u64,
+    signals: BTreeMap<NodeId, (Instant, u32)>,
+    clean_at: Option<Instant>,
+    wall: Option<WallTime>,
+    random: fastrand::Rng,
+    scratch: Scratch,
+    sent: SentBytes,
+    dropped: u64,
+    outputs: VecDeque<Output>,
 }
 
+/// What a module is given of a node, as disjoint borrows.
+macro_rules! near {
+    ($node:ident, $now:expr) => {
+        Surroundings {
+            now: $now,
+            me: $node.me,
+            ring: &$node.ring,
+            membership: &$node.membership,
+            store: &mut $node.store,
+            incoming: &$node.incoming,
+            out: &mut $node.scratch.out,
+            gated: &mut $node.scratch.gated,
+            changed: &mut $node.scratch.changed,
+        }
+    };
+}
+use near;
+
 impl Node {
-    /// placeholder
-    pub fn new(config: Config, _restored: Restored, _seed: u64, _now: Instant) -> Node {
-        Node { config, outputs: Vec::new() }
+    /// A node that begins, or begins again with what its disk held. `seed` is all the randomness it will ever have.
+    pub fn new(mut config: Config, restored: Restored, seed: u64, now: Instant) -> Node {
+        config.capacity = config.capacity.clamp(1, CAPACITY_MAX);
+        config.n = config.n.clamp(1, N_MAX);
+        config.label = shortened(&config.label);
+        let mut random = fastrand::Rng::with_seed(seed);
+        let me = config.keys.id();
+        let (store, mut remembered) = Store::restore(config.room.clone(), me, restored, random.fork());
+        // What was said before holds until something higher is said.
+        let before = remembered.records.iter().position(|signed| signed.id() == me);
+        let before = before.map(|index| remembered.records.swap_remove(index).record().clone());
+        let (version, incarnation) = before.map_or((0, 0), |record| (record.version, record.incarnation));
+        let own = Record {
+            key: config.keys.public(),
+            version: version + 1,
+            incarnation: incarnation + 1,
+            device: config.device,
+            label: config.label.clone(),
+            capacity: config.capacity,
+            n: config.n,
+            standing: Standing::Member,
+            presence: Presence::Visible,
+        };
+        let membership = Membership::new(
+            config.room.clone(),
+            config.keys.clone(),
+            own,
+            remembered.records,
+            config.limits.members_max,
+            config.limits.timing.clone(),
+            random.fork(),
+            now,
+        );
+        let ring = Ring::new(&config.room, config.n, []);
+        let mut node = Node {
+            me,
+            coordinator: Coordinator::new(config.limits.requests.clone()),
+            config,
+            membership,
+            ring,
+            store,
+            handoff: Handoff::default(),
+            repair: Repair::default(),
+            overlay: Overlay::default(),
+            disk: Disk::default(),
+            incoming: RangeSet::empty(),
+            answering: BTreeSet::new(),
+            met: BTreeSet::new(),
+            ring_revision: 0,
+            signals: BTreeMap::new(),
+            clean_at: None,
+            wall: None,
+            random,
+            scratch: Scratch::default(),
+            sent: SentBytes::default(),
+            dropped: 0,
+            outputs: VecDeque::new(),
+        };
+        node.settle(now);
+        node
     }
-    /// placeholder
-    pub fn handle_input(&mut self, _now: Instant, _input: Input) {}
-    /// placeholder
-    pub fn handle_timeout(&mut self, _now: Instant) {}
-    /// placeholder
+
+    /// Something happened. Drain the outputs afterwards.
+    pub fn handle_input(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Received { from, bytes } => self.on_frame(now, from, &bytes),
+            Input::LinkUp(id) => {
+                self.overlay.on_link_up(id);
+                self.membership.link_up(id, &mut self.scratch.out);
+            }
+            Input::LinkDown(id) => {
+                let jitter = self.random.u64(0..500);
+                self.overlay.on_link_down(now, id, jitter);
+                self.repair.answering().forget(id);
+                self.signals.remove(&id);
+                self.membership.link_down(id);
+            }
+            Input::LinkWritable(..) => {}
+            Input::Discovered(id) => self.overlay.on_discovered(now, id),
+            Input::DialFailed(id) => {
+                let jitter = self.random.u64(0..500);
+                self.overlay.on_dial_failed(now, id, jitter);
+            }
+            Input::Signal { to, bytes } => {
+                let (membership, out) = (&self.membership, &mut self.scratch.out);
+                overlay::send_signal(self.me, to, bytes, membership, &mut self.random, out);
+            }
+            Input::Request { id, request } => self.coordinator.start(&mut near!(self, now), id, request),
+            Input::Cancel(id) => self.coordinator.cancel(id),
+            Input::Persisted(id) => self.on_persisted(now, id),
+            Input::PersistFailed { id, reason } => self.on_persist_failed(now, id, reason),
+            Input::Lifecycle(lifecycle) => self.on_lifecycle(now, lifecycle),
+            Input::WallClock(wall) => self.wall = Some(wall),
+        }
+        self.settle(now);
+    }
+
+    /// The moment that [`Node::poll_timeout`] named has come, or is past. Drain the outputs afterwards.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        self.membership.handle_timeout(now, &mut self.scratch.out);
+        self.coordinator.handle_timeout(&mut near!(self, now));
+        self.handoff.handle_timeout(&mut near!(self, now));
+        self.repair.handle_timeout(&mut near!(self, now), &self.handoff);
+        self.retry_disk(now);
+        self.settle(now);
+    }
+
+    /// What is to be done next; `None` when that is all.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop()
+        self.outputs.pop_front()
     }
-    /// placeholder
+
+    /// When [`Node::handle_timeout`] is to be called, at the latest; being late does no harm.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        [
+            self.membership.poll_timeout(),
+            self.coordinator.poll_timeout(),
+            self.handoff.poll_timeout(),
+            self.repair.poll_timeout(),
+            self.overlay.poll_timeout(),
+            self.disk.poll_timeout(),
+            self.clean_at,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
-    /// placeholder
+
+    /// The window for everybody else.
     pub fn view(&self) -> View<'_> {
         View { node: self }
     }
+
+    fn on_lifecycle(&mut self, now: Instant, lifecycle: Lifecycle) {
+        let out = &mut self.scratch.out;
+        match lifecycle {
+            Lifecycle::Visible => self.membership.set_presence(Presence::Visible, out),
+            Lifecycle::Hidden => self.membership.set_presence(Presence::Hidden, out),
+            Lifecycle::Freezing => self.membership.set_presence(Presence::Frozen, out),
+            Lifecycle::Resumed => self.membership.awake(now, out),
+            Lifecycle::Closing => self.membership.say_goodbye(out),
+        }
+        if matches!(lifecycle, Lifecycle::Hidden | Lifecycle::Freezing | Lifecycle::Closing) {
+            self.clean_at = self.clean_at.map(|_| now);
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        self.outputs.push_back(Output::Event(event));
+    }
 }
+
+/// A label of at most [`LABEL_BYTES_MAX`] bytes, cut between characters.
+fn shortened(label: &str) -> String {
+    let mut end = label.len().min(LABEL_BYTES_MAX);
+    while !label.is_char_boundary(end) {
+        end -= 1;
+    }
+    label[..end].into()
+}
+
+/// For the other files of this module.
+type Begun = Vec<u64>;

@@ -3,9 +3,13 @@
 use alloc::vec::Vec;
 
 use super::Node;
+use crate::coordinator::Latency;
 use crate::id::{DeviceId, Key, Label, NodeId, Position};
 use crate::membership::Status;
+use crate::ring::RangeSet;
+use crate::store::Sum;
 use crate::time::Millis;
+use crate::wire::{Object, Record};
 
 /// A read-only window into a node.
 #[derive(Debug, Clone, Copy)]
@@ -97,22 +101,38 @@ pub struct Metrics {
 impl View<'_> {
     /// This node.
     pub fn id(&self) -> NodeId {
-        self.node.config.keys.id()
+        self.node.me
     }
 
     /// A number that changes whenever [`View::members`] would.
     pub fn members_version(&self) -> u64 {
-        0
+        self.node.membership.revision()
     }
 
     /// This node first, then all others known and not departed, in the order of their ids.
     pub fn members(&self) -> Vec<MemberView> {
-        Vec::new()
+        let membership = &self.node.membership;
+        let shares = self.node.ring.shares();
+        let share_of = |id: NodeId| shares.binary_search_by_key(&id, |share| share.0).map_or(0, |at| shares[at].1);
+        let view = |id: NodeId, record: &Record, status: Status| MemberView {
+            id,
+            device: record.device,
+            label: record.label.clone(),
+            capacity: record.capacity,
+            status,
+            me: id == self.node.me,
+            linked: membership.links().contains(&id),
+            share: share_of(id),
+        };
+        let own = view(self.node.me, membership.own().record(), Status::Up);
+        let others = membership.others().filter(|(_, _, status)| *status != Status::Departed);
+        core::iter::once(own).chain(others.map(|(id, record, status)| view(id, record, status))).collect()
     }
 
     /// Who keeps this key.
-    pub fn preference_list(&self, _key: &Key) -> PreferenceView {
-        PreferenceView::default()
+    pub fn preference_list(&self, key: &Key) -> PreferenceView {
+        let list = self.node.ring.preference_list(self.position(key));
+        PreferenceView { owners: list.owners().to_vec(), fallbacks: list.fallbacks().to_vec() }
     }
 
     /// Where a key lies on the ring.
@@ -122,26 +142,65 @@ impl View<'_> {
 
     /// All tokens of the ring, clockwise, with their nodes.
     pub fn tokens(&self) -> Vec<(Position, NodeId)> {
-        Vec::new()
+        self.node.ring.tokens().collect()
     }
 
     /// How many copies this room keeps.
     pub fn n(&self) -> u8 {
-        self.node.config.n
+        self.node.membership.n()
     }
 
     /// How many links are open.
     pub fn links(&self) -> usize {
-        0
+        self.node.membership.links().len()
     }
 
-    /// Whether nothing this node holds waits for another: no hint for a present owner, no arc incoming or being compared.
+    /// What this node itself holds of a key.
+    pub fn object(&self, key: &Key) -> Option<&Object> {
+        self.node.store.object(key)
+    }
+
+    /// The fingerprint and the number of all objects this node holds in some part of the ring.
+    pub fn sum(&self, set: &RangeSet) -> Sum {
+        self.node.store.sum(set)
+    }
+
+    /// Whether nothing this node holds waits for another: no hint for a node that answers, no arc incoming, nothing to be
+    /// compared, nothing on its way to the disk.
     pub fn settled(&self) -> bool {
-        true
+        let node = self.node;
+        let hints_wait = node.answering.iter().any(|&id| node.store.hints().any_for(id));
+        // A node that is thought to be here, but has no link yet, is still being met.
+        let is_alone = |id: NodeId| !node.answering.contains(&id);
+        let meets = node.membership.others().any(|(id, _, status)| status == Status::Up && is_alone(id));
+        !hints_wait
+            && !meets
+            && node.incoming.is_empty()
+            && node.handoff.shipments.is_empty()
+            && node.disk.is_clean()
+            && node.repair.is_settled(&node.ring, node.answering.iter().copied())
     }
 
     /// Counts.
     pub fn metrics(&self) -> Metrics {
-        Metrics::default()
+        let (keys, tombstones, bytes) = self.node.store.counts();
+        let (gets, puts) = self.node.coordinator.latencies();
+        let stats = |latency: &Latency| {
+            let (p50_ms, p99_ms) = latency.percentiles();
+            RequestStats { count: latency.count(), p50_ms, p99_ms }
+        };
+        let others = self.node.membership.others().filter(|(_, _, status)| *status != Status::Departed).count();
+        Metrics {
+            keys,
+            bytes,
+            hints: self.node.store.hints().len() as u64,
+            tombstones,
+            links: self.links() as u64,
+            nodes: 1 + others as u64,
+            sent: self.node.sent,
+            gets: stats(gets),
+            puts: stats(puts),
+            frames_dropped: self.node.dropped,
+        }
     }
 }

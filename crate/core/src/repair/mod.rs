@@ -1,1 +1,342 @@
-//! placeholder
+//! What differs: anti-entropy by recursive splitting of ranges (Merkle trees do it in Dynamo §4.7; here an ordered index
+//! answers the fingerprint of any range, so there is no tree to rebuild: Auvolat and Taïani, "Merkle Search Trees", SRDS
+//! 2019, and Meyer, "Range-Based Set Reconciliation", SRDS 2023).
+//!
+//! Two nodes compare one *scope*, a set of ranges: the arcs both own, or the arcs one of them has gained. The one that
+//! began it sends the fingerprint of all; equal costs one round trip. Else it asks for the parts: sixteen fingerprints
+//! for a full part, a list of items for a small one; what it lacks it asks for, what the other lacks, and owns, it
+//! sends. The other side only answers and keeps nothing but the scope, so it cannot be made to grow. When all is
+//! exchanged and durable, the session has ended; it is begun once more at once, to see that nothing differs.
+//!
+//! Invariant: objects are joined, never overwritten (`clock`), so a comparison may stop anywhere and harms nothing.
+
+mod answer;
+mod session;
+
+pub use answer::Answering;
+
+use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
+
+use crate::coordinator::Surroundings;
+use crate::handoff::Handoff;
+use crate::id::{Key, NodeId};
+use crate::ring::{RangeSet, Ring};
+use crate::time::{Instant, Millis};
+use crate::wire::{Object, Part, PartSummary};
+use session::Session;
+
+/// How often one neighbour is compared with when nothing has happened.
+const INTERVAL_MS: Millis = 10_000;
+/// How long after a change of the ring comparisons begin: several changes come together.
+const SETTLE_MS: Millis = 50;
+/// How much longer the node with the higher id waits: the other's comparison mostly makes its own an equal one.
+const SECOND_MS: Millis = 250;
+/// A session in which nothing moved for so long is given up.
+const STALL_MS: Millis = 10_000;
+/// When a comparison that could not be made, or found differences that do not go away, is tried again.
+const RETRY_MS: Millis = 1_000;
+/// How often in a row a comparison that moved something is repeated at once.
+const AT_ONCE: u32 = 3;
+const RETRY_MS_MAX: Millis = 30_000;
+/// How many comparisons of its own a node has under way.
+const SESSIONS_MAX: usize = 4;
+
+/// Over what two nodes compare.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Task {
+    /// The arcs both own.
+    Shared,
+    /// Arcs this node has to receive, where the other may hold something.
+    Incoming(RangeSet),
+}
+
+/// What a session that has ended came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// With whom.
+    pub with: NodeId,
+    /// Over which part of the ring.
+    pub scope: RangeSet,
+    /// Objects that came.
+    pub received: usize,
+    /// Objects that went.
+    pub sent: usize,
+    /// Whether the other side said at once that it holds the same, all of it durable.
+    pub was_same: bool,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Peer {
+    tasks: VecDeque<Task>,
+    /// Not before.
+    next: Instant,
+    failures: u32,
+    /// The ring for which the shared arcs were last found equal.
+    agreed: Option<u64>,
+}
+
+/// All comparisons of one node.
+#[derive(Debug, Clone, Default)]
+pub struct Repair {
+    peers: BTreeMap<NodeId, Peer>,
+    sessions: BTreeMap<u32, Session>,
+    number: u32,
+    periodic: Option<Instant>,
+    answering: Answering,
+    outcomes: Vec<Outcome>,
+}
+
+impl Repair {
+    /// What has ended since the last call.
+    pub fn take_outcomes(&mut self) -> Vec<Outcome> {
+        core::mem::take(&mut self.outcomes)
+    }
+
+    /// The answering side.
+    pub fn answering(&mut self) -> &mut Answering {
+        &mut self.answering
+    }
+
+    /// The ring has changed: compare with everybody with whom something is shared, first what is incoming.
+    pub fn on_ring_change(&mut self, near: &Surroundings<'_>, handoff: &Handoff) {
+        self.sessions.clear();
+        self.peers.retain(|id, _| near.ring.contains(*id));
+        for &id in near.membership.links().iter().filter(|&&id| near.membership.answers(id)) {
+            self.plan(near, handoff, id);
+        }
+    }
+
+    /// Plan to compare with a node that has begun to answer, or with which the ring has changed.
+    pub fn plan(&mut self, near: &Surroundings<'_>, handoff: &Handoff, id: NodeId) {
+        let peer = self.peers.entry(id).or_default();
+        peer.tasks.clear();
+        peer.failures = 0;
+        if let Some(incoming) = handoff.sources().get(&id) {
+            peer.tasks.push_back(Task::Incoming(incoming.clone()));
+        }
+        peer.tasks.push_back(Task::Shared);
+        peer.agreed = None;
+        // What is incoming does not wait for the other; what is shared may be settled by its comparison.
+        let second = if near.me > id && !handoff.sources().contains_key(&id) { SECOND_MS } else { 0 };
+        peer.next = near.now + SETTLE_MS + second;
+        self.periodic.get_or_insert(near.now + INTERVAL_MS);
+    }
+
+    /// Somebody is gone: comparisons with them end.
+    pub fn on_membership(&mut self, near: &Surroundings<'_>) {
+        self.sessions.retain(|_, session| near.membership.answers(session.with));
+        self.peers.retain(|id, _| near.membership.answers(*id));
+    }
+
+    /// Whether the arcs shared with every node that answers were found equal since the ring last changed.
+    pub fn is_settled(&self, ring: &Ring, answering: impl Iterator<Item = NodeId>) -> bool {
+        let agrees = |id: NodeId| self.peers.get(&id).is_some_and(|peer| peer.agreed == Some(ring.hash()));
+        self.sessions.is_empty() && answering.into_iter().all(agrees)
+    }
+
+    /// When something falls due next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let is_free = self.sessions.len() < SESSIONS_MAX;
+        let idle = self.peers.iter().filter(|(id, peer)| is_free && !peer.tasks.is_empty() && !self.is_busy_with(**id));
+        let starts = idle.map(|(_, peer)| peer.next);
+        let stalls = self.sessions.values().map(|session| session.progress + STALL_MS);
+        let periodic = self.periodic.filter(|_| !self.peers.is_empty());
+        starts.chain(stalls).chain(periodic).min()
+    }
+
+    /// Begin what has fallen due, give up what has stalled.
+    pub fn handle_timeout(&mut self, near: &mut Surroundings<'_>, handoff: &Handoff) {
+        let stalled: Vec<u32> = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| near.now.since(session.progress) >= STALL_MS)
+            .map(|(&number, _)| number)
+            .collect();
+        stalled.into_iter().for_each(|number| self.give_up(near.now, number));
+        if self.periodic.is_some_and(|due| due <= near.now) {
+            self.periodic = Some(near.now + INTERVAL_MS);
+            self.plan_periodic(near, handoff);
+        }
+        let due: Vec<NodeId> = self
+            .peers
+            .iter()
+            .filter(|(_, peer)| !peer.tasks.is_empty() && peer.next <= near.now)
+            .map(|(&id, _)| id)
+            .collect();
+        for id in due {
+            if self.sessions.len() < SESSIONS_MAX && !self.is_busy_with(id) {
+                self.begin(near, id);
+            }
+        }
+    }
+
+    fn is_busy_with(&self, id: NodeId) -> bool {
+        self.sessions.values().any(|session| session.with == id)
+    }
+
+    /// One neighbour a period, in turn; and what is still incoming, in case its session was lost.
+    fn plan_periodic(&mut self, near: &Surroundings<'_>, handoff: &Handoff) {
+        let turn = (near.now.0 / INTERVAL_MS) as usize;
+        let idle: Vec<NodeId> =
+            self.peers.iter().filter(|(_, peer)| peer.tasks.is_empty()).map(|(&id, _)| id).collect();
+        if let Some(peer) = idle.get(turn % idle.len().max(1)).and_then(|id| self.peers.get_mut(id)) {
+            peer.tasks.push_back(Task::Shared);
+            peer.next = near.now;
+        }
+        for (id, ranges) in handoff.sources() {
+            let peer = self.peers.entry(*id).or_default();
+            if !peer.tasks.iter().any(|task| matches!(task, Task::Incoming(_))) {
+                peer.tasks.push_front(Task::Incoming(ranges.clone()));
+            }
+        }
+    }
+
+    fn begin(&mut self, near: &mut Surroundings<'_>, id: NodeId) {
+        let Some(task) = self.peers.get_mut(&id).and_then(|peer| peer.tasks.pop_front()) else { return };
+        let shared = near.ring.arcs_where(|owners| owners.contains(&near.me) && owners.contains(&id));
+        let (scope, ring) = match &task {
+            Task::Shared => (shared, Some(near.ring.hash())),
+            Task::Incoming(ranges) => {
+                // First where both are owners and mostly agree, then where only this node is.
+                let rest = ranges.difference(&shared);
+                let first = ranges.intersection(&shared);
+                if !first.is_empty() && !rest.is_empty() {
+                    if let Some(peer) = self.peers.get_mut(&id) {
+                        peer.tasks.push_front(Task::Incoming(rest));
+                    }
+                    (first, None)
+                } else {
+                    (ranges.clone(), None)
+                }
+            }
+        };
+        if scope.is_empty() {
+            self.finish(near.now, Session::nothing(id, near.ring.hash()));
+            return;
+        }
+        self.number = self.number.wrapping_add(1);
+        let session = Session::begin(near, self.number, id, scope, ring);
+        self.sessions.insert(self.number, session);
+    }
+
+    /// The other side says what it holds.
+    pub fn on_summary(
+        &mut self,
+        near: &mut Surroundings<'_>,
+        handoff: &mut Handoff,
+        from: NodeId,
+        number: u32,
+        parts: Vec<(Part, PartSummary)>,
+    ) {
+        let Some(session) = self.sessions.get_mut(&number).filter(|session| session.with == from) else { return };
+        session.on_summary(near, parts);
+        self.go_on(near, handoff, number);
+    }
+
+    /// The other side cannot compare: its ring is another one still.
+    pub fn on_mismatch(&mut self, now: Instant, from: NodeId, number: u32) {
+        if self.sessions.get(&number).is_some_and(|session| session.with == from) {
+            self.give_up(now, number);
+        }
+    }
+
+    /// Objects that a session had asked for have come.
+    pub fn on_answer(
+        &mut self,
+        near: &mut Surroundings<'_>,
+        handoff: &mut Handoff,
+        from: NodeId,
+        number: u32,
+        objects: &[(Key, Object)],
+        next: Option<u64>,
+    ) {
+        let Some(session) = self.sessions.get_mut(&number).filter(|session| session.with == from) else { return };
+        session.on_objects(near.now, objects, next);
+        self.go_on(near, handoff, number);
+    }
+
+    /// A batch that was on its way to this node has arrived.
+    pub fn on_delivered(&mut self, near: &mut Surroundings<'_>, handoff: &mut Handoff, from: NodeId, durable: bool) {
+        let numbers: Vec<u32> =
+            self.sessions.iter().filter(|(_, session)| session.with == from).map(|(&number, _)| number).collect();
+        for number in numbers {
+            if let Some(session) = self.sessions.get_mut(&number) {
+                session.progress = near.now;
+                session.was_refused |= !durable;
+            }
+            self.go_on(near, handoff, number);
+        }
+    }
+
+    /// The other side compared and found what both own to be equal.
+    pub fn on_agreed(&mut self, from: NodeId, ring: u64) {
+        if let Some(peer) = self.peers.get_mut(&from) {
+            peer.agreed = Some(ring);
+            peer.tasks.retain(|task| *task != Task::Shared);
+        }
+    }
+
+    fn go_on(&mut self, near: &mut Surroundings<'_>, handoff: &mut Handoff, number: u32) {
+        let Some(session) = self.sessions.get_mut(&number) else { return };
+        session.go_on(near, handoff);
+        if session.is_over(handoff) {
+            if let Some(session) = self.sessions.remove(&number) {
+                self.finish(near.now, session);
+            }
+        }
+    }
+
+    fn finish(&mut self, now: Instant, session: Session) {
+        let outcome = session.outcome();
+        if let Some(peer) = self.peers.get_mut(&outcome.with) {
+            peer.next = now;
+            if outcome.was_same {
+                peer.failures = 0;
+                if let Some(ring) = session.ring {
+                    peer.agreed = Some(ring);
+                }
+            } else if session.ring.is_some() {
+                // Look once more that nothing differs: at once if something moved, later if that does not help.
+                let moved = outcome.received + outcome.sent > 0 && !session.was_refused;
+                peer.tasks.push_back(Task::Shared);
+                peer.failures += 1;
+                peer.next = now + if moved && peer.failures <= AT_ONCE { 0 } else { backoff(peer.failures) };
+            }
+        }
+        self.outcomes.push(outcome);
+    }
+
+    fn give_up(&mut self, now: Instant, number: u32) {
+        let Some(session) = self.sessions.remove(&number) else { return };
+        if let Some(peer) = self.peers.get_mut(&session.with) {
+            let task = if session.ring.is_some() { Task::Shared } else { Task::Incoming(session.scope) };
+            peer.tasks.push_front(task);
+            peer.failures += 1;
+            peer.next = now + backoff(peer.failures);
+        }
+    }
+}
+
+fn backoff(failures: u32) -> Millis {
+    (RETRY_MS << failures.saturating_sub(1).min(10)).min(RETRY_MS_MAX)
+}
+
+/// The whole scope.
+const ROOT: Part = Part { depth: 0, index: 0 };
+/// A part with at most so many items is listed rather than split: sixteen bytes an item against sixteen a part.
+const LISTED_MAX: u64 = 24;
+
+fn part_of(scope: &RangeSet, part: Part) -> RangeSet {
+    scope.part(part.depth, part.index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_doubles_up_to_half_a_minute() {
+        assert_eq!([1, 2, 3, 4, 40].map(backoff), [1_000, 2_000, 4_000, 8_000, 30_000]);
+    }
+}

@@ -15,6 +15,7 @@ mod ranges;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use ranges::PART_DEPTH_MAX;
 pub use ranges::{PART_FANOUT, RangeSet};
 
 use alloc::collections::BTreeSet;

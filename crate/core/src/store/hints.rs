@@ -17,6 +17,7 @@ pub struct Hints {
     by_key: BTreeMap<Key, BTreeSet<NodeId>>,
     by_owner: BTreeMap<NodeId, BTreeSet<Key>>,
     ops: Vec<Op>,
+    added: Vec<NodeId>,
 }
 
 impl Hints {
@@ -72,6 +73,8 @@ impl Hints {
             return false;
         }
         self.unlink(key);
+        let known = self.by_key.get(key);
+        self.added.extend(owners.iter().filter(|owner| known.is_none_or(|known| !known.contains(owner))));
         for &owner in &owners {
             self.by_owner.entry(owner).or_default().insert(key.clone());
         }
@@ -122,6 +125,11 @@ impl Hints {
     /// The row that the disk should hold for a key.
     pub(super) fn row(&self, key: &Key) -> Option<Vec<u8>> {
         self.by_key.get(key).map(row)
+    }
+
+    /// For whom hints were added since the last call.
+    pub fn take_added(&mut self) -> Vec<NodeId> {
+        core::mem::take(&mut self.added)
     }
 
     pub(super) fn take_ops(&mut self) -> Vec<Op> {

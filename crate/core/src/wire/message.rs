@@ -235,8 +235,10 @@ pub enum Message {
 pub enum Purpose {
     /// A hint goes home.
     Hint,
-    /// A comparison found a difference. The number is its session, of the side that began it.
-    Repair(u32),
+    /// A read or a comparison found that the receiver lacks them.
+    Repair,
+    /// The receiver asked for them with a `Want` of this session.
+    Answer(u32),
 }
 
 /// Over which part of the ring two nodes compare.

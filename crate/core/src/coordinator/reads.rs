@@ -1,0 +1,231 @@
+//! Gets in flight: ask the owners, join what they know, answer at R, repair behind the answer.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use super::{Coordinator, Level, Progress, Quorum, ReadReply, Reply, Surroundings, Terms};
+use crate::id::{Key, NodeId, RequestId};
+use crate::time::Instant;
+use crate::wire::{Message, Object, Purpose};
+
+/// Whom a read is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Reader {
+    /// An application's get.
+    Get(RequestId),
+    /// A delete without a context.
+    Delete(RequestId, Terms),
+    /// A watch that has begun.
+    Watch(RequestId),
+    /// A listing in which two owners disagree about this key.
+    Listing(u64),
+}
+
+/// One get in flight.
+#[derive(Debug, Clone)]
+pub(super) struct Read {
+    reader: Reader,
+    key: Key,
+    quorum: Quorum,
+    started: Instant,
+    pub(super) deadline: Instant,
+    /// All that was answered so far, joined, with what this node holds.
+    merged: Object,
+    /// What each one answered; what is not in it is what it lacks.
+    answers: BTreeMap<NodeId, Object>,
+    /// The fingerprint of what this node held when it asked, and that.
+    asked_with: (u64, Object),
+    is_answered: bool,
+}
+
+impl Coordinator {
+    pub(super) fn get(&mut self, near: &mut Surroundings<'_>, id: RequestId, key: Key, terms: Terms) {
+        self.read(near, Reader::Get(id), key, terms);
+    }
+
+    pub(super) fn read_to_delete(&mut self, near: &mut Surroundings<'_>, id: RequestId, key: Key, terms: Terms) {
+        let first = Terms { level: Some(self.settings.r), ..terms };
+        self.read(near, Reader::Delete(id, terms), key, first);
+    }
+
+    pub(super) fn read(&mut self, near: &mut Surroundings<'_>, reader: Reader, key: Key, terms: Terms) {
+        let level = terms.level.unwrap_or(self.settings.r);
+        let held = near.store.object(&key).cloned().unwrap_or_default();
+        if level == Level::Local {
+            let mut quorum = Quorum::new(1);
+            quorum.ask(near.me);
+            quorum.answer(near.me);
+            return self.answer(near, &reader, &key, &held, &quorum, near.now);
+        }
+        let position = near.position(&key);
+        let list = near.ring.preference_list(position);
+        let mut quorum = Quorum::new(level.needed(near.membership.n()));
+        if near.is_settled_owner(position) {
+            // For `one`, this node does not count: it is to be one other.
+            if level != Level::One && quorum.ask(near.me) {
+                quorum.answer(near.me);
+            }
+        }
+        let fingerprint = near.store.fingerprint(&key) as u64;
+        let asked_with = (fingerprint, held.clone());
+        let mut read = Read {
+            reader,
+            key,
+            quorum,
+            started: near.now,
+            deadline: self.deadline(near.now, terms),
+            merged: held,
+            answers: BTreeMap::new(),
+            asked_with,
+            is_answered: false,
+        };
+        let number = self.number();
+        let mut missing = usize::from(near.ring.owns(near.me, position) && !near.is_settled_owner(position));
+        let me = near.me;
+        for &owner in list.owners().iter().filter(|&&owner| owner != me) {
+            if near.membership.answers(owner) {
+                ask(near, &mut read, number, owner);
+            } else {
+                missing += 1;
+            }
+        }
+        for _ in 0..missing {
+            ask_another(near, &mut read, number);
+        }
+        self.reads.insert(number, read);
+        self.advance(near, number);
+    }
+
+    /// A node says what it holds.
+    pub fn on_fetched(
+        &mut self,
+        near: &mut Surroundings<'_>,
+        from: NodeId,
+        number: u64,
+        object: Option<Object>,
+        incoming: bool,
+    ) {
+        let Some(read) = self.reads.get_mut(&number) else { return };
+        if !read.quorum.waiting().contains(&from) {
+            return;
+        }
+        let theirs = object.unwrap_or_else(|| read.asked_with.1.clone());
+        read.merged.sync(&theirs);
+        read.answers.insert(from, theirs);
+        if incoming {
+            read.quorum.fail(from);
+            ask_another(near, read, number);
+        } else {
+            read.quorum.answer(from);
+        }
+        self.advance(near, number);
+    }
+
+    /// Answer if it can be answered, and repair once nobody else is expected.
+    fn advance(&mut self, near: &mut Surroundings<'_>, number: u64) {
+        let Some(read) = self.reads.get_mut(&number) else { return };
+        let is_over = read.deadline <= near.now;
+        if !read.is_answered && (read.quorum.progress() != Progress::Waiting || is_over) {
+            read.is_answered = true;
+            let (reader, key, merged) = (read.reader.clone(), read.key.clone(), read.merged.clone());
+            let (quorum, started) = (read.quorum.clone(), read.started);
+            self.answer(near, &reader, &key, &merged, &quorum, started);
+        }
+        let is_done = self.reads.get(&number).is_some_and(|read| read.quorum.waiting().is_empty() || is_over);
+        if is_done {
+            if let Some(read) = self.reads.remove(&number) {
+                self.repair(near, read);
+            }
+        }
+    }
+
+    /// Tell whoever asked.
+    fn answer(
+        &mut self,
+        near: &mut Surroundings<'_>,
+        reader: &Reader,
+        key: &Key,
+        merged: &Object,
+        quorum: &Quorum,
+        started: Instant,
+    ) {
+        let reply = read_reply(merged, quorum);
+        match reader {
+            Reader::Get(id) => {
+                self.gets.add(near.now.since(started));
+                self.show(key, merged.context());
+                self.replies.push((*id, Reply::Read(reply)));
+            }
+            Reader::Delete(id, terms) => {
+                self.delete_seen(near, *id, key.clone(), merged.context().clone(), *terms);
+            }
+            Reader::Watch(id) => self.on_watch_read(near, *id, merged, reply),
+            Reader::Listing(listing) => self.on_listing_read(near, *listing, key, merged.values().len() > 0),
+        }
+    }
+
+    /// Send what the answers lacked, to the owners among those who answered; and keep it here, if this node owns the key or
+    /// holds it anyway. A clean read writes nothing.
+    fn repair(&mut self, near: &mut Surroundings<'_>, read: Read) {
+        let owners = near.ring.owners(near.position(&read.key));
+        let keeps = owners.contains(&near.me) || near.store.object(&read.key).is_some();
+        if keeps {
+            let bringer = read.answers.keys().next().copied().unwrap_or(near.me);
+            near.merge(&read.key, &read.merged, bringer);
+        }
+        for (node, theirs) in &read.answers {
+            if owners.contains(node) && !theirs.includes(&read.merged) && !read.merged.is_unknown() {
+                let objects = alloc::vec![(read.key.clone(), read.merged.clone())];
+                near.out.push((*node, Message::Objects { batch: 0, purpose: Purpose::Repair, objects, next: None }));
+                self.repaired.push(*node);
+            }
+        }
+    }
+
+    pub(super) fn reroute_reads(&mut self, near: &mut Surroundings<'_>) {
+        let numbers: Vec<u64> = self.reads.keys().copied().collect();
+        for number in numbers {
+            let Some(read) = self.reads.get_mut(&number) else { continue };
+            let gone: Vec<NodeId> =
+                read.quorum.waiting().iter().copied().filter(|&id| !near.membership.answers(id)).collect();
+            for node in gone {
+                read.quorum.fail(node);
+                ask_another(near, read, number);
+            }
+            self.advance(near, number);
+        }
+    }
+
+    pub(super) fn expire_reads(&mut self, near: &mut Surroundings<'_>) {
+        let due: Vec<u64> =
+            self.reads.iter().filter(|(_, read)| read.deadline <= near.now).map(|(&number, _)| number).collect();
+        due.into_iter().for_each(|number| self.advance(near, number));
+    }
+}
+
+/// What an application is told of an object and of who answered.
+pub(super) fn read_reply(object: &Object, quorum: &Quorum) -> ReadReply {
+    ReadReply {
+        met: quorum.progress() == Progress::Met,
+        needed: quorum.needed(),
+        answered: quorum.answered().iter().copied().collect(),
+        context: object.context().clone(),
+        siblings: object.values().cloned().collect(),
+    }
+}
+
+fn ask(near: &mut Surroundings<'_>, read: &mut Read, number: u64, node: NodeId) {
+    if read.quorum.ask(node) {
+        let have = read.asked_with.0;
+        near.out.push((node, Message::Fetch { request: number, key: read.key.clone(), have }));
+    }
+}
+
+/// Ask on along the walk: the next one there that answers and was not asked, in the place of one who cannot.
+fn ask_another(near: &mut Surroundings<'_>, read: &mut Read, number: u64) {
+    let list = near.ring.preference_list(near.position(&read.key));
+    let is_free = |id: &&NodeId| **id != near.me && near.membership.answers(**id) && !read.quorum.was_asked(**id);
+    if let Some(&node) = list.owners().iter().chain(list.fallbacks()).find(is_free) {
+        ask(near, read, number, node);
+    }
+}

@@ -1,0 +1,170 @@
+//! Watches: of this node's application, and of other nodes' on keys this node owns.
+//!
+//! An application sees at once what this node holds, then every change that reaches it, and once when a quorum has answered.
+//! A node that does not own a key it watches asks the first owner that answers to be told of changes, and renews that for as
+//! long as it watches: if the owner goes away, the next renewal finds another.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use super::reads::{Reader, read_reply};
+use super::{Coordinator, Quorum, ReadReply, Reply, Surroundings, Terms};
+use crate::id::{Key, NodeId, RequestId};
+use crate::time::{Instant, Millis};
+use crate::wire::{Message, Object};
+
+/// How often a watch is renewed. A third of the lease: two renewals may be lost.
+const RENEW_MS: Millis = 10_000;
+/// For how long a watch is served without being renewed.
+const LEASE_MS: Millis = 30_000;
+
+#[derive(Debug, Clone)]
+struct Watch {
+    key: Key,
+    /// Who answered when it began; `None` before.
+    quorum: Option<ReadReply>,
+}
+
+/// All watches.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Watching {
+    own: BTreeMap<RequestId, Watch>,
+    renewal: Option<Instant>,
+    /// Who is to be told of which key, until when.
+    others: BTreeMap<Key, BTreeMap<NodeId, Instant>>,
+    others_count: usize,
+}
+
+impl Watching {
+    pub(super) fn cancel(&mut self, id: RequestId) {
+        self.own.remove(&id);
+        if self.own.is_empty() {
+            self.renewal = None;
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
+        self.renewal
+    }
+
+    fn subscribe(&mut self, key: &Key, node: NodeId, now: Instant, max: usize) -> bool {
+        let is_known = self.others.get(key).is_some_and(|nodes| nodes.contains_key(&node));
+        if !is_known && self.others_count >= max {
+            self.sweep(now);
+            if self.others_count >= max {
+                return false;
+            }
+        }
+        self.others.entry(key.clone()).or_default().insert(node, now + LEASE_MS);
+        self.others_count += usize::from(!is_known);
+        true
+    }
+
+    fn sweep(&mut self, now: Instant) {
+        for nodes in self.others.values_mut() {
+            nodes.retain(|_, until| *until > now);
+        }
+        self.others.retain(|_, nodes| !nodes.is_empty());
+        self.others_count = self.others.values().map(BTreeMap::len).sum();
+    }
+}
+
+impl Coordinator {
+    pub(super) fn watch(&mut self, near: &mut Surroundings<'_>, id: RequestId, key: Key) {
+        self.watching.own.insert(id, Watch { key: key.clone(), quorum: None });
+        self.watching.renewal.get_or_insert(near.now + RENEW_MS);
+        self.tell_watch(near, id);
+        self.renew(near, &key);
+        self.read(near, Reader::Watch(id), key, Terms::default());
+    }
+
+    /// The quorum's answer to a watch that has begun.
+    pub(super) fn on_watch_read(
+        &mut self,
+        near: &mut Surroundings<'_>,
+        id: RequestId,
+        merged: &Object,
+        reply: ReadReply,
+    ) {
+        let Some(watch) = self.watching.own.get_mut(&id) else { return };
+        let (key, bringer) = (watch.key.clone(), reply.answered.iter().copied().find(|&node| node != near.me));
+        watch.quorum = Some(reply);
+        // What is watched is kept: an interest. If that changes the key, all its watches are told anyway.
+        if !near.merge(&key, merged, bringer.unwrap_or(near.me)) {
+            self.tell_watch(near, id);
+        }
+    }
+
+    fn tell_watch(&mut self, near: &Surroundings<'_>, id: RequestId) {
+        let Some(watch) = self.watching.own.get(&id) else { return };
+        let key = watch.key.clone();
+        let none = Object::new();
+        let object = near.store.object(&key).unwrap_or(&none);
+        let mut reply = read_reply(object, &Quorum::new(self.settings.r.needed(near.membership.n())));
+        if let Some(quorum) = &watch.quorum {
+            reply = ReadReply { context: reply.context, siblings: reply.siblings, ..quorum.clone() };
+        }
+        self.show(&key, &reply.context.clone());
+        self.replies.push((id, Reply::Read(reply)));
+    }
+
+    /// A key has changed here: tell the application, and those who asked.
+    pub fn on_changed(&mut self, near: &mut Surroundings<'_>, key: &Key, from: Option<NodeId>) {
+        let ids: Vec<RequestId> =
+            self.watching.own.iter().filter(|(_, watch)| watch.key == *key).map(|(&id, _)| id).collect();
+        ids.into_iter().for_each(|id| self.tell_watch(near, id));
+        let Some(nodes) = self.watching.others.get(key) else { return };
+        let Some(object) = near.store.object(key) else { return };
+        for (&node, &until) in nodes {
+            if until > near.now && Some(node) != from && near.membership.links().contains(&node) {
+                near.out.push((node, Message::Changed { key: key.clone(), object: object.clone() }));
+            }
+        }
+    }
+
+    /// Another node wants to be told of a key.
+    pub fn on_watch(&mut self, near: &mut Surroundings<'_>, from: NodeId, key: Key, have: u64) -> bool {
+        let is_taken = self.watching.subscribe(&key, from, near.now, self.settings.subscriptions_max);
+        if near.store.fingerprint(&key) as u64 != have {
+            if let Some(object) = near.store.object(&key) {
+                near.out.push((from, Message::Changed { key, object: object.clone() }));
+            }
+        }
+        is_taken
+    }
+
+    /// Another node tells of a key; only one that is watched here is taken in.
+    pub fn on_changed_elsewhere(&mut self, near: &mut Surroundings<'_>, from: NodeId, key: &Key, object: &Object) {
+        if self.watching.own.values().any(|watch| watch.key == *key) {
+            near.merge(key, object, from);
+        }
+    }
+
+    pub(super) fn renew_watches(&mut self, near: &mut Surroundings<'_>) {
+        if self.watching.renewal.is_none_or(|due| due > near.now) {
+            return;
+        }
+        self.watching.sweep(near.now);
+        self.renew_all(near);
+        self.watching.renewal = (!self.watching.own.is_empty()).then_some(near.now + RENEW_MS);
+    }
+
+    /// Ask anew for every watched key: the ring has changed, or it is time.
+    pub fn renew_all(&mut self, near: &mut Surroundings<'_>) {
+        let mut keys: Vec<Key> = self.watching.own.values().map(|watch| watch.key.clone()).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        keys.iter().for_each(|key| self.renew(near, key));
+    }
+
+    fn renew(&self, near: &mut Surroundings<'_>, key: &Key) {
+        let owners = near.ring.owners(near.position(key));
+        if owners.contains(&near.me) {
+            return;
+        }
+        if let Some(&owner) = owners.iter().find(|&&owner| near.membership.answers(owner)) {
+            let have = near.store.fingerprint(key) as u64;
+            near.out.push((owner, Message::Watch { key: key.clone(), have }));
+        }
+    }
+}

@@ -1,0 +1,417 @@
+//! Puts and deletes in flight, and their receipts, which go on rising after the answer until all N owners have the write.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use super::{Coordinator, Ended, Level, Reached, Receipt, Reply, RequestError, Surroundings, Terms};
+use crate::clock::{Context, VersionVector};
+use crate::id::{Key, NodeId, RequestId};
+use crate::store::{Changed, PersistError};
+use crate::time::Instant;
+use crate::wire::{Message, Payload};
+
+/// Whether the write is on this node's disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Local {
+    Pending,
+    Durable,
+    Failed,
+}
+
+/// One write that is followed.
+#[derive(Debug, Clone)]
+pub(super) struct Write {
+    id: RequestId,
+    key: Key,
+    /// What the write has seen, itself included: whoever has seen as much has it.
+    context: VersionVector,
+    requested: Level,
+    started: Instant,
+    /// When it is answered with what was reached, and hints take over; `None` once that is past.
+    deadline: Option<Instant>,
+    local: Local,
+    /// Who else has it on disk.
+    held: BTreeSet<NodeId>,
+    /// Which fallback was asked on behalf of which owner.
+    stand_ins: BTreeMap<NodeId, NodeId>,
+    waiting: BTreeSet<NodeId>,
+    told: Option<Receipt>,
+    pub(super) is_listened_to: bool,
+    is_superseded: bool,
+}
+
+impl Write {
+    pub(super) fn is_for(&self, id: RequestId) -> bool {
+        self.id == id
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// How far it has got, by the ring and the members of now.
+    fn receipt(&self, near: &Surroundings<'_>) -> Receipt {
+        let n = near.membership.n();
+        let ring_owners = near.ring.owners(near.position(&self.key));
+        let has = |id: NodeId| if id == near.me { self.local == Local::Durable } else { self.held.contains(&id) };
+        let mut owners: Vec<NodeId> = ring_owners.iter().copied().filter(|&id| has(id)).collect();
+        owners.sort_unstable();
+        let fallbacks: Vec<NodeId> = self
+            .stand_ins
+            .iter()
+            .filter(|&(fallback, owner)| {
+                has(*fallback) && !has(*owner) && ring_owners.contains(owner) && !ring_owners.contains(fallback)
+            })
+            .map(|(fallback, _)| *fallback)
+            .collect();
+        let count = owners.len() + fallbacks.len();
+        let others = count - usize::from(owners.contains(&near.me));
+        let needed = self.requested.needed(n);
+        let met = match self.requested {
+            Level::Local => self.local == Local::Durable,
+            Level::One => others >= 1,
+            Level::Quorum | Level::All | Level::Count(_) => count >= usize::from(needed),
+        };
+        let reached = match count {
+            _ if count >= usize::from(n) => Reached::All,
+            _ if count > usize::from(n / 2) => Reached::Quorum,
+            _ if others >= 1 => Reached::One,
+            _ => Reached::Local,
+        };
+        let device_of = |id: &NodeId| near.membership.device(*id);
+        let on_disk = self.held.iter().copied().chain((self.local == Local::Durable).then_some(near.me));
+        let devices = on_disk.filter_map(|id| device_of(&id)).collect::<BTreeSet<_>>().len();
+        let ended = match () {
+            () if owners.len() >= usize::from(n) => Some(Ended::Complete),
+            () if self.is_superseded => Some(Ended::Superseded),
+            () => None,
+        };
+        Receipt {
+            context: self.context.clone(),
+            requested: self.requested,
+            needed,
+            met,
+            reached,
+            owners,
+            fallbacks,
+            devices: u8::try_from(devices).unwrap_or(u8::MAX),
+            ended,
+        }
+    }
+}
+
+impl Coordinator {
+    pub(super) fn put(
+        &mut self,
+        near: &mut Surroundings<'_>,
+        id: RequestId,
+        key: Key,
+        value: Payload,
+        context: Option<Context>,
+        terms: Terms,
+    ) {
+        let context = context.unwrap_or_else(|| self.default_context(near, &key));
+        if value.len() > self.settings.value_bytes_max {
+            return self.replies.push((id, Reply::Failed(RequestError::TooLarge)));
+        }
+        let kept: usize = near.store.object(&key).map_or(0, |object| {
+            object
+                .dots()
+                .zip(object.values())
+                .filter(|(dot, _)| !context.covers(dot))
+                .map(|(_, value)| value.len())
+                .sum()
+        });
+        if kept + value.len() > self.settings.object_bytes_max {
+            return self.replies.push((id, Reply::Failed(RequestError::TooManySiblings)));
+        }
+        let (dot, is_gated, changed) = near.store.put(&key, &context, value);
+        let mut seen = context;
+        seen.see(dot);
+        self.follow(near, id, key, seen, terms, is_gated, changed);
+    }
+
+    /// Without a context, and never shown the key, a delete reads first: it must not miss what it is meant to delete.
+    pub(super) fn delete(
+        &mut self,
+        near: &mut Surroundings<'_>,
+        id: RequestId,
+        key: Key,
+        context: Option<Context>,
+        terms: Terms,
+    ) {
+        match context.or_else(|| self.shown.get(&key).cloned()) {
+            Some(context) => self.delete_seen(near, id, key, context, terms),
+            None => self.read_to_delete(near, id, key, terms),
+        }
+    }
+
+    pub(super) fn delete_seen(
+        &mut self,
+        near: &mut Surroundings<'_>,
+        id: RequestId,
+        key: Key,
+        context: Context,
+        terms: Terms,
+    ) {
+        let changed = near.store.delete(&key, &context);
+        self.follow(near, id, key, context, terms, false, changed);
+    }
+
+    /// What the application was shown of the key; or, if it never was, what this node holds.
+    fn default_context(&self, near: &Surroundings<'_>, key: &Key) -> Context {
+        let held = || near.store.object(key).map(|object| object.context().clone());
+        self.shown.get(key).cloned().or_else(held).unwrap_or_default()
+    }
+
+    /// The write is in the store: bring it to its owners and follow it.
+    #[expect(clippy::too_many_arguments, reason = "all of one write, taken apart once")]
+    fn follow(
+        &mut self,
+        near: &mut Surroundings<'_>,
+        id: RequestId,
+        key: Key,
+        context: VersionVector,
+        terms: Terms,
+        is_gated: bool,
+        changed: Changed,
+    ) {
+        near.changed.push((key.clone(), None, changed));
+        self.show(&key, &context);
+        for earlier in self.writes_by_key.get(&key).into_iter().flatten() {
+            if let Some(write) = self.writes.get_mut(earlier) {
+                write.is_superseded |= context.descends(&write.context);
+            }
+        }
+        let number = self.number();
+        self.begun.push(number);
+        let mut write = Write {
+            id,
+            key: key.clone(),
+            context,
+            requested: terms.level.unwrap_or(self.settings.w),
+            started: near.now,
+            deadline: Some(self.deadline(near.now, terms)),
+            local: Local::Pending,
+            held: BTreeSet::new(),
+            stand_ins: BTreeMap::new(),
+            waiting: BTreeSet::new(),
+            told: None,
+            is_listened_to: true,
+            is_superseded: false,
+        };
+        let owners = near.ring.owners(near.position(&key));
+        if !owners.contains(&near.me) {
+            near.store.hints_mut().address(&key, owners.iter().copied().collect());
+        }
+        let (me, mut sends) = (near.me, Vec::new());
+        for &owner in owners.iter().filter(|&&owner| owner != me) {
+            send_towards(near, &mut write, number, owner, &mut sends);
+        }
+        if is_gated {
+            near.gated.extend(sends)
+        } else {
+            near.out.extend(sends)
+        }
+        self.writes.insert(number, write);
+        self.writes_by_key.entry(key.clone()).or_default().push(number);
+        self.trim(near);
+        let earlier: Vec<u64> = self.writes_by_key.get(&key).cloned().unwrap_or_default();
+        earlier.into_iter().for_each(|number| self.tell(near, number));
+    }
+
+    /// Let the oldest go when too many are followed.
+    fn trim(&mut self, near: &Surroundings<'_>) {
+        while self.writes.len() > self.settings.writes_followed_max {
+            let Some((&oldest, _)) = self.writes.first_key_value() else { return };
+            if let Some(write) = self.writes.get_mut(&oldest) {
+                write.deadline = None;
+            }
+            self.tell(near, oldest);
+            self.forget_write(oldest);
+        }
+    }
+
+    fn forget_write(&mut self, number: u64) {
+        if let Some(write) = self.writes.remove(&number) {
+            if let Some(numbers) = self.writes_by_key.get_mut(&write.key) {
+                numbers.retain(|&other| other != number);
+                if numbers.is_empty() {
+                    self.writes_by_key.remove(&write.key);
+                }
+            }
+        }
+    }
+
+    /// Tell the application how far a write has got, if there is news.
+    fn tell(&mut self, near: &Surroundings<'_>, number: u64) {
+        let Some(write) = self.writes.get_mut(&number) else { return };
+        let receipt = write.receipt(near);
+        let is_over = write.deadline.is_none();
+        // The disk has the first word: a write is answered when it is known whether it is durable here.
+        let may_rise = !write.waiting.is_empty();
+        let is_answer = write.local != Local::Pending && (receipt.met || !may_rise || is_over);
+        if write.told.is_none() && !is_answer && !is_over {
+            return;
+        }
+        if write.told.is_none() {
+            self.puts.add(near.now.since(write.started));
+        }
+        if write.is_listened_to && write.local != Local::Failed && write.told.as_ref() != Some(&receipt) {
+            self.replies.push((write.id, Reply::Receipt(receipt.clone())));
+        }
+        let is_ended = receipt.ended.is_some();
+        write.told = Some(receipt);
+        let is_done = is_ended && write.waiting.is_empty() && write.local != Local::Pending;
+        let is_unheard = !write.is_listened_to && write.deadline.is_none();
+        if is_done || is_unheard {
+            self.forget_write(number);
+        }
+    }
+
+    /// The batch that holds these writes is durable, or the disk did not take it.
+    pub fn on_local(&mut self, near: &mut Surroundings<'_>, numbers: &[u64], outcome: Result<(), PersistError>) {
+        for &number in numbers {
+            let Some(write) = self.writes.get_mut(&number) else { continue };
+            write.local = if outcome.is_ok() { Local::Durable } else { Local::Failed };
+            if let Err(reason) = outcome {
+                let error = match reason {
+                    PersistError::Quota => RequestError::Quota,
+                    PersistError::Failed => RequestError::Storage,
+                };
+                self.replies.push((write.id, Reply::Failed(error)));
+            }
+            self.tell(near, number);
+        }
+    }
+
+    /// The writes begun since the last call: they are in the batch that is being filled.
+    pub fn take_begun(&mut self) -> Vec<u64> {
+        core::mem::take(&mut self.begun)
+    }
+
+    /// An owner or a fallback says that it has a write on its disk, or could not take it.
+    pub fn on_stored(&mut self, near: &mut Surroundings<'_>, from: NodeId, number: u64, durable: bool) {
+        let Some(write) = self.writes.get_mut(&number) else { return };
+        if !write.waiting.remove(&from) {
+            return;
+        }
+        let (key, context) = (write.key.clone(), write.context.clone());
+        if durable {
+            self.on_confirmed(near, from, &key, &context);
+        } else {
+            self.instead_of(near, number, from);
+        }
+        self.tell(near, number);
+    }
+
+    /// This node has all that `seen` covers of a key on its disk: by an answer, a delivered hint, a comparison.
+    pub fn on_confirmed(&mut self, near: &mut Surroundings<'_>, node: NodeId, key: &Key, seen: &VersionVector) {
+        if near.store.object(key).is_some_and(|object| seen.descends(object.context())) {
+            near.store.hints_mut().confirm(key, node);
+        }
+        for number in self.writes_by_key.get(key).cloned().unwrap_or_default() {
+            let Some(write) = self.writes.get_mut(&number) else { continue };
+            if seen.descends(&write.context) && write.held.insert(node) {
+                write.waiting.remove(&node);
+                self.tell(near, number);
+            }
+        }
+    }
+
+    /// Keys of writes that are still followed.
+    pub fn followed(&self) -> impl Iterator<Item = &Key> {
+        self.writes_by_key.keys()
+    }
+
+    /// Ask the next fallback in the place of a node that cannot take a write.
+    fn instead_of(&mut self, near: &mut Surroundings<'_>, number: u64, gone: NodeId) {
+        let Some(write) = self.writes.get_mut(&number) else { return };
+        let owner = write.stand_ins.remove(&gone).unwrap_or(gone);
+        let mut sends = Vec::new();
+        send_past(near, write, number, owner, &mut sends);
+        near.out.extend(sends);
+    }
+
+    pub(super) fn reroute_writes(&mut self, near: &mut Surroundings<'_>) {
+        let numbers: Vec<u64> = self.writes.keys().copied().collect();
+        for number in numbers {
+            let gone: Vec<NodeId> = match self.writes.get(&number) {
+                Some(write) => write.waiting.iter().copied().filter(|&id| !near.membership.answers(id)).collect(),
+                None => continue,
+            };
+            for node in gone {
+                if let Some(write) = self.writes.get_mut(&number) {
+                    write.waiting.remove(&node);
+                }
+                self.instead_of(near, number, node);
+            }
+            self.tell(near, number);
+        }
+    }
+
+    /// At the deadline the write is answered, and whoever owns it and has not confirmed is held a hint.
+    pub(super) fn expire_writes(&mut self, near: &mut Surroundings<'_>) {
+        let is_due = |write: &Write| write.deadline.is_some_and(|deadline| deadline <= near.now);
+        let due: Vec<u64> = self.writes.iter().filter(|(_, write)| is_due(write)).map(|(&number, _)| number).collect();
+        for number in due {
+            let Some(write) = self.writes.get_mut(&number) else { continue };
+            write.deadline = None;
+            write.waiting.clear();
+            for owner in near.ring.owners(near.position(&write.key)) {
+                if owner != near.me && !write.held.contains(&owner) {
+                    near.store.hints_mut().add(&write.key, owner);
+                }
+            }
+            self.tell(near, number);
+        }
+    }
+}
+
+/// Send a write to an owner, or past it to a fallback if it does not answer.
+fn send_towards(
+    near: &mut Surroundings<'_>,
+    write: &mut Write,
+    number: u64,
+    owner: NodeId,
+    sends: &mut Vec<(NodeId, Message)>,
+) {
+    if near.membership.answers(owner) {
+        write.waiting.insert(owner);
+        sends.push((owner, store_message(near, write, number, None)));
+    } else {
+        send_past(near, write, number, owner, sends);
+    }
+}
+
+/// Send a write to the next fallback that answers, with a hint for the owner; with no such fallback, hold the hint here.
+fn send_past(
+    near: &mut Surroundings<'_>,
+    write: &mut Write,
+    number: u64,
+    owner: NodeId,
+    sends: &mut Vec<(NodeId, Message)>,
+) {
+    let list = near.ring.preference_list(near.position(&write.key));
+    let is_free = |id: &&NodeId| {
+        **id != near.me
+            && near.membership.answers(**id)
+            && !write.stand_ins.contains_key(id)
+            && !write.held.contains(id)
+    };
+    match list.fallbacks().iter().find(is_free).copied() {
+        Some(fallback) => {
+            write.waiting.insert(fallback);
+            write.stand_ins.insert(fallback, owner);
+            sends.push((fallback, store_message(near, write, number, Some(owner))));
+        }
+        None => {
+            near.store.hints_mut().add(&write.key, owner);
+        }
+    }
+}
+
+fn store_message(near: &Surroundings<'_>, write: &Write, number: u64, hint: Option<NodeId>) -> Message {
+    let object = near.store.object(&write.key).cloned().unwrap_or_default();
+    Message::Store { request: number, key: write.key.clone(), object, hint }
+}

@@ -1,0 +1,176 @@
+//! Which message goes to which module. A frame that cannot be read, or asks for what is not allowed, is counted and
+//! dropped; the link lives on.
+
+use super::{Event, Node, Output, near};
+use crate::coordinator::{Surroundings, answer_list};
+use crate::id::{Key, NodeId};
+use crate::overlay;
+use crate::time::Instant;
+use crate::wire::{self, Message, Object, Purpose, WireError};
+
+impl Node {
+    pub(super) fn on_frame(&mut self, now: Instant, from: NodeId, bytes: &[u8]) {
+        let outcome = wire::decode(bytes).and_then(|message| self.on_message(now, from, message));
+        if let Err(reason) = outcome {
+            self.dropped += 1;
+            self.event(Event::FrameDropped { from, reason });
+        }
+    }
+
+    fn on_message(&mut self, now: Instant, from: NodeId, message: Message) -> Result<(), WireError> {
+        let out = &mut self.scratch.out;
+        match message {
+            Message::Hello { room, record, digest } => {
+                self.membership.on_hello(now, from, room, record, digest, out)?
+            }
+            Message::Goodbye { incarnation } => self.membership.on_goodbye(now, from, incarnation, out),
+            Message::Ping { seq, digest, rumours } => self.membership.on_ping(now, from, seq, digest, rumours, out)?,
+            Message::Ack { seq, digest, rumours } => self.membership.on_ack(now, from, seq, digest, rumours, out)?,
+            Message::Enquire { seq, target } => self.membership.on_enquire(now, from, seq, target, out),
+            Message::Vouch { seq, target } => self.membership.on_vouch(seq, target),
+            Message::Rumours(rumours) => self.membership.on_rumours(now, rumours, out)?,
+            Message::Digest { entries, reply } => self.membership.on_digest(now, from, entries, reply, out)?,
+            Message::Records(records) => self.membership.on_records(now, from, records, out)?,
+            Message::Signal { from: sender, to, hops, bytes } => {
+                self.on_signal(now, from, sender, to, hops, bytes)?;
+            }
+            request => self.on_request(now, from, request)?,
+        }
+        Ok(())
+    }
+
+    fn on_request(&mut self, now: Instant, from: NodeId, message: Message) -> Result<(), WireError> {
+        let is_full = self.is_full();
+        let near = &mut near!(self, now);
+        match message {
+            Message::Store { request, key, object, hint } => {
+                if refuses(near, is_full, &key, &object) {
+                    near.out.push((from, Message::Stored { request, durable: false }));
+                    return Ok(());
+                }
+                near.merge(&key, &object, from);
+                if let Some(owner) = hint.filter(|&owner| owner != near.me) {
+                    near.store.hints_mut().add(&key, owner);
+                }
+                near.gated.push((from, Message::Stored { request, durable: true }));
+            }
+            Message::Stored { request, durable } => self.coordinator.on_stored(near, from, request, durable),
+            Message::Fetch { request, key, have } => {
+                let position = near.position(&key);
+                let incoming = near.ring.owns(near.me, position) && near.incoming.contains(position.0);
+                let is_same = near.store.fingerprint(&key) as u64 == have;
+                let object = (!is_same).then(|| near.store.object(&key).cloned().unwrap_or_default());
+                near.out.push((from, Message::Fetched { request, object, incoming }));
+            }
+            Message::Fetched { request, object, incoming } => {
+                self.coordinator.on_fetched(near, from, request, object, incoming);
+            }
+            Message::List { request, bucket, prefix } => answer_list(near, from, request, &bucket, &prefix),
+            Message::Listed { request, keys, more, incoming } => {
+                self.coordinator.on_listed(near, from, request, keys, more, incoming);
+            }
+            Message::Watch { key, have } => {
+                if !self.coordinator.on_watch(near, from, key, have) {
+                    return Err(WireError::Limit);
+                }
+            }
+            Message::Changed { key, object } => self.coordinator.on_changed_elsewhere(near, from, &key, &object),
+            bulk => self.on_bulk(now, from, bulk)?,
+        }
+        Ok(())
+    }
+
+    fn on_bulk(&mut self, now: Instant, from: NodeId, message: Message) -> Result<(), WireError> {
+        let is_full = self.is_full();
+        let near = &mut near!(self, now);
+        match message {
+            Message::Objects { batch, purpose, objects, next } => {
+                let mut refused = false;
+                for (key, object) in &objects {
+                    if refuses(near, is_full, key, object) {
+                        refused = true;
+                    } else {
+                        near.merge(key, object, from);
+                    }
+                }
+                if batch != 0 {
+                    near.gated.push((from, Message::Kept { batch, durable: !refused }));
+                }
+                if let Purpose::Answer(session) = purpose {
+                    self.repair.on_answer(near, &mut self.handoff, from, session, &objects, next);
+                }
+            }
+            Message::Kept { batch, durable } => {
+                let Some(delivered) = self.handoff.shipments.on_kept(from, batch, durable) else { return Ok(()) };
+                if delivered.durable {
+                    for (key, seen) in &delivered.contents {
+                        let was_held = near.store.hints().addressees(key).any(|id| id == from);
+                        self.coordinator.on_confirmed(near, from, key, seen);
+                        let is_held = near.store.hints().addressees(key).any(|id| id == from);
+                        if was_held && !is_held {
+                            self.outputs.push_back(Output::Event(Event::HintDelivered { owner: from }));
+                        }
+                    }
+                } else {
+                    self.handoff.on_full(now, from);
+                }
+                self.repair.on_delivered(near, &mut self.handoff, from, durable);
+            }
+            Message::Compare { session, scope, parts } => {
+                if let Some(ring) = self.repair.answering().on_compare(near, from, session, scope, parts)? {
+                    self.repair.on_agreed(from, ring);
+                }
+            }
+            Message::Summary { session, parts } => {
+                self.repair.on_summary(near, &mut self.handoff, from, session, parts);
+            }
+            Message::Mismatch { session } => self.repair.on_mismatch(now, from, session),
+            Message::Want { session, what } => {
+                // The answering side is taken out while it borrows what lies beside it.
+                let mut answering = core::mem::take(self.repair.answering());
+                let outcome = answering.on_want(near, &mut self.handoff, from, session, what);
+                *self.repair.answering() = answering;
+                outcome?;
+            }
+            // Every other kind was taken by the callers of this one.
+            _ => return Err(WireError::Malformed),
+        }
+        Ok(())
+    }
+
+    fn on_signal(
+        &mut self,
+        now: Instant,
+        link: NodeId,
+        from: NodeId,
+        to: NodeId,
+        hops: u8,
+        bytes: alloc::vec::Vec<u8>,
+    ) -> Result<(), WireError> {
+        let (since, count) = self.signals.entry(link).or_insert((now, 0));
+        if now.since(*since) >= 1_000 {
+            (*since, *count) = (now, 0);
+        }
+        *count += 1;
+        if *count > self.config.limits.signals_per_second || bytes.len() > 2 * wire::signal::PAYLOAD_BYTES_MAX {
+            return Err(WireError::Limit);
+        }
+        if to == self.me {
+            self.outputs.push_back(Output::Signal { from, bytes });
+        } else {
+            let (membership, out) = (&self.membership, &mut self.scratch.out);
+            overlay::pass_signal(from, to, hops, bytes, link, membership, &mut self.random, out);
+        }
+        Ok(())
+    }
+
+    /// Whether this node takes no more of others' new keys.
+    fn is_full(&self) -> bool {
+        self.store.counts().2 >= self.config.limits.store_bytes_max
+    }
+}
+
+/// Whether an object from elsewhere must be refused: there is no room for a new key, or it has no history at all.
+fn refuses(near: &Surroundings<'_>, is_full: bool, key: &Key, object: &Object) -> bool {
+    object.is_unknown() || (is_full && near.store.object(key).is_none())
+}

@@ -1,0 +1,160 @@
+//! What follows from a change: of the members, of the ring, of keys. It ends by draining everything into outputs.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use super::{Event, Node, Output, near};
+use crate::coordinator::Surroundings;
+use crate::id::{Key, NodeId};
+use crate::membership::{Change, Status};
+use crate::ring::Ring;
+use crate::time::Instant;
+use crate::wire::{self, Message, Traffic};
+
+impl Node {
+    pub(super) fn settle(&mut self, now: Instant) {
+        self.settle_members(now);
+        self.settle_comparisons(now);
+        self.handoff.deliver(&mut near!(self, now));
+        self.settle_keys(now);
+        self.flush(now);
+        for id in self.overlay.dial(now, self.me, &self.membership) {
+            self.outputs.push_back(Output::Dial(id));
+        }
+        self.drain();
+    }
+
+    /// Members changed: write their records down, build the ring anew, tell the modules who answers.
+    fn settle_members(&mut self, now: Instant) {
+        let mut appeared = Vec::new();
+        for change in self.membership.take_changes() {
+            match change {
+                Change::Record(signed) => self.store.keep_record(&signed),
+                Change::Status { id, was, now: is } => {
+                    self.event(Event::Member { id, was, now: is });
+                    let is_new = was.is_none_or(|was| was == Status::Dormant);
+                    if is == Status::Up && (self.met.insert(id) || is_new) {
+                        appeared.push(id);
+                    }
+                }
+            }
+        }
+        if self.ring_revision != self.membership.revision() {
+            self.ring_revision = self.membership.revision();
+            self.settle_ring(now, &appeared);
+        }
+        let answering: BTreeSet<NodeId> =
+            self.membership.links().iter().copied().filter(|&id| self.membership.answers(id)).collect();
+        if answering != self.answering {
+            let before = core::mem::replace(&mut self.answering, answering);
+            self.repair.on_membership(&near!(self, now));
+            self.handoff.on_membership(&mut near!(self, now));
+            self.incoming = self.handoff.incoming().clone();
+            let back: Vec<NodeId> = self.answering.difference(&before).copied().collect();
+            for id in back {
+                self.repair.plan(&near!(self, now), &self.handoff, id);
+            }
+            self.coordinator.on_membership(&mut near!(self, now));
+            self.coordinator.renew_all(&mut near!(self, now));
+        }
+    }
+
+    fn settle_ring(&mut self, now: Instant, appeared: &[NodeId]) {
+        let seats = self.membership.present().map(|(id, record)| (id, record.device, record.capacity));
+        let ring = Ring::new(&self.config.room, self.membership.n(), seats);
+        if ring.hash() == self.ring.hash() && appeared.is_empty() {
+            return;
+        }
+        let before = core::mem::replace(&mut self.ring, ring);
+        let is_first = before.tokens().len() == 0;
+        if is_first {
+            return;
+        }
+        let had_incoming = !self.incoming.is_empty();
+        let sources = self.handoff.on_ring_change(&mut near!(self, now), &before, appeared);
+        self.incoming = self.handoff.incoming().clone();
+        if !self.incoming.is_empty() && !had_incoming {
+            self.event(Event::ArcIncoming { sources });
+        }
+        self.repair.on_ring_change(&near!(self, now), &self.handoff);
+        self.coordinator.on_membership(&mut near!(self, now));
+        self.coordinator.renew_all(&mut near!(self, now));
+    }
+
+    /// Comparisons ended: arcs may have arrived, and writes that the other side has too are confirmed.
+    fn settle_comparisons(&mut self, now: Instant) {
+        for outcome in self.repair.take_outcomes() {
+            let has_arrived = self.handoff.on_compared(&near!(self, now), outcome.with, &outcome.scope);
+            self.incoming = self.handoff.incoming().clone();
+            if has_arrived {
+                self.event(Event::ArcTransferred);
+            }
+            if outcome.was_same {
+                self.confirm_all(now, outcome.with, &outcome.scope);
+            }
+            if outcome.received + outcome.sent > 0 {
+                let (with, received, sent) = (outcome.with, outcome.received, outcome.sent);
+                self.event(Event::Reconciled { with, received, sent });
+            }
+        }
+        for replica in self.coordinator.take_repaired() {
+            self.event(Event::ReadRepaired { replica });
+        }
+    }
+
+    /// The other node has the very same in this part of the ring, durable: every write followed there has reached it.
+    fn confirm_all(&mut self, now: Instant, with: NodeId, scope: &crate::ring::RangeSet) {
+        let near = &mut near!(self, now);
+        let followed: Vec<Key> =
+            self.coordinator.followed().filter(|key| scope.contains(near.position(key).0)).cloned().collect();
+        for key in followed {
+            let Some(seen) = near.store.object(&key).map(|object| object.context().clone()) else { continue };
+            self.coordinator.on_confirmed(near, with, &key, &seen);
+        }
+    }
+
+    /// Keys changed: tell whoever watches them.
+    fn settle_keys(&mut self, now: Instant) {
+        for (key, from, changed) in core::mem::take(&mut self.scratch.changed) {
+            if changed.after > 1 && changed.after > changed.before {
+                self.event(Event::SiblingsCreated { siblings: changed.after });
+            }
+            self.coordinator.on_changed(&mut near!(self, now), &key, from);
+        }
+        for owner in self.store.hints_mut().take_added() {
+            self.event(Event::HintStored { owner });
+        }
+        for reason in self.store.take_epochs() {
+            self.event(Event::EpochBegun { reason });
+        }
+    }
+
+    /// Everything that is to be sent or said, in order.
+    fn drain(&mut self) {
+        for (to, message) in core::mem::take(&mut self.scratch.out) {
+            if !self.membership.links().contains(&to) {
+                continue;
+            }
+            let bytes = wire::encode(&message);
+            if bytes.len() > wire::FRAME_BYTES_MAX {
+                self.dropped += 1;
+                continue;
+            }
+            *self.sent_mut(&message) += bytes.len() as u64;
+            self.outputs.push_back(Output::Send { to, lane: message.lane(), bytes });
+        }
+        for (id, result) in self.coordinator.take_replies() {
+            self.outputs.push_back(Output::Reply { id, result });
+        }
+    }
+
+    fn sent_mut(&mut self, message: &Message) -> &mut u64 {
+        match message.traffic() {
+            Traffic::Gossip => &mut self.sent.gossip,
+            Traffic::Repair => &mut self.sent.repair,
+            Traffic::Transfer => &mut self.sent.transfer,
+            Traffic::Request => &mut self.sent.request,
+            Traffic::Signal => &mut self.sent.signal,
+        }
+    }
+}
