@@ -30,7 +30,8 @@ export function layoutFor(size: number, count: number): Layout {
   const inner = outer - Math.round(size * (wide ? 0.115 : 0.1));
   const text = wide ? Math.min(17, 11 + size / 150) : 13;
   const crowd = count <= 4 ? 1 : count <= 8 ? 0.86 : count <= 14 ? 0.7 : count <= 28 ? 0.5 : 0.3;
-  const seat = Math.max(6, Math.round(size * 0.056 * crowd) + (wide ? 0 : 3));
+  const roomEach = (Math.PI * inner * 0.86) / Math.max(1, count); // half of what a seat has of the circle they stand on
+  const seat = Math.max(3, Math.min(roomEach * 0.8, Math.round(size * 0.056 * crowd) + (wide ? 0 : 3)));
   const names = count <= (wide ? 12 : 6);
   const seats = inner - seat - (wide ? 20 : 14);
   return { size, outer, inner, seats, seat, text, shares: seat >= 19, names, crowd: count > bandsToldApartMax };
@@ -92,7 +93,7 @@ export function arcPath(from: number, to: number, radius: number): string {
   }
   const a = pointAt(from, radius);
   const b = pointAt(to, radius);
-  const r = radius.toFixed(1);
+  const r = radius.toFixed(3);
   return `M${xy(a)}A${r} ${r} 0 ${length > 0.5 ? 1 : 0} 1 ${xy(b)}`;
 }
 
@@ -104,7 +105,7 @@ export function captionPath(position: number, layout: Layout): string {
   const start = pointAt(position - spread, radius);
   const end = pointAt(position + spread, radius);
   const [a, b, sweep] = below ? [end, start, 0] : [start, end, 1];
-  return `M${xy(a)}A${radius.toFixed(1)} ${radius.toFixed(1)} 0 0 ${sweep} ${xy(b)}`;
+  return `M${xy(a)}A${radius} ${radius} 0 0 ${sweep} ${xy(b)}`;
 }
 
 /** How far outside the bands the key's dot and its walk are drawn. */
@@ -123,13 +124,17 @@ export function arrowPath(position: number, layout: Layout): string {
 /** A line from the ring's inner edge at a position to a seat, bent through the table, ending at the seat's rim. */
 export function leaderPath(position: number, seat: Point, layout: Layout): string {
   const start = pointAt(position, layout.inner - 2);
-  const bend = { x: (start.x * 0.62 + seat.x * 0.38) * 0.62, y: (start.y * 0.62 + seat.y * 0.38) * 0.62 };
+  // The further apart, the more it leans towards the middle; a near seat is reached straight.
+  const distance = Math.hypot(seat.x - start.x, seat.y - start.y) / layout.inner;
+  const lean = 1 - 0.38 * Math.min(1, Math.max(0, (distance - 0.4) / 0.6));
+  const bend = { x: (start.x * 0.62 + seat.x * 0.38) * lean, y: (start.y * 0.62 + seat.y * 0.38) * lean };
   const end = towards(seat, bend, layout.seat + 5);
   return `M${xy(start)}Q${xy(bend)} ${xy(end)}`;
 }
 
+/** Three digits: the direction of a hair's breadth of arc decides how its broad stroke stands. */
 function xy({ x, y }: Point): string {
-  return `${x.toFixed(1)} ${y.toFixed(1)}`;
+  return `${x.toFixed(3)} ${y.toFixed(3)}`;
 }
 
 /** The point `distance` away from one point in the direction of another. */

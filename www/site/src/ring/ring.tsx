@@ -6,8 +6,8 @@
 // owners apart by radius.
 import { createEffect, createMemo, createSignal, For, onCleanup, onMount, Show } from "solid-js";
 import { band, bandPaths, deepBand, type Layout, layoutFor, type Point, seatPoint } from "./geometry";
-import { type Arc, arcsOf, type KeyWay, type Seat, type Token } from "./model";
-import { SeatMark } from "./seat";
+import { type Arc, arcsOf, type KeyWay, roleOf, type Seat, type Token } from "./model";
+import { RoleMark, SeatMark } from "./seat";
 import { showTrip, type Trips } from "./trips";
 import { Links, Way } from "./way";
 
@@ -113,11 +113,23 @@ export function Ring(props: RingProps) {
               seat={seat}
               point={at(seat.id)}
               layout={layout()}
-              way={props.way}
               lit={props.lit === seat.id}
-              confirmed={props.confirmed.includes(seat.id)}
               onLit={props.onLit}
             />
+          )}
+        </For>
+        <For each={props.seats}>
+          {(seat) => (
+            <Show when={roleOf(props.way, seat.id)}>
+              {(role) => (
+                <RoleMark
+                  point={at(seat.id)}
+                  layout={layout()}
+                  role={role()}
+                  confirmed={props.confirmed.includes(seat.id)}
+                />
+              )}
+            </Show>
           )}
         </For>
         <g ref={sky} class="sky" />

@@ -3,7 +3,7 @@
 // Status is told by the rim's dashes and by a word, never by colour alone; "this tab" is filled and says so.
 import { createEffect, Show } from "solid-js";
 import { type Layout, type Point, towards } from "./geometry";
-import { type KeyWay, roleOf, type Seat } from "./model";
+import type { Role, Seat } from "./model";
 
 const fallbacksBadgedMax = 2;
 
@@ -11,21 +11,11 @@ export function SeatMark(props: {
   seat: Seat;
   point: Point;
   layout: Layout;
-  way: KeyWay | undefined;
   lit: boolean;
-  confirmed: boolean;
   onLit: (id: string | undefined) => void;
 }) {
   let group!: SVGGElement;
-  createEffect(() =>
-    group.style.setProperty("transform", `translate(${props.point.x.toFixed(1)}px, ${props.point.y.toFixed(1)}px)`),
-  );
-  const role = () => roleOf(props.way, props.seat.id);
-  const badge = () => {
-    const r = role();
-    if (r === undefined || (r.kind === "fallback" && r.rank > fallbacksBadgedMax)) return undefined;
-    return r;
-  };
+  createEffect(() => moveTo(group, props.point));
   const named = () => props.layout.names || props.seat.self || props.lit;
   const note = () => (props.seat.self ? "this tab" : props.seat.status === "up" ? "" : props.seat.status);
   // Names stand on the side of the table's middle, where there is room: above a seat in the lower half, else
@@ -48,10 +38,6 @@ export function SeatMark(props: {
     }
     const first = seat + text * 1.25;
     return { x: 0, name: first, note: first + line, anchor: "middle" } as const;
-  };
-  const b = () => {
-    const off = props.layout.seat * 0.74;
-    return { x: off, y: props.point.y > props.layout.seat ? off : -off, r: Math.max(7, props.layout.text * 0.62) };
   };
   return (
     <g
@@ -99,20 +85,35 @@ export function SeatMark(props: {
           </text>
         </Show>
       </Show>
-      <Show when={badge()}>
-        {(r) => (
-          <g
-            class={`badge ${r().kind}`}
-            classList={{ confirmed: props.confirmed }}
-            transform={`translate(${b().x} ${b().y})`}
-          >
-            <circle r={b().r} />
-            <text font-size={String(b().r * 1.25)} dy="0.36em">
-              {r().kind === "owner" ? r().rank : `f${r().rank}`}
-            </text>
-          </g>
-        )}
-      </Show>
     </g>
   );
+}
+
+/** Which part a node has for the key: a number for an owner, f and a number for a fallback. Drawn above all seats. */
+export function RoleMark(props: { point: Point; layout: Layout; role: Role; confirmed: boolean }) {
+  let group!: SVGGElement;
+  const radius = () => Math.max(7, props.layout.text * 0.62);
+  const place = (): Point => {
+    const { point, layout } = props;
+    if (layout.crowd) return towards(point, { x: point.x * 2, y: point.y * 2 }, layout.seat + radius() * 0.7);
+    const off = layout.seat * 0.74;
+    return { x: point.x + off, y: point.y + (point.y > layout.seat ? off : -off) };
+  };
+  createEffect(() => moveTo(group, place()));
+  const text = () => (props.role.kind === "owner" ? String(props.role.rank) : `f${props.role.rank}`);
+  return (
+    <Show when={props.role.kind === "owner" || props.role.rank <= fallbacksBadgedMax}>
+      <g ref={group} class={`badge ${props.role.kind}`} classList={{ confirmed: props.confirmed }}>
+        <circle r={radius()} />
+        <text font-size={String(radius() * 1.25)} dy="0.36em">
+          {text()}
+        </text>
+      </g>
+    </Show>
+  );
+}
+
+/** Through the style, so that it may glide; a policy without inline styles allows this and no style attribute. */
+function moveTo(group: SVGGElement | undefined, point: Point) {
+  group?.style.setProperty("transform", `translate(${point.x.toFixed(1)}px, ${point.y.toFixed(1)}px)`);
 }
