@@ -76,11 +76,14 @@ export function deepBand(arcs: readonly Arc[], id: string, layout: Layout): { pa
 }
 
 const tokenGapPx = 1;
+const invisiblePx = 0.05;
+const straightPx = 2;
 
 /** One token's arc, begun a pixel late where there is room, so that neighbouring tokens of one node can be counted. */
 function tokenPath(arc: Arc, radius: number): string {
   const circle = 2 * Math.PI * radius;
   const length = (arc.to > arc.from ? arc.to - arc.from : 1 - arc.from + arc.to) * circle;
+  if (length < invisiblePx) return ""; // its direction would be noise, and a broad stroke would show it
   const from = length > 4 * tokenGapPx ? (arc.from + tokenGapPx / circle) % 1 : arc.from;
   return arcPath(from, arc.to, radius);
 }
@@ -93,6 +96,7 @@ export function arcPath(from: number, to: number, radius: number): string {
   }
   const a = pointAt(from, radius);
   const b = pointAt(to, radius);
+  if (length * 2 * Math.PI * radius < straightPx) return `M${xy(a)}L${xy(b)}`;
   const r = radius.toFixed(3);
   return `M${xy(a)}A${r} ${r} 0 ${length > 0.5 ? 1 : 0} 1 ${xy(b)}`;
 }
