@@ -3,7 +3,6 @@
 //! Every tab of the room hears what any of them says, so a signal for one is seen and passed over by the rest. Garbage,
 //! which any page of this origin could post, is reported as bytes that will not open.
 
-use std::fmt::Write;
 use std::rc::Rc;
 
 use gloo_events::EventListener;
@@ -11,6 +10,8 @@ use js_sys::Uint8Array;
 use roundtable_core::id::Room;
 use wasm_bindgen::JsCast;
 use web_sys::{BroadcastChannel, MessageEvent};
+
+use crate::host;
 
 /// An open channel; dropping it closes it. What was posted before is still delivered.
 pub(crate) struct Broadcast {
@@ -45,10 +46,7 @@ impl Drop for Broadcast {
 
 /// What the room's channel is called.
 pub(crate) fn name(room: &Room) -> String {
-    room.topic().iter().fold(String::from("roundtable:"), |mut name, byte| {
-        let _ = write!(name, "{byte:02x}");
-        name
-    })
+    format!("roundtable:{}", host::hex(&room.topic()))
 }
 
 #[cfg(test)]

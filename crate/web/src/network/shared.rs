@@ -14,6 +14,8 @@ use gloo_timers::callback::Timeout;
 use roundtable_core::time::Instant;
 use wasm_bindgen_futures::spawn_local;
 
+use crate::host::now;
+
 use super::state::State;
 use super::{NetworkConfig, NetworkEvent};
 
@@ -117,11 +119,4 @@ impl Shared {
             (at, timeout)
         });
     }
-}
-
-/// The page's monotonic clock.
-fn now() -> Instant {
-    let elapsed = web_sys::window().and_then(|window| window.performance()).map_or(0.0, |clock| clock.now());
-    // Milliseconds since the page was opened: never negative, and exact for longer than any page lives.
-    Instant(elapsed as u64)
 }

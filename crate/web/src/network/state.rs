@@ -11,6 +11,8 @@ use roundtable_core::id::{KeyPair, NodeId, Room};
 use roundtable_core::time::{Instant, Millis};
 use web_sys::RtcCertificate;
 
+use crate::host;
+
 use super::broadcast::Broadcast;
 use super::carrier::{Carrier, Whereabouts};
 use super::link::{Ingredients, Link};
@@ -252,13 +254,8 @@ impl State {
 
 /// Eight random bytes, as a number.
 pub(crate) fn random_u64() -> u64 {
-    let mut bytes = [0; 8];
-    let crypto = web_sys::window().and_then(|window| window.crypto().ok());
-    if crypto.is_none_or(|crypto| crypto.get_random_values_with_u8_array(&mut bytes).is_err()) {
-        // No browser lacks it. What is drawn here only tells one attempt from another; the seals are what protects.
-        bytes.fill_with(|| (js_sys::Math::random() * 256.0) as u8);
-    }
-    u64::from_le_bytes(bytes)
+    // No browser lacks `crypto`. What is drawn here only tells one attempt from another; the seals are what protects.
+    u64::from_le_bytes(host::random().unwrap_or_else(|| [(); 8].map(|()| random_u8())))
 }
 
 /// One random byte, for jitter.
