@@ -5,6 +5,7 @@ use roundtable_core::coordinator::{Ended, KeysReply, Level, Reached, ReadReply, 
 use roundtable_core::id::NodeId;
 use roundtable_core::membership::Status;
 use roundtable_core::node::{EpochReason, Event, MemberView, Metrics, RequestStats};
+use roundtable_core::store::PersistError;
 use wasm_bindgen::JsValue;
 
 use super::error::Failure;
@@ -175,6 +176,13 @@ fn protocol_event(event: &Event) -> JsValue {
         Event::ArcTransferred => ("arc-transferred", vec![]),
         Event::Reconciled { with, received, sent } => {
             ("reconciled", vec![("with", text(with)), ("received", count(*received)), ("sent", count(*sent))])
+        }
+        Event::PersistFailed { reason } => {
+            let reason = match reason {
+                PersistError::Quota => "quota",
+                PersistError::Failed => "failed",
+            };
+            ("persist-failed", vec![("reason", reason.into())])
         }
         Event::FrameDropped { from, reason } => {
             let reason = format!("{reason:?}").to_lowercase();

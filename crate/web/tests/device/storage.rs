@@ -1,0 +1,116 @@
+//! Batches become durable in order, whole, and are acknowledged then and not before.
+
+use roundtable_core::store::{Batch, Durability, PersistError, Table};
+use roundtable_web::host;
+use roundtable_web::storage::{Database, DatabaseError, Problem, Storage, StorageEvent, TABLES, read_rows};
+use wasm_bindgen_test::wasm_bindgen_test;
+
+use crate::support::{Ears, batch, delete, fresh_name, id, open, open_storage, put};
+
+#[wasm_bindgen_test]
+async fn what_was_acknowledged_is_there_when_the_database_is_opened_again() {
+    let name = fresh_name("reopen");
+    let (storage, ears) = open_storage(&name).await;
+    storage.persist(id(1), batch(vec![put(Table::Objects, &[0xff, 0], b"a"), put(Table::Meta, b"epoch", b"1")]));
+    storage.persist(id(2), batch(vec![put(Table::Objects, &[1], b""), put(Table::Hints, &[1], b"h")]));
+    storage.persist(id(3), batch(vec![put(Table::Meta, b"epoch", b"2"), delete(Table::Hints, &[1])]));
+    assert_eq!(ears.persisted(), [0; 0], "nothing is acknowledged before the transaction is complete");
+    storage.close().await;
+    assert_eq!(ears.persisted(), [1, 2, 3]);
+    let mut rows = read_rows(&open(&name).await).await.unwrap();
+    rows.sort();
+    let expected = [
+        (Table::Objects, vec![1], b"".to_vec()),
+        (Table::Objects, vec![0xff, 0], b"a".to_vec()),
+        (Table::Meta, b"epoch".to_vec(), b"2".to_vec()),
+    ];
+    assert_eq!(rows, expected);
+}
+
+#[wasm_bindgen_test]
+async fn batches_that_come_together_share_a_transaction() {
+    let (storage, ears) = open_storage(&fresh_name("group")).await;
+    for number in 0..500 {
+        storage.persist(id(number), batch(vec![put(Table::Objects, &number.to_be_bytes(), b"value")]));
+    }
+    storage.idle().await;
+    assert_eq!(ears.persisted(), (0..500).collect::<Vec<u64>>());
+    assert!(ears.heard().len() <= 2, "{} transactions", ears.heard().len());
+}
+
+#[wasm_bindgen_test]
+async fn a_write_that_the_browser_refuses_leaves_everything_as_it_was() {
+    let name = fresh_name("atomic");
+    let database = open(&name).await;
+    let good = ("objects", &b"a"[..], Some(&b"1"[..]));
+    // No such table: the second change cannot be asked for, and the first must not stay.
+    let bad = ("nonsense", &b"a"[..], Some(&b"1"[..]));
+    assert!(database.write([good, bad], Durability::Relaxed).await.is_err());
+    assert_eq!(read_rows(&database).await.unwrap(), []);
+    database.write([good], Durability::Strict).await.unwrap();
+    assert_eq!(read_rows(&database).await.unwrap().len(), 1);
+}
+
+#[wasm_bindgen_test]
+async fn a_hundred_strict_batches_of_a_hundred_rows_take_seconds_not_minutes() {
+    let name = fresh_name("bulk");
+    let (storage, ears) = open_storage(&name).await;
+    let begun = host::now();
+    for number in 0..100u64 {
+        let row = |row: u64| put(Table::Objects, &(number * 100 + row).to_be_bytes(), &[7; 256]);
+        let ops = (0..100).map(row).collect();
+        storage.persist(id(number), Batch { ops, durability: Durability::Strict });
+    }
+    storage.close().await;
+    let written = host::now().since(begun);
+    assert_eq!(ears.persisted().len(), 100);
+    let begun = host::now();
+    assert_eq!(read_rows(&open(&name).await).await.unwrap().len(), 10_000);
+    let read = host::now().since(begun);
+    web_sys::console::log_1(&format!("10,000 rows of 256 bytes: written in {written} ms, read in {read} ms").into());
+    assert!(written < 10_000 && read < 5_000, "written in {written} ms, read in {read} ms");
+}
+
+#[wasm_bindgen_test]
+async fn a_database_that_is_not_there_is_not_made_by_looking() {
+    let name = fresh_name("missing");
+    for _ in 0..2 {
+        let looked = Database::open(&name, TABLES, false, || {}).await;
+        assert_eq!(looked.err(), Some(DatabaseError::Missing));
+    }
+}
+
+#[wasm_bindgen_test]
+async fn the_first_to_insert_wins() {
+    let database = open(&fresh_name("insert")).await;
+    assert_eq!(database.get_or_insert("identity", b"seed", b"first").await.unwrap(), b"first");
+    assert_eq!(database.get_or_insert("identity", b"seed", b"second").await.unwrap(), b"first");
+}
+
+#[wasm_bindgen_test]
+async fn data_that_is_cleared_under_a_running_node_is_said_and_not_begun_anew() {
+    let name = fresh_name("cleared");
+    let (storage, ears) = open_storage(&name).await;
+    storage.persist(id(1), batch(vec![put(Table::Objects, b"a", b"1")]));
+    storage.idle().await;
+    let factory = web_sys::window().unwrap().indexed_db().unwrap().unwrap();
+    let request = factory.delete_database(&name).unwrap();
+    assert_eq!(host::first_event(&request, &["success", "error"]).await, "success");
+    storage.persist(id(2), batch(vec![put(Table::Objects, b"b", b"2")]));
+    storage.idle().await;
+    let heard = ears.heard();
+    assert!(heard.iter().any(|event| matches!(event, StorageEvent::Problem(Problem::Evicted, _))), "{heard:?}");
+    assert_eq!(heard.last(), Some(&StorageEvent::Failed(vec![id(2)], PersistError::Failed)));
+    assert!(Database::open(&name, TABLES, false, || {}).await.is_err(), "it was made anew");
+}
+
+#[wasm_bindgen_test]
+async fn memory_acknowledges_after_the_call_and_keeps_the_order() {
+    let ears = Ears::default();
+    let storage = Storage::memory(ears.report());
+    storage.persist(id(1), batch(vec![]));
+    storage.persist(id(2), batch(vec![]));
+    assert_eq!(ears.persisted(), [0; 0]);
+    storage.idle().await;
+    assert_eq!(ears.persisted(), [1, 2]);
+}
