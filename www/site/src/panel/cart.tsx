@@ -15,6 +15,8 @@ import { whereItIs } from "./receipt";
 
 const suggestions = ["tea", "bread", "apples", "honey", "cheese", "lemons", "rice", "plums"];
 const suggestionsShown = 4;
+/** Done once it is kept here: a cart waits for nobody. The copies follow, and the receipt goes on rising. */
+const atOnce = { level: "local" } as const;
 const target = { bucket: basketBucket, key: basketKey };
 
 export function Cart(props: { readonly peer: Peer; readonly desk: Desk }) {
@@ -69,8 +71,8 @@ export function Cart(props: { readonly peer: Peer; readonly desk: Desk }) {
     }
   }
   const more = (name: string, by: number) =>
-    write((here) => here.carts.update(basketKey, (cart) => withMore(cart, name, by, peer.label())));
-  const settle = () => write((here) => here.carts.update(basketKey, (cart) => cart ?? { items: [] }));
+    write((here) => here.carts.update(basketKey, (cart) => withMore(cart, name, by, peer.label()), atOnce));
+  const settle = () => write((here) => here.carts.update(basketKey, (cart) => cart ?? { items: [] }, atOnce));
   /** Two writes that both say they have seen the same version: what two tabs do when they cannot hear each other. */
   const conflict = () =>
     write(async (here) => {
@@ -79,8 +81,8 @@ export function Cart(props: { readonly peer: Peer; readonly desk: Desk }) {
         (name) => !itemsOf(now.value).some((item) => item.name === name),
       );
       const [receiptOfOne] = await Promise.all([
-        here.carts.put(basketKey, withMore(now.value, one, 1, "one hand"), { context: now.context }),
-        here.carts.put(basketKey, withMore(now.value, other, 1, "the other hand"), { context: now.context }),
+        here.carts.put(basketKey, withMore(now.value, one, 1, "one hand"), { ...atOnce, context: now.context }),
+        here.carts.put(basketKey, withMore(now.value, other, 1, "the other hand"), { ...atOnce, context: now.context }),
       ]);
       return receiptOfOne;
     });

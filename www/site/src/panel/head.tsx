@@ -4,7 +4,7 @@
 // applies, Escape takes it back.
 import { createEffect, createSignal, Show } from "solid-js";
 import type { Peer } from "../peer/peer";
-import { roomProblem } from "../peer/place";
+import { labelProblem, roomProblem } from "../peer/place";
 
 export function Head(props: { readonly peer: Peer }) {
   const { peer } = props;
@@ -36,7 +36,7 @@ export function Head(props: { readonly peer: Peer }) {
           testid="node-label"
           value={peer.label()}
           apply={peer.rename}
-          problem={(name) => (name.trim() === "" ? "This tab needs a name." : undefined)}
+          problem={labelProblem}
         />
       </div>
       <Presence peer={peer} />

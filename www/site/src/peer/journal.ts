@@ -3,7 +3,7 @@
 // The log keeps the newest entries only. Sampling stops while the tab is hidden; the rates then start afresh, because
 // a throttled second is not a second.
 import { createSignal, onCleanup } from "solid-js";
-import type { Metrics, PanelMesh } from "./package";
+import type { Mesh, Metrics } from "./package";
 
 export type EntryKind = "member" | "link" | "protocol" | "rendezvous" | "storage";
 export const entryKinds: readonly EntryKind[] = ["member", "link", "protocol", "rendezvous", "storage"];
@@ -40,7 +40,7 @@ export function createJournal() {
     setEntries((before) => [{ id: next++, at: new Date(), kind, text }, ...before].slice(0, entriesMax));
   }
 
-  function sample(mesh: PanelMesh) {
+  function sample(mesh: Mesh) {
     const at = performance.now();
     const now = mesh.metrics();
     setFigures((before) => {
@@ -61,7 +61,7 @@ export function createJournal() {
   }
 
   /** Sample this mesh until told otherwise; `failed` hears what a sample threw, and sampling ends. */
-  function follow(mesh: PanelMesh | undefined, failed: (error: unknown) => void) {
+  function follow(mesh: Mesh | undefined, failed: (error: unknown) => void) {
     window.clearInterval(timer);
     setFigures({ now: undefined, rates: [] });
     if (mesh === undefined) return;

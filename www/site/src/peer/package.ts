@@ -4,19 +4,8 @@
 // contract, plus two reads that exist for panels only (`ring`, `position`). Nothing of the protocol is known here.
 import type * as Roundtable from "roundtable";
 
-export type { Change, Level, Member, Mesh, Metrics, Outcome, Read, Receipt, Status, Value } from "roundtable";
+export type { Level, Member, Mesh, Metrics, Outcome, Read, Receipt, Status, Token, Value } from "roundtable";
 export type Package = Pick<typeof Roundtable, "join" | "RoundtableError">;
-
-export interface Token {
-  readonly position: number; // 0–1, clockwise from the top
-  readonly id: string; // the node whose token it is
-}
-
-/** A mesh as the package hands it to panels. */
-export type PanelMesh = Roundtable.Mesh & {
-  ring(): { readonly tokens: readonly Token[] };
-  position(bucket: string, key: string): number;
-};
 
 // A variable, so that no bundler follows it.
 const packageUrl = "/roundtable/index.js";

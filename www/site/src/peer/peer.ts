@@ -12,8 +12,8 @@ import {
   abilities,
   loadPackage,
   type Member,
+  type Mesh,
   type Package,
-  type PanelMesh,
   type StorageChoice,
   type Token,
   type Value,
@@ -36,7 +36,7 @@ export type Phase =
     };
 
 export interface Joined {
-  readonly mesh: PanelMesh;
+  readonly mesh: Mesh;
   readonly carts: BasketBucket;
   readonly kv: PlainBucket;
 }
@@ -58,10 +58,10 @@ declare global {
   }
 }
 
-function basketsOf(mesh: PanelMesh) {
+function basketsOf(mesh: Mesh) {
   return mesh.bucket<Basket>(basketBucket, { merge: unionOfItems });
 }
-function plainBucket(mesh: PanelMesh, name: string) {
+function plainBucket(mesh: Mesh, name: string) {
   return mesh.bucket<Value>(name);
 }
 
@@ -88,7 +88,7 @@ export function createPeer() {
   const nameOf = (id: string) =>
     belief().members.find((member) => member.id === id)?.label || (id.length > 16 ? id.slice(0, 6) : id);
 
-  function believe(mesh: PanelMesh) {
+  function believe(mesh: Mesh) {
     const members = mesh.members();
     // The same array until something in it changes, says the contract; so this costs nothing when nothing happened.
     if (members === belief().members) return;
@@ -99,7 +99,7 @@ export function createPeer() {
     drawnShape = shape;
   }
 
-  function listen(mesh: PanelMesh): () => void {
+  function listen(mesh: Mesh): () => void {
     const guarded = () => {
       try {
         believe(mesh);
@@ -173,7 +173,7 @@ export function createPeer() {
     try {
       const { room, secret } = place();
       const options = { room, label: label(), storage: storage(), signal, ...(secret === undefined ? {} : { secret }) };
-      const mesh = (await loaded.join(options)) as PanelMesh;
+      const mesh = await loaded.join(options);
       const here: Joined = { mesh, carts: basketsOf(mesh), kv: plainBucket(mesh, plainBucketName) };
       stopListening = listen(mesh);
       window.roundtable = here;

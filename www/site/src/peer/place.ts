@@ -6,6 +6,7 @@
 const defaultRoom = "lobby";
 const labelKey = "roundtable.label";
 const roomBytesMax = 256;
+const labelBytesMax = 64;
 
 export interface Place {
   readonly room: string;
@@ -34,6 +35,13 @@ export function roomProblem(room: string): string | undefined {
   if (room.trim() === "") return "A room needs a name.";
   const bytes = new TextEncoder().encode(room.trim()).length;
   return bytes > roomBytesMax ? `A room's name has at most ${roomBytesMax} bytes; this one has ${bytes}.` : undefined;
+}
+
+/** What is wrong with a node's label, in a sentence; nothing if it will do. */
+export function labelProblem(label: string): string | undefined {
+  if (label.trim() === "") return "This tab needs a name.";
+  const bytes = new TextEncoder().encode(label.trim()).length;
+  return bytes > labelBytesMax ? `A label has at most ${labelBytesMax} bytes; this one has ${bytes}.` : undefined;
 }
 
 const colours =
