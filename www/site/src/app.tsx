@@ -86,7 +86,7 @@ export function App() {
           }
         >
           <Figures journal={peer.journal} />
-          <Log journal={peer.journal} />
+          <Log journal={peer.journal} nameOf={peer.nameOf} />
         </Part>
       </main>
       <Foot />

@@ -9,7 +9,7 @@ const clock = new Intl.DateTimeFormat(undefined, {
   hour12: false,
 });
 
-export function Log(props: { readonly journal: Journal }) {
+export function Log(props: { readonly journal: Journal; readonly nameOf: (id: string) => string }) {
   const [held, setHeld] = createSignal<readonly Entry[]>();
   const [hidden, setHidden] = createSignal<ReadonlySet<EntryKind>>(new Set());
   const shown = createMemo(() => (held() ?? props.journal.entries()).filter((entry) => !hidden().has(entry.kind)));
@@ -44,7 +44,7 @@ export function Log(props: { readonly journal: Journal }) {
             <li data-testid="log-entry" data-kind={entry.kind}>
               <time datetime={entry.at.toISOString()}>{clock.format(entry.at)}</time>
               <span class={`log-kind kind-${entry.kind}`}>{entry.kind}</span>
-              <span class="log-text">{entry.text}</span>
+              <span class="log-text">{entry.say(props.nameOf)}</span>
             </li>
           )}
         </For>

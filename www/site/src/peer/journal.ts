@@ -12,8 +12,11 @@ export interface Entry {
   readonly id: number;
   readonly at: Date;
   readonly kind: EntryKind;
-  readonly text: string;
+  readonly say: Saying;
 }
+
+/** An entry's words. Names are asked for when it is read: an event about a stranger often comes before their label. */
+export type Saying = (nameOf: (id: string) => string) => string;
 
 const entriesMax = 200;
 const sampleMs = 1000;
@@ -36,8 +39,8 @@ export function createJournal() {
   let sampledAt = 0;
   let timer: number | undefined;
 
-  function note(kind: EntryKind, text: string) {
-    setEntries((before) => [{ id: next++, at: new Date(), kind, text }, ...before].slice(0, entriesMax));
+  function note(kind: EntryKind, say: Saying) {
+    setEntries((before) => [{ id: next++, at: new Date(), kind, say }, ...before].slice(0, entriesMax));
   }
 
   function sample(mesh: Mesh) {
@@ -90,7 +93,9 @@ export function sentenceOf(event: Readonly<Record<string, unknown>>, nameOf: (id
     .replace(/([a-z0-9])([A-Z])/g, "$1 $2")
     .replace(/[_-]+/g, " ")
     .toLowerCase();
-  const parts = Object.entries(details).map(([name, value]) => `${name} ${wordsOf(value, nameOf)}`);
+  const parts = Object.entries(details)
+    .filter(([, value]) => value !== null && value !== undefined)
+    .map(([name, value]) => `${name} ${wordsOf(value, nameOf)}`);
   const head = words.charAt(0).toUpperCase() + words.slice(1);
   return parts.length === 0 ? head : `${head}: ${parts.join(", ")}`;
 }

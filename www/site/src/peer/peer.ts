@@ -111,26 +111,26 @@ export function createPeer() {
       mesh.on("member", ({ member, previous }) => {
         guarded();
         const who = member.self ? "This tab" : member.label || member.id.slice(0, 6);
-        if (previous === undefined) journal.note("member", `${who} is here (${member.status})`);
-        else if (previous !== member.status) journal.note("member", `${who}: ${previous} → ${member.status}`);
+        if (previous === undefined) journal.note("member", () => `${who} is here (${member.status})`);
+        else if (previous !== member.status) journal.note("member", () => `${who}: ${previous} → ${member.status}`);
       }),
       mesh.on("link", ({ id, open, via }) => {
         guarded();
-        journal.note(
-          "link",
+        journal.note("link", (nameOf) =>
           open ? `Linked to ${nameOf(id)}, introduced through ${introducer[via]}` : `Link to ${nameOf(id)} closed`,
         );
       }),
-      mesh.on("protocol", (event) => journal.note("protocol", sentenceOf(event, nameOf))),
+      mesh.on("protocol", (event) => {
+        if (event.kind.toLowerCase() !== "member") journal.note("protocol", (nameOf) => sentenceOf(event, nameOf));
+      }),
       mesh.on("rendezvous", ({ url, connected }) => {
         setIntroducers((map) => new Map(map).set(url, connected));
-        journal.note(
-          "rendezvous",
+        journal.note("rendezvous", () =>
           connected ? `Rendezvous reached: ${url}` : `Rendezvous gone: ${url}. The mesh goes on without it.`,
         );
       }),
       mesh.on("storage", ({ problem, message }) => {
-        journal.note("storage", `${problem}: ${message}`);
+        journal.note("storage", () => `${problem}: ${message}`);
         troubles.report(`Storage (${problem})`, message);
       }),
     ];
