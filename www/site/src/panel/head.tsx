@@ -51,9 +51,12 @@ function Presence(props: { readonly peer: Peer }) {
     if (phase.is === "joining") return "Opening storage…";
     if (phase.is === "failed") return "Not joined";
     const members = props.peer.belief().members.filter((member) => member.status !== "departed");
+    const here = members.filter((member) => member.status !== "dormant").length;
+    const away = members.length - here;
     const links = members.filter((member) => member.linked && !member.self).length;
-    if (members.length <= 1) return "Alone, and working";
-    return `${members.length} here, ${links} ${links === 1 ? "link" : "links"}`;
+    const others = away === 0 ? "" : `, ${away} away`;
+    if (here <= 1) return `Alone, and working${others}`;
+    return `${here} here${others}, ${links} ${links === 1 ? "link" : "links"}`;
   };
   const introduced = () => {
     const known = [...props.peer.introducers().values()];
