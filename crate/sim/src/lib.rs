@@ -1,1 +1,15 @@
-//! placeholder
+//! Many nodes on a virtual network with virtual disks, driven by a seed: the core's first user. It drives the very same
+//! [`roundtable_core::node::Node`] that a browser tab does.
+//!
+//! A [`World`] is a queue of things that will happen, in the order of their time and then of their making. Links are as
+//! WebRTC data channels are: reliable and in order per lane, silent when the other end dies, and known to be gone only
+//! after a while. Disks make batches durable in order, after a while; a crash loses what was not yet durable. The same seed
+//! and the same calls give the same trace, whose hash tells two runs apart.
+//!
+//! It is small so far: loss, reordering, clock skew and a checker for every invariant come with the soak.
+
+mod disk;
+mod world;
+
+pub use disk::Disk;
+pub use world::{Host, Tuning, World};

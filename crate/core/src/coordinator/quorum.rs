@@ -90,8 +90,9 @@ mod tests {
     #[test]
     fn a_quorum_is_met_exhausted_or_waiting() {
         use Progress::{Exhausted, Met, Waiting};
-        // (needed, asked, answered, failed) → progress
-        let table: [(u8, u8, &[u8], &[u8], Progress); 8] = [
+        // needed, asked, answered, failed → progress
+        type Row = (u8, u8, &'static [u8], &'static [u8], Progress);
+        let table: [Row; 8] = [
             (2, 3, &[], &[], Waiting),
             (2, 3, &[0], &[], Waiting),
             (2, 3, &[0, 1], &[], Met),

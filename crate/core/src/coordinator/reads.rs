@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::{Coordinator, Level, Progress, Quorum, ReadReply, Reply, Surroundings, Terms};
 use crate::id::{Key, NodeId, RequestId};
+use crate::membership::Status;
 use crate::time::Instant;
 use crate::wire::{Message, Object, Purpose};
 
@@ -36,6 +37,17 @@ pub(super) struct Read {
     /// The fingerprint of what this node held when it asked, and that.
     asked_with: (u64, Object),
     is_answered: bool,
+}
+
+impl Read {
+    /// A delete that has not seen what it is to delete would delete nothing: it waits for owners that are here and have no
+    /// link yet. A get answers with what there is.
+    fn waits_for_links(&self, near: &Surroundings<'_>) -> bool {
+        let is_near = |id: &NodeId| {
+            *id != near.me && near.membership.status(*id) == Some(Status::Up) && !self.quorum.was_asked(*id)
+        };
+        matches!(self.reader, Reader::Delete(..)) && near.ring.owners(near.position(&self.key)).iter().any(is_near)
+    }
 }
 
 impl Coordinator {
@@ -125,17 +137,21 @@ impl Coordinator {
     fn advance(&mut self, near: &mut Surroundings<'_>, number: u64) {
         let Some(read) = self.reads.get_mut(&number) else { return };
         let is_over = read.deadline <= near.now;
-        if !read.is_answered && (read.quorum.progress() != Progress::Waiting || is_over) {
+        let is_open = match read.quorum.progress() {
+            Progress::Met => false,
+            Progress::Waiting => true,
+            Progress::Exhausted => read.waits_for_links(near),
+        };
+        if !read.is_answered && (!is_open || is_over) {
             read.is_answered = true;
             let (reader, key, merged) = (read.reader.clone(), read.key.clone(), read.merged.clone());
             let (quorum, started) = (read.quorum.clone(), read.started);
             self.answer(near, &reader, &key, &merged, &quorum, started);
         }
-        let is_done = self.reads.get(&number).is_some_and(|read| read.quorum.waiting().is_empty() || is_over);
-        if is_done {
-            if let Some(read) = self.reads.remove(&number) {
-                self.repair(near, read);
-            }
+        let is_done = |read: &Read| is_over || (read.is_answered && read.quorum.waiting().is_empty());
+        let is_done = self.reads.get(&number).is_some_and(is_done);
+        if is_done && let Some(read) = self.reads.remove(&number) {
+            self.repair(near, read);
         }
     }
 
@@ -157,7 +173,8 @@ impl Coordinator {
                 self.replies.push((*id, Reply::Read(reply)));
             }
             Reader::Delete(id, terms) => {
-                self.delete_seen(near, *id, key.clone(), merged.context().clone(), *terms);
+                let is_sure = reply.met;
+                self.delete_seen(near, *id, key.clone(), merged.context().clone(), *terms, is_sure);
             }
             Reader::Watch(id) => self.on_watch_read(near, *id, merged, reply),
             Reader::Listing(listing) => self.on_listing_read(near, *listing, key, merged.values().len() > 0),
@@ -191,6 +208,12 @@ impl Coordinator {
             for node in gone {
                 read.quorum.fail(node);
                 ask_another(near, read, number);
+            }
+            if read.waits_for_links(near) {
+                let owners = near.ring.owners(near.position(&read.key));
+                for owner in owners.into_iter().filter(|&id| near.membership.answers(id)) {
+                    ask(near, read, number, owner);
+                }
             }
             self.advance(near, number);
         }

@@ -125,10 +125,10 @@ impl Coordinator {
     /// Another node wants to be told of a key.
     pub fn on_watch(&mut self, near: &mut Surroundings<'_>, from: NodeId, key: Key, have: u64) -> bool {
         let is_taken = self.watching.subscribe(&key, from, near.now, self.settings.subscriptions_max);
-        if near.store.fingerprint(&key) as u64 != have {
-            if let Some(object) = near.store.object(&key) {
-                near.out.push((from, Message::Changed { key, object: object.clone() }));
-            }
+        if near.store.fingerprint(&key) as u64 != have
+            && let Some(object) = near.store.object(&key)
+        {
+            near.out.push((from, Message::Changed { key, object: object.clone() }));
         }
         is_taken
     }

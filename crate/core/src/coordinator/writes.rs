@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::{Coordinator, Ended, Level, Reached, Receipt, Reply, RequestError, Surroundings, Terms};
 use crate::clock::{Context, VersionVector};
 use crate::id::{Key, NodeId, RequestId};
-use crate::store::{Changed, PersistError};
+use crate::store::PersistError;
 use crate::time::Instant;
 use crate::wire::{Message, Payload};
 
@@ -38,6 +38,19 @@ pub(super) struct Write {
     told: Option<Receipt>,
     pub(super) is_listened_to: bool,
     is_superseded: bool,
+    /// A delete that read fewer owners than its level asks for may have missed a value, and is never met.
+    is_sure: bool,
+}
+
+/// A write that lies in the store and is to be brought to its owners.
+struct Order {
+    id: RequestId,
+    key: Key,
+    context: VersionVector,
+    terms: Terms,
+    /// Whether its dot must not leave before the batch is durable.
+    is_gated: bool,
+    is_sure: bool,
 }
 
 impl Write {
@@ -71,7 +84,7 @@ impl Write {
             Level::Local => self.local == Local::Durable,
             Level::One => others >= 1,
             Level::Quorum | Level::All | Level::Count(_) => count >= usize::from(needed),
-        };
+        } && self.is_sure;
         let reached = match count {
             _ if count >= usize::from(n) => Reached::All,
             _ if count > usize::from(n / 2) => Reached::Quorum,
@@ -126,9 +139,10 @@ impl Coordinator {
             return self.replies.push((id, Reply::Failed(RequestError::TooManySiblings)));
         }
         let (dot, is_gated, changed) = near.store.put(&key, &context, value);
+        near.changed.push((key.clone(), None, changed));
         let mut seen = context;
         seen.see(dot);
-        self.follow(near, id, key, seen, terms, is_gated, changed);
+        self.follow(near, Order { id, key, context: seen, terms, is_gated, is_sure: true });
     }
 
     /// Without a context, and never shown the key, a delete reads first: it must not miss what it is meant to delete.
@@ -141,7 +155,7 @@ impl Coordinator {
         terms: Terms,
     ) {
         match context.or_else(|| self.shown.get(&key).cloned()) {
-            Some(context) => self.delete_seen(near, id, key, context, terms),
+            Some(context) => self.delete_seen(near, id, key, context, terms, true),
             None => self.read_to_delete(near, id, key, terms),
         }
     }
@@ -153,9 +167,11 @@ impl Coordinator {
         key: Key,
         context: Context,
         terms: Terms,
+        is_sure: bool,
     ) {
         let changed = near.store.delete(&key, &context);
-        self.follow(near, id, key, context, terms, false, changed);
+        near.changed.push((key.clone(), None, changed));
+        self.follow(near, Order { id, key, context, terms, is_gated: false, is_sure });
     }
 
     /// What the application was shown of the key; or, if it never was, what this node holds.
@@ -165,18 +181,8 @@ impl Coordinator {
     }
 
     /// The write is in the store: bring it to its owners and follow it.
-    #[expect(clippy::too_many_arguments, reason = "all of one write, taken apart once")]
-    fn follow(
-        &mut self,
-        near: &mut Surroundings<'_>,
-        id: RequestId,
-        key: Key,
-        context: VersionVector,
-        terms: Terms,
-        is_gated: bool,
-        changed: Changed,
-    ) {
-        near.changed.push((key.clone(), None, changed));
+    fn follow(&mut self, near: &mut Surroundings<'_>, order: Order) {
+        let Order { id, key, context, terms, is_gated, is_sure } = order;
         self.show(&key, &context);
         for earlier in self.writes_by_key.get(&key).into_iter().flatten() {
             if let Some(write) = self.writes.get_mut(earlier) {
@@ -199,6 +205,7 @@ impl Coordinator {
             told: None,
             is_listened_to: true,
             is_superseded: false,
+            is_sure,
         };
         let owners = near.ring.owners(near.position(&key));
         if !owners.contains(&near.me) {
@@ -233,12 +240,12 @@ impl Coordinator {
     }
 
     fn forget_write(&mut self, number: u64) {
-        if let Some(write) = self.writes.remove(&number) {
-            if let Some(numbers) = self.writes_by_key.get_mut(&write.key) {
-                numbers.retain(|&other| other != number);
-                if numbers.is_empty() {
-                    self.writes_by_key.remove(&write.key);
-                }
+        if let Some(write) = self.writes.remove(&number)
+            && let Some(numbers) = self.writes_by_key.get_mut(&write.key)
+        {
+            numbers.retain(|&other| other != number);
+            if numbers.is_empty() {
+                self.writes_by_key.remove(&write.key);
             }
         }
     }

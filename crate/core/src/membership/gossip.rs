@@ -165,7 +165,8 @@ impl Membership {
     }
 
     /// Say goodbye to everybody linked.
-    pub fn say_goodbye(&self, out: &mut Outbox) {
+    pub fn say_goodbye(&mut self, out: &mut Outbox) {
+        self.is_closing = true;
         let incarnation = self.own.record().incarnation;
         for &link in &self.links {
             out.push((link, Message::Goodbye { incarnation }));
@@ -176,6 +177,7 @@ impl Membership {
     /// sleeper is void.
     pub fn awake(&mut self, now: Instant, out: &mut Outbox) {
         self.forgive(now);
+        self.is_closing = false;
         if self.own.record().standing == Standing::Member {
             self.rewrite(out, |record| record.incarnation += 1);
         }

@@ -73,6 +73,15 @@ impl Default for Timing {
     }
 }
 
+/// What a membership goes by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// How many other members are known at most.
+    pub members_max: usize,
+    /// Spans of failure detection.
+    pub timing: Timing,
+}
+
 /// What changed, for the node to act on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Change {
@@ -123,6 +132,8 @@ pub struct Membership {
     own: SignedRecord,
     members: BTreeMap<NodeId, Member>,
     links: BTreeSet<NodeId>,
+    /// It has said goodbye: what is said of it now is true.
+    is_closing: bool,
     members_max: usize,
     timing: Timing,
     probing: Probing,
@@ -139,11 +150,11 @@ impl Membership {
         keys: KeyPair,
         own: Record,
         records: Vec<SignedRecord>,
-        members_max: usize,
-        timing: Timing,
+        settings: Settings,
         mut random: fastrand::Rng,
         now: Instant,
     ) -> Membership {
+        let Settings { members_max, timing } = settings;
         let me = keys.id();
         let own = SignedRecord::sign(&room, &keys, own);
         let members = records
@@ -154,8 +165,21 @@ impl Membership {
             .collect();
         let probing = Probing::new(now + random.u64(0..timing.probe_interval_ms.max(1)));
         let changes = alloc::vec![Change::Record(own.clone())];
-        let links = BTreeSet::new();
-        Membership { room, keys, me, own, members, links, members_max, timing, probing, random, changes, revision: 1 }
+        Membership {
+            room,
+            keys,
+            me,
+            own,
+            members,
+            links: BTreeSet::new(),
+            is_closing: false,
+            members_max,
+            timing,
+            probing,
+            random,
+            changes,
+            revision: 1,
+        }
     }
 
     /// This node's own record.
@@ -260,7 +284,8 @@ impl Membership {
     /// Take in what somebody claims of somebody. Only what is newer than what is held changes anything.
     fn apply_rumour(&mut self, now: Instant, rumour: Rumour, out: &mut Outbox) {
         if rumour.about == self.me {
-            if rumour.claim > Claim::Up && rumour.incarnation >= self.own.record().incarnation {
+            let is_false = rumour.claim > Claim::Up && !self.is_closing;
+            if is_false && rumour.incarnation >= self.own.record().incarnation {
                 self.rewrite(out, |record| record.incarnation = rumour.incarnation + 1);
             }
             return;

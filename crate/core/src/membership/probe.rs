@@ -232,10 +232,10 @@ impl Membership {
                 out.push((from, Message::Digest { entries: self.digest(), reply: true }));
             }
         }
-        if let Some(index) = self.probing.errands.iter().position(|errand| errand.0 == seq) {
-            if let Some((_, asker, their_seq, _)) = self.probing.errands.remove(index) {
-                out.push((asker, Message::Vouch { seq: their_seq, target: from }));
-            }
+        if let Some(index) = self.probing.errands.iter().position(|errand| errand.0 == seq)
+            && let Some((_, asker, their_seq, _)) = self.probing.errands.remove(index)
+        {
+            out.push((asker, Message::Vouch { seq: their_seq, target: from }));
         }
         Ok(())
     }

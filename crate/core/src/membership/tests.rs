@@ -21,7 +21,15 @@ fn member(seed: u8) -> Membership {
         presence: Presence::Visible,
     };
     let random = fastrand::Rng::with_seed(u64::from(seed));
-    Membership::new(room, keys, record, vec![], 16, Timing::default(), random, Instant(0))
+    Membership::new(
+        room,
+        keys,
+        record,
+        vec![],
+        Settings { members_max: 16, timing: Timing::default() },
+        random,
+        Instant(0),
+    )
 }
 
 fn deliver(to: &mut Membership, from: NodeId, now: Instant, message: Message, out: &mut Outbox) {
@@ -128,7 +136,7 @@ fn a_node_whose_disk_was_rolled_back_goes_on_above_what_it_had_said() {
     for _ in 0..5 {
         b.rewrite(&mut out, |record| record.label = "again".into());
     }
-    let told: Outbox = out.drain(..).collect();
+    let told = core::mem::take(&mut out);
     converse(&mut a, &mut b, Instant(1), vec![], told);
     let mut old_b = member(2);
     met(&mut a, &mut old_b);

@@ -24,7 +24,7 @@ use alloc::vec::Vec;
 use crate::coordinator::{Coordinator, Settings, Surroundings};
 use crate::handoff::Handoff;
 use crate::id::{Key, NodeId};
-use crate::membership::{Membership, Timing};
+use crate::membership::{self, Membership, Timing};
 use crate::overlay::{self, Overlay};
 use crate::repair::Repair;
 use crate::ring::{RangeSet, Ring};
@@ -149,8 +149,7 @@ impl Node {
             config.keys.clone(),
             own,
             remembered.records,
-            config.limits.members_max,
-            config.limits.timing.clone(),
+            membership::Settings { members_max: config.limits.members_max, timing: config.limits.timing.clone() },
             random.fork(),
             now,
         );
@@ -188,6 +187,10 @@ impl Node {
         match input {
             Input::Received { from, bytes } => self.on_frame(now, from, &bytes),
             Input::LinkUp(id) => {
+                if self.membership.links().contains(&id) {
+                    // A new link takes the place of one that had not been missed: what was on its way over it is lost.
+                    self.handle_input(now, Input::LinkDown(id));
+                }
                 self.overlay.on_link_up(id);
                 self.membership.link_up(id, &mut self.scratch.out);
             }
@@ -235,18 +238,7 @@ impl Node {
 
     /// When [`Node::handle_timeout`] is to be called, at the latest; being late does no harm.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [
-            self.membership.poll_timeout(),
-            self.coordinator.poll_timeout(),
-            self.handoff.poll_timeout(),
-            self.repair.poll_timeout(),
-            self.overlay.poll_timeout(),
-            self.disk.poll_timeout(),
-            self.clean_at,
-        ]
-        .into_iter()
-        .flatten()
-        .min()
+        self.view().deadlines().into_iter().filter_map(|(_, due)| due).min()
     }
 
     /// The window for everybody else.

@@ -8,7 +8,7 @@ use crate::id::{DeviceId, Key, Label, NodeId, Position};
 use crate::membership::Status;
 use crate::ring::RangeSet;
 use crate::store::Sum;
-use crate::time::Millis;
+use crate::time::{Instant, Millis};
 use crate::wire::{Object, Record};
 
 /// A read-only window into a node.
@@ -170,15 +170,30 @@ impl View<'_> {
     pub fn settled(&self) -> bool {
         let node = self.node;
         let hints_wait = node.answering.iter().any(|&id| node.store.hints().any_for(id));
-        // A node that is thought to be here, but has no link yet, is still being met.
-        let is_alone = |id: NodeId| !node.answering.contains(&id);
-        let meets = node.membership.others().any(|(id, _, status)| status == Status::Up && is_alone(id));
+        // A node that is thought to be here and has no link yet, or has one and has not yet said hello, is being met.
+        let is_heard = |id: &NodeId| node.answering.contains(id);
+        let meets = node.membership.others().any(|(id, _, status)| status == Status::Up && !is_heard(&id))
+            || !node.membership.links().iter().all(is_heard);
         !hints_wait
             && !meets
             && node.incoming.is_empty()
             && node.handoff.shipments.is_empty()
             && node.disk.is_clean()
             && node.repair.is_settled(&node.ring, node.answering.iter().copied())
+    }
+
+    /// What each module waits for, by name: for those who look into a node that is called too often.
+    pub fn deadlines(&self) -> [(&'static str, Option<Instant>); 7] {
+        let node = self.node;
+        [
+            ("membership", node.membership.poll_timeout()),
+            ("coordinator", node.coordinator.poll_timeout()),
+            ("handoff", node.handoff.poll_timeout()),
+            ("repair", node.repair.poll_timeout()),
+            ("overlay", node.overlay.poll_timeout()),
+            ("disk", node.disk.poll_timeout()),
+            ("clean", node.clean_at),
+        ]
     }
 
     /// Counts.

@@ -280,10 +280,10 @@ impl Repair {
     fn go_on(&mut self, near: &mut Surroundings<'_>, handoff: &mut Handoff, number: u32) {
         let Some(session) = self.sessions.get_mut(&number) else { return };
         session.go_on(near, handoff);
-        if session.is_over(handoff) {
-            if let Some(session) = self.sessions.remove(&number) {
-                self.finish(near.now, session);
-            }
+        if session.is_over(handoff)
+            && let Some(session) = self.sessions.remove(&number)
+        {
+            self.finish(near.now, session);
         }
     }
 

@@ -73,7 +73,7 @@ proptest! {
 #[test]
 fn shares_follow_capacities() {
     let ring = ring(1, &[(1, 1, 256), (2, 2, 128), (3, 3, 64)]);
-    let shares: Vec<u128> = ring.shares().iter().map(|share| u128::from(share.1) * 448 >> 64).collect();
+    let shares: Vec<u128> = ring.shares().iter().map(|share| (u128::from(share.1) * 448) >> 64).collect();
     for (share, capacity) in shares.iter().zip([256u128, 128, 64]) {
         assert!((capacity * 7 / 10..=capacity * 13 / 10).contains(share), "{share} of {capacity}");
     }
