@@ -15,7 +15,7 @@ export function checkOptions(where: string, options: unknown, known: readonly st
   for (const name of Object.keys(options)) {
     if (known.includes(name)) continue;
     const near = nearest(name, known);
-    const hint = near === undefined ? `the options are ${known.join(", ")}` : `did you mean "${near}"?`;
+    const hint = near === undefined ? "there are none" : `did you mean "${near}"? There are ${known.join(", ")}`;
     throw invalid(`${where}: unknown option "${name}"; ${hint}`);
   }
 }
@@ -145,20 +145,19 @@ export function describe(value: unknown): string {
   return typeof value === "object" ? "an object" : `a ${typeof value}`;
 }
 
-/** The known name that is at most a third of its letters away. */
+/** The known name that takes the fewest changes of letters. */
 function nearest(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let least = Number.POSITIVE_INFINITY;
   for (const candidate of known) {
-    const away = distance(name.toLowerCase(), candidate.toLowerCase());
-    if (away < least && away <= Math.max(1, Math.floor(candidate.length / 3))) [best, least] = [candidate, away];
+    const away = distance(name.slice(0, 32).toLowerCase(), candidate.toLowerCase());
+    if (away < least) [best, least] = [candidate, away];
   }
   return best;
 }
 
 /** Levenshtein's: how many letters to insert, delete or replace. */
 function distance(a: string, b: string): number {
-  if (Math.abs(a.length - b.length) > 8) return Number.POSITIVE_INFINITY;
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];

@@ -13,7 +13,6 @@ use web_sys::{Event, EventTarget, PageTransitionEvent, VisibilityState};
 
 use super::Peer;
 use crate::host;
-use crate::network::Network;
 
 /// Whether the page cannot be seen.
 pub(super) fn is_hidden() -> bool {
@@ -37,13 +36,14 @@ pub(super) fn listen(peer: &Rc<Peer>) -> Vec<EventListener> {
         on(&document, "visibilitychange", |peer, _| {
             let life = if is_hidden() { Lifecycle::Hidden } else { Lifecycle::Visible };
             peer.feed(Input::Lifecycle(life));
+            peer.pump();
         }),
-        on(&document, "freeze", |peer, _| peer.feed(Input::Lifecycle(Lifecycle::Freezing))),
+        on(&document, "freeze", |peer, _| {
+            peer.feed(Input::Lifecycle(Lifecycle::Freezing));
+            peer.pump();
+        }),
         on(&document, "resume", |peer, _| resume(peer)),
-        on(&window, "pagehide", |peer, _| {
-            peer.feed(Input::Lifecycle(Lifecycle::Closing));
-            peer.with_network(Network::say_goodbye_and_close);
-        }),
+        on(&window, "pagehide", |peer, _| peer.say_goodbye()),
         on(&window, "pageshow", |peer, event| {
             if event.dyn_ref::<PageTransitionEvent>().is_some_and(PageTransitionEvent::persisted) {
                 peer.connect();

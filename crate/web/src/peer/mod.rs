@@ -1,6 +1,6 @@
 //! The driver: a node, its network, its disk, one timer, and the page's life.
 //!
-//! Everything that happens becomes an `Input`, and inputs are fed one after another: what an output leads to (a reply that
+//! Everything that happens becomes an `Input`, and inputs are fed one after another at the end of the task: what an output leads to (a reply that
 //! makes the application ask again, a disk that answers) waits in the queue until the node's outputs are drained. So the
 //! node is never entered twice, and nothing the application does from a listener can be in the wrong place.
 //!
@@ -21,6 +21,7 @@ use roundtable_core::coordinator::Request;
 use roundtable_core::id::{NodeId, RequestId};
 use roundtable_core::node::{Event, Input, Lifecycle, MemberView, Node, Output, View};
 use roundtable_core::time::Instant;
+use wasm_bindgen_futures::spawn_local;
 
 mod lifecycle;
 mod members;
@@ -74,6 +75,8 @@ pub type Sink = Rc<dyn Fn(PeerEvent)>;
 pub struct Peer {
     node: RefCell<Node>,
     inputs: RefCell<VecDeque<Input>>,
+    /// Whether the inputs will be fed at the end of this task.
+    pump_is_due: Cell<bool>,
     pumping: Cell<bool>,
     timer: RefCell<Option<(Instant, Timeout)>>,
     wall_clock_due: Cell<Instant>,
@@ -117,6 +120,7 @@ impl Peer {
         let peer = Rc::new(Peer {
             node: RefCell::new(node),
             inputs: RefCell::default(),
+            pump_is_due: Cell::new(false),
             pumping: Cell::new(false),
             timer: RefCell::default(),
             wall_clock_due: Cell::new(host::now()),
@@ -180,7 +184,7 @@ impl Peer {
             return None;
         }
         let id = self.conditions.borrow_mut().begin(condition, on_condition);
-        self.pump();
+        self.pump_soon();
         Some(id)
     }
 
@@ -205,8 +209,7 @@ impl Peer {
             return;
         }
         self.listeners.take();
-        self.feed(Input::Lifecycle(Lifecycle::Closing));
-        self.with_network(Network::say_goodbye_and_close);
+        self.say_goodbye();
         let storage = self.home.borrow().as_ref().map(|home| home.storage.clone());
         if let Some(storage) = storage {
             let idle = core::pin::pin!(storage.idle());
@@ -245,6 +248,13 @@ impl Peer {
         if let Some(network) = self.network.borrow().as_ref() {
             command(network);
         }
+    }
+
+    /// All that must be said before the page may be gone: at once, not at the end of the task.
+    fn say_goodbye(self: &Rc<Self>) {
+        self.feed(Input::Lifecycle(Lifecycle::Closing));
+        self.pump();
+        self.with_network(Network::say_goodbye_and_close);
     }
 
     /// Open the network, or open it anew after the page came back from the dead.
@@ -290,7 +300,19 @@ impl Peer {
 
     fn feed_all(self: &Rc<Self>, inputs: impl IntoIterator<Item = Input>) {
         self.inputs.borrow_mut().extend(inputs);
-        self.pump();
+        self.pump_soon();
+    }
+
+    /// Feed what waits at the end of the current task: a thousand puts in a row turn the crank once.
+    fn pump_soon(self: &Rc<Self>) {
+        if !self.pumping.get() && !self.pump_is_due.replace(true) {
+            let peer = self.clone();
+            spawn_local(async move {
+                if peer.pump_is_due.get() {
+                    peer.pump();
+                }
+            });
+        }
     }
 
     /// Feed what waits, do what the node wants done, tell who must be told; until there is nothing left.
@@ -298,6 +320,7 @@ impl Peer {
         if self.phase.get() == Phase::Closed || self.pumping.replace(true) {
             return;
         }
+        self.pump_is_due.set(false);
         let now = host::now();
         if now >= self.wall_clock_due.get() {
             self.wall_clock_due.set(now + WALL_CLOCK_MS);
