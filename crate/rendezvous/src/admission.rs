@@ -1,8 +1,8 @@
 //! How many connections there may be, in all and from one place.
 //!
 //! A place is an IPv4 address, or an IPv6 network of 64 bits, since whoever has one address of it has all. This machine
-//! itself is one place with a limit of its own: tests and developers open dozens of tabs. Behind a reverse proxy all the
-//! world comes from one place; the limits must then be set there.
+//! itself is one place with a limit of its own: tests and developers open dozens of tabs. Behind a reverse proxy all
+//! the world comes from one place; the limits must then be set there.
 //!
 //! A [`Permit`] is held for as long as the connection is open and gives its seat back when it is dropped, however the
 //! connection ended.

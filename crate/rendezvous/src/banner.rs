@@ -1,8 +1,9 @@
 //! What is printed at the start: where to look, and how others get in.
 //!
-//! Short, since it is read by somebody who wants to click. If other devices may connect, each address under which they find
-//! us is printed with a code to scan, together with what plain http costs them: a browser gives a page no Web Locks
-//! without a secure context, so that their nodes run in memory, under a passing identity. That must not be found out by losing data.
+//! Short, since it is read by somebody who wants to click. If other devices may connect, each address under which they
+//! find us is printed with a code to scan, together with what plain http costs them: a browser gives a page no Web
+//! Locks without a secure context, so that their nodes run in memory, under a passing identity. That must not be found
+//! out by losing data.
 
 use std::net::{IpAddr, SocketAddr};
 

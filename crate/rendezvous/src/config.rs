@@ -1,7 +1,7 @@
 //! The command line.
 //!
-//! Everything has a default that is safe on a developer's machine: only this machine may connect, only its pages may use
-//! the rendezvous, and no file is served. `npm start` passes the directories.
+//! Everything has a default that is safe on a developer's machine: only this machine may connect, only its pages may
+//! use the rendezvous, and no file is served. `npm start` passes the directories.
 
 use std::path::PathBuf;
 

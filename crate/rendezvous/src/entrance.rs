@@ -1,9 +1,9 @@
 //! Who gets a socket: the HTTP side of `/rendezvous`.
 //!
-//! In this order, so that the cheapest question comes first and nobody takes a seat who may not use it: is it a WebSocket
-//! handshake, may this page use us ([`crate::origin`]), is there a seat ([`crate::admission`]). Whoever is turned away is
-//! told in a sentence what to do. The frame limit is set in the WebSocket layer too, so that a large frame is refused by
-//! its header, before any memory is taken for it.
+//! In this order, so that the cheapest question comes first and nobody takes a seat who may not use it: is it a
+//! WebSocket handshake, may this page use us ([`crate::origin`]), is there a seat ([`crate::admission`]). Whoever is
+//! turned away is told in a sentence what to do. The frame limit is set in the WebSocket layer too, so that a large
+//! frame is refused by its header, before any memory is taken for it.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

@@ -1,12 +1,12 @@
 //! What browsers are told about each answer: its type, how long to keep it, and what its pages may do.
 //!
 //! **Policy.** A page may run and load what this server serves, and nothing else; WebAssembly may be compiled
-//! (`'wasm-unsafe-eval'`), text may not be evaluated. `connect-src` allows `ws:` and `wss:` to anywhere, because a room may
-//! list any rendezvous of the user's choice, which this server cannot know; what goes there is signed, and sealed in a room
-//! with a secret. `fetch` to elsewhere stays forbidden. The policy is on every answer, not on pages alone, so that it holds
-//! in workers and in images that are opened by themselves. `Cross-Origin-Opener-Policy` is left out on purpose: a page of
-//! ours that opens a second tab of the same origin keeps its opener (duplicated tabs are a case that must work), and
-//! nothing here needs cross-origin isolation.
+//! (`'wasm-unsafe-eval'`), text may not be evaluated. `connect-src` allows `ws:` and `wss:` to anywhere, because a room
+//! may list any rendezvous of the user's choice, which this server cannot know; what goes there is signed, and sealed
+//! in a room with a secret. `fetch` to elsewhere stays forbidden. The policy is on every answer, not on pages alone, so
+//! that it holds in workers and in images that are opened by themselves. `Cross-Origin-Opener-Policy` is left out on
+//! purpose: a page of ours that opens a second tab of the same origin keeps its opener (duplicated tabs are a case that
+//! must work), and nothing here needs cross-origin isolation.
 //!
 //! **Cache.** Vite puts a hash of the content into the names under `/assets/`: those never change. All else is kept but
 //! asked for again each time (`no-cache` with an `ETag`), so that a rebuilt package is never mixed with an old one.

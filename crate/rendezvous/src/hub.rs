@@ -1,11 +1,11 @@
 //! Who may send what to whom: the rendezvous as a pure state machine.
 //!
-//! Messages in, deliveries out; no I/O, no clock, no randomness. A *topic* exists as long as somebody is in it. A peer may
-//! send to the peers of a topic that it has joined itself, and to nobody else. Nothing is kept: a message to a peer that
-//! is gone is refused, never stored.
+//! Messages in, deliveries out; no I/O, no clock, no randomness. A *topic* exists as long as somebody is in it. A peer
+//! may send to the peers of a topic that it has joined itself, and to nobody else. Nothing is kept: a message to a peer
+//! that is gone is refused, never stored.
 //!
-//! Invariant: `a` is in `topics[t]` exactly if `t` is in `sockets[a]`; no topic is empty; every collection is within its
-//! limit ([`Limits`]).
+//! Invariant: `a` is in `topics[t]` exactly if `t` is in `sockets[a]`; no topic is empty; every collection is within
+//! its limit ([`Limits`]).
 
 use std::collections::HashMap;
 
@@ -133,8 +133,8 @@ impl Hub {
         self.sockets.get(&peer).is_some_and(|topics| topics.contains(topic))
     }
 
-    /// The others of a topic. When there are too many to name, each newcomer is named another stretch of them, beginning
-    /// at a place that follows from its own random number, so that no few are dialled by all.
+    /// The others of a topic. When there are too many to name, each newcomer is named another stretch of them,
+    /// beginning at a place that follows from its own random number, so that no few are dialled by all.
     fn others_to_name(&self, you: Peer, topic: &Topic) -> Vec<Peer> {
         let peers = self.topics.get(topic).map_or(&[][..], Vec::as_slice);
         let first = (you % peers.len().max(1) as u64) as usize;

@@ -1,8 +1,9 @@
 //! The rendezvous: it introduces strangers, and serves the built site beside it.
 //!
-//! A tab that has no link at all needs somebody to carry its first offer. That is all this program does for the mesh: it
-//! forwards opaque bytes between numbered sockets that named the same opaque topic, keeps nothing, and may be killed at
-//! any time without the mesh noticing. It is not a database, not a relay of choice, and knows no node, room or secret.
+//! A tab that has no link at all needs somebody to carry its first offer. That is all this program does for the mesh:
+//! it forwards opaque bytes between numbered sockets that named the same opaque topic, keeps nothing, and may be killed
+//! at any time without the mesh noticing. It is not a database, not a relay of choice, and knows no node, room or
+//! secret.
 //!
 //! Read it in this order:
 //!

@@ -1,8 +1,8 @@
 //! How much of anything there may be, and who is too fast.
 //!
-//! Each collection that a peer can grow has a named limit here, and each limit is a flag of the command line. The defaults
-//! were chosen so that a class behind one address is served and a machine of 1 GiB is safe: the largest sum of the
-//! outgoing queues is `sockets_max * queue_bytes_max`, which is 1 GiB that only two thousand hostile sockets reach.
+//! Each collection that a peer can grow has a named limit here, and each limit is a flag of the command line. The
+//! defaults were chosen so that a class behind one address is served and a machine of 1 GiB is safe: the largest sum of
+//! the outgoing queues is `sockets_max * queue_bytes_max`, which is 1 GiB that only two thousand hostile sockets reach.
 //!
 //! Rates are token buckets: a burst is free, a stream is not. An introduction is one offer, one answer and a few
 //! candidates, about ten frames and 5 KiB a peer, so the burst serves a tab that meets forty others at once.

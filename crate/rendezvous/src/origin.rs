@@ -1,16 +1,16 @@
 //! Which web pages may use the rendezvous.
 //!
-//! A browser lets any page open a WebSocket to anywhere and only adds an `Origin` header, so whoever does not look at it
-//! lends its service, and a foothold behind its user's firewall, to every page in the world. Allowed are:
+//! A browser lets any page open a WebSocket to anywhere and only adds an `Origin` header, so whoever does not look at
+//! it lends its service, and a foothold behind its user's firewall, to every page in the world. Allowed are:
 //!
 //! 1. pages of this machine (`localhost`, `127.0.0.0/8`, `[::1]`, any port), for development costs no flag;
-//! 2. pages that this very server served: `Origin` equals `Host`, and the host is an address or a name that only a local
-//!    network resolves. A public name must be listed even then, since its owner may point it at us and would become "us"
-//!    (DNS rebinding);
+//! 2. pages that this very server served: `Origin` equals `Host`, and the host is an address or a name that only a
+//!   local network resolves. A public name must be listed even then, since its owner may point it at us and would
+//!    become "us" (DNS rebinding);
 //! 3. what `--allow-origin` lists: an origin, `null` (pages from files), or `*`.
 //!
-//! No `Origin` at all means no browser. Such a client could claim any origin, so the header would protect nothing; it is
-//! let in from this machine only.
+//! No `Origin` at all means no browser. Such a client could claim any origin, so the header would protect nothing; it
+//! is let in from this machine only.
 
 use std::fmt;
 use std::net::IpAddr;

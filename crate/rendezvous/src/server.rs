@@ -1,8 +1,9 @@
 //! Connections: accepting them, their time limits, and the graceful stop.
 //!
 //! The accept loop is our own rather than `axum::serve`, which has no time limit for a request's head, and no count of
-//! connections: whoever opens many and says nothing would hold them for ever. Here a connection has a seat or is closed at
-//! once, and a head, also of the next request on a kept connection, arrives in time or the connection ends. An error of
+//! connections: whoever opens many and says nothing would hold them for ever. Here a connection has a seat or is closed
+//! at once, and a head, also of the next request on a kept connection, arrives in time or the connection ends. An error
+//! of
 //! `accept` (no file descriptor left, say) is waited out; it never ends the loop.
 //!
 //! To stop, the listener is closed, idle connections are closed, running answers are finished, sockets are told and

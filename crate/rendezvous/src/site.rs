@@ -1,11 +1,11 @@
 //! The files: the built site at `/`, the built package at `/roundtable/`.
 //!
-//! `tower-http` does the work that is easy to get wrong (paths that climb out, ranges, conditional requests); this module
-//! says which directory answers what. Pages have clean addresses: `/lab` is `lab.html`, or leads to `lab/index.html`.
-//! Only GET and HEAD exist. What is not there is answered by the site's own `404.html` if it has one.
+//! `tower-http` does the work that is easy to get wrong (paths that climb out, ranges, conditional requests); this
+//! module says which directory answers what. Pages have clean addresses: `/lab` is `lab.html`, or leads to
+//! `lab/index.html`. Only GET and HEAD exist. What is not there is answered by the site's own `404.html` if it has one.
 //!
-//! A directory may appear after the start, since a build may still run: it is looked for at each request, and until it is
-//! there the answer says which command builds it.
+//! A directory may appear after the start, since a build may still run: it is looked for at each request, and until it
+//! is there the answer says which command builds it.
 
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};

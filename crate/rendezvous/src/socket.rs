@@ -1,11 +1,12 @@
 //! The life of one WebSocket.
 //!
-//! It has a number and a queue from the [`Switchboard`], and a [`Conduct`]. It reads a frame, has it judged, hands it to the
-//! switchboard, and passes on a refusal; it sends what waits in its queue; it pings. It ends when the other side closes,
-//! misbehaves too often, does not read, does not answer, never joins a topic, or when the server stops. Whatever the end,
-//! the others of its topics are told, and it is told why if it still listens.
+//! It has a number and a queue from the [`Switchboard`], and a [`Conduct`]. It reads a frame, has it judged, hands it
+//! to the switchboard, and passes on a refusal; it sends what waits in its queue; it pings. It ends when the other side
+//! closes, misbehaves too often, does not read, does not answer, never joins a topic, or when the server stops.
+//! Whatever the end, the others of its topics are told, and it is told why if it still listens.
 //!
-//! While a frame leaves, nothing is read: the kernel's own flow control then slows a sender that does not read its answers.
+//! While a frame leaves, nothing is read: the kernel's own flow control then slows a sender that does not read its
+//! answers.
 
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::Arc;

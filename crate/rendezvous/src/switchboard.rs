@@ -1,11 +1,12 @@
 //! The hub, shared by all sockets, with a bounded queue to each of them.
 //!
-//! The [`Hub`] decides under one lock; its deliveries are put into the receivers' queues under the same lock, so that each
-//! socket hears of joins, leaves and messages in the order in which they happened. Nothing waits while it holds the lock.
+//! The [`Hub`] decides under one lock; its deliveries are put into the receivers' queues under the same lock, so that
+//! each socket hears of joins, leaves and messages in the order in which they happened. Nothing waits while it holds
+//! the lock.
 //!
 //! A queue is bounded in frames and in bytes. Whose queue is full does not read what it is sent: it is cut off at once,
-//! and the others are told that it left. What waited for it is forgotten; a peer learns by its own timeout, as it would of
-//! any lost datagram.
+//! and the others are told that it left. What waited for it is forgotten; a peer learns by its own timeout, as it would
+//! of any lost datagram.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

@@ -3,8 +3,8 @@
 //!
 //! A [`World`] is a queue of things that will happen, in the order of their time and then of their making. Links are as
 //! WebRTC data channels are: reliable and in order per lane, silent when the other end dies, and known to be gone only
-//! after a while. Disks make batches durable in order, after a while; a crash loses what was not yet durable. The same seed
-//! and the same calls give the same trace, whose hash tells two runs apart.
+//! after a while. Disks make batches durable in order, after a while; a crash loses what was not yet durable. The same
+//! seed and the same calls give the same trace, whose hash tells two runs apart.
 //!
 //! It is small so far: loss, reordering, clock skew and a checker for every invariant come with the soak.
 

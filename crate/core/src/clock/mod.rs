@@ -3,13 +3,14 @@
 //! Almeida et al., "Scalable and Accurate Causality Tracking for Eventually Consistent Stores", DAIS 2014).
 //!
 //! Each write is named by a [`Dot`]: the actor that minted it and that actor's counter. A [`VersionVector`] says, per
-//! actor, up to which counter the dots *of one key* have been seen. [`Siblings`] keeps the values nobody has superseded,
-//! each with its dot, and one context that covers everything ever seen of the key. Two copies are joined by one rule:
+//! actor, up to which counter the dots *of one key* have been seen. [`Siblings`] keeps the values nobody has
+//! superseded, each with its dot, and one context that covers everything ever seen of the key. Two copies are joined by
+//! one rule:
 //! *keep a value unless the other side has seen its dot and no longer has it.*
 //!
-//! The invariant that all else leans on: a vector covers a dot exactly when the write behind it was truly seen. It holds
-//! only while no dot is used twice, which is why an actor is a node *and an epoch* (see `id::Actor`): counters run per
-//! actor over all keys, gaps are harmless, and a node that cannot be sure of its counter begins a new epoch.
+//! The invariant that all else leans on: a vector covers a dot exactly when the write behind it was truly seen. It
+//! holds only while no dot is used twice, which is why an actor is a node *and an epoch* (see `id::Actor`): counters
+//! run per actor over all keys, gaps are harmless, and a node that cannot be sure of its counter begins a new epoch.
 //!
 //! It is not a lattice of values: what siblings mean is the application's business, or a data type's.
 

@@ -70,8 +70,8 @@ impl<V: Clone> Siblings<V> {
         self.values.is_empty() && !self.context.is_empty()
     }
 
-    /// Write `value` under a fresh `dot`, superseding exactly what `context` has seen. A value that arrived unseen stays,
-    /// as a sibling.
+    /// Write `value` under a fresh `dot`, superseding exactly what `context` has seen. A value that arrived unseen
+    /// stays, as a sibling.
     pub fn put(&mut self, context: &VersionVector, dot: Dot, value: V) {
         assert!(!self.context.covers(&dot) && !context.covers(&dot), "a dot is minted once: {dot:?}");
         self.forget(context);

@@ -1,5 +1,5 @@
-//! Listings in flight: everybody is asked for the keys they hold; it is met when of every arc as many owners as the level
-//! needs have answered. Where two disagree on whether a key is deleted, the key is read.
+//! Listings in flight: everybody is asked for the keys they hold; it is met when of every arc as many owners as the
+//! level needs have answered. Where two disagree on whether a key is deleted, the key is read.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::String;

@@ -1,13 +1,13 @@
 //! A put or a get in flight: who is asked, when it is answered (Dynamo §4.5, §4.6).
 //!
-//! The tab where a request is made coordinates it. A put mints a dot, is stored and made durable here, and goes to the N
-//! owners; for an owner that does not answer, to the next fallback with a hint, and where there is none the hint stays
-//! here. A get asks the owners, joins what they know, answers at R, and repairs behind the answer. Nothing is ever
-//! refused for want of peers: a request ends when its level is met, when nobody is left who could still answer, or at its
-//! timeout, and says what was reached.
+//! The tab where a request is made coordinates it. A put mints a dot, is stored and made durable here, and goes to the
+//! N owners; for an owner that does not answer, to the next fallback with a hint, and where there is none the hint
+//! stays here. A get asks the owners, joins what they know, answers at R, and repairs behind the answer. Nothing is
+//! ever refused for want of peers: a request ends when its level is met, when nobody is left who could still answer, or
+//! at its timeout, and says what was reached.
 //!
-//! Invariants: only owners count, and a fallback that stands in for an owner which does not answer; an owner whose arc is
-//! still incoming does not; a write is followed until all N owners have it or it is superseded.
+//! Invariants: only owners count, and a fallback that stands in for an owner which does not answer; an owner whose arc
+//! is still incoming does not; a write is followed until all N owners have it or it is superseded.
 //!
 //! - `quorum`: when enough have answered, as a pure accumulator.
 //! - `writes`: puts and deletes, and their receipts. - `reads`: gets. - `listing`: keys. - `watching`: watches.

@@ -40,8 +40,8 @@ pub(super) struct Read {
 }
 
 impl Read {
-    /// A delete that has not seen what it is to delete would delete nothing: it waits for owners that are here and have no
-    /// link yet. A get answers with what there is.
+    /// A delete that has not seen what it is to delete would delete nothing: it waits for owners that are here and have
+    /// no link yet. A get answers with what there is.
     fn waits_for_links(&self, near: &Surroundings<'_>) -> bool {
         let is_near = |id: &NodeId| {
             *id != near.me && near.membership.status(*id) == Some(Status::Up) && !self.quorum.was_asked(*id)
@@ -181,8 +181,8 @@ impl Coordinator {
         }
     }
 
-    /// Send what the answers lacked, to the owners among those who answered; and keep it here, if this node owns the key or
-    /// holds it anyway. A clean read writes nothing.
+    /// Send what the answers lacked, to the owners among those who answered; and keep it here, if this node owns the
+    /// key or holds it anyway. A clean read writes nothing.
     fn repair(&mut self, near: &mut Surroundings<'_>, read: Read) {
         let owners = near.ring.owners(near.position(&read.key));
         let keeps = owners.contains(&near.me) || near.store.object(&read.key).is_some();

@@ -47,7 +47,8 @@ pub struct Terms {
 /// What an application asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// Store a value. Answered by [`Reply::Receipt`], at first when the level is met or cannot be, then each time it rises.
+    /// Store a value. Answered by [`Reply::Receipt`], at first when the level is met or cannot be, then each time it
+    /// rises.
     Put {
         /// Where.
         key: Key,
@@ -182,7 +183,8 @@ pub struct KeysReply {
 pub enum RequestError {
     /// The value is larger than the node accepts; nothing was stored.
     TooLarge,
-    /// The key has so many concurrent values that one more would not fit a message; read it and write one that supersedes them.
+    /// The key has so many concurrent values that one more would not fit a message; read it and write one that
+    /// supersedes them.
     TooManySiblings,
     /// The quota is full: the write is in memory and may still reach others, but is not durable here.
     Quota,

@@ -1,8 +1,8 @@
 //! Watches: of this node's application, and of other nodes' on keys this node owns.
 //!
-//! An application sees at once what this node holds, then every change that reaches it, and once when a quorum has answered.
-//! A node that does not own a key it watches asks the first owner that answers to be told of changes, and renews that for as
-//! long as it watches: if the owner goes away, the next renewal finds another.
+//! An application sees at once what this node holds, then every change that reaches it, and once when a quorum has
+//! answered. A node that does not own a key it watches asks the first owner that answers to be told of changes, and
+//! renews that for as long as it watches: if the owner goes away, the next renewal finds another.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;

@@ -1,4 +1,5 @@
-//! Puts and deletes in flight, and their receipts, which go on rising after the answer until all N owners have the write.
+//! Puts and deletes in flight, and their receipts, which go on rising after the answer until all N owners have the
+//! write.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -391,7 +392,8 @@ fn send_towards(
     }
 }
 
-/// Send a write to the next fallback that answers, with a hint for the owner; with no such fallback, hold the hint here.
+/// Send a write to the next fallback that answers, with a hint for the owner; with no such fallback, hold the hint
+/// here.
 fn send_past(
     near: &mut Surroundings<'_>,
     write: &mut Write,

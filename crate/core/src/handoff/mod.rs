@@ -1,14 +1,14 @@
-//! What moves, and when it may be let go: hints go home (Dynamo §4.6), and an arc counts as received only when it has been
-//! compared with everybody who may hold something of it.
+//! What moves, and when it may be let go: hints go home (Dynamo §4.6), and an arc counts as received only when it has
+//! been compared with everybody who may hold something of it.
 //!
 //! *Hints* are delivered in batches to their owner as soon as it answers, acknowledged when they are durable there, and
 //! only then dropped. When the ring changes they are addressed anew: a hint for a node that no longer owns the key
 //! goes to the present owners, and one to whom it may concern dissolves where this node is an owner itself.
 //!
-//! *Incoming arcs*: when the ring changes, this node asks the previous owners of what it has gained; when a node appears
-//! that it did not know, it asks that node about everything it owns, for every tab begins alone and every join is the
-//! merging of two meshes. Until a source has been compared with, or is gone, the arc is incoming, and this node answers
-//! reads of it with "not yet".
+//! *Incoming arcs*: when the ring changes, this node asks the previous owners of what it has gained; when a node
+//! appears that it did not know, it asks that node about everything it owns, for every tab begins alone and every join
+//! is the merging of two meshes. Until a source has been compared with, or is gone, the arc is incoming, and this node
+//! answers reads of it with "not yet".
 //!
 //! Invariant: whatever leaves the hints was confirmed by its addressee's disk, or is addressed to somebody else.
 
@@ -130,8 +130,8 @@ impl Handoff {
         &self.sources
     }
 
-    /// The ring has changed, and these nodes were not known to be here before. Tells with how many nodes this one has to
-    /// compare.
+    /// The ring has changed, and these nodes were not known to be here before. Tells with how many nodes this one has
+    /// to compare.
     pub fn on_ring_change(&mut self, near: &mut Surroundings<'_>, before: &Ring, appeared: &[NodeId]) -> usize {
         let mine = near.ring.arcs_of(near.me);
         let gained = mine.difference(&before.arcs_of(near.me));
@@ -188,7 +188,8 @@ impl Handoff {
             }
             let others: BTreeSet<NodeId> = owners.iter().copied().filter(|&id| id != near.me).collect();
             if owners.contains(&near.me) {
-                // This node keeps it as an owner; the other owners have it by comparison, those still addressed by hint.
+                // This node keeps it as an owner; the other owners have it by comparison, those still addressed by
+                // hint.
                 let still: BTreeSet<NodeId> = held_for.intersection(&others).copied().collect();
                 if still.is_empty() {
                     near.store.hints_mut().drop_key(&key);

@@ -2,8 +2,9 @@
 //!
 //! A *node* is one open tab and a *device* one browser profile, the unit that fails together. A [`NodeId`] is derived
 //! from the node's public key, so nobody can speak under a name whose key they do not hold. An [`Actor`] is a node
-//! during one *epoch*: counters run per actor, and a node begins a new epoch whenever it could otherwise use a dot twice
-//! (see `clock` and `store`). Identifiers are opaque everywhere: nothing but their order and their hash is ever used.
+//! during one *epoch*: counters run per actor, and a node begins a new epoch whenever it could otherwise use a dot
+//! twice (see `clock` and `store`). Identifiers are opaque everywhere: nothing but their order and their hash is ever
+//! used.
 
 use alloc::string::String;
 use core::fmt;

@@ -1,5 +1,5 @@
-//! Gossip: how all come to know the same. News is pushed at once to a few; a digest of everything, exchanged whenever two
-//! nodes notice that theirs differ, finds what the push missed (push-pull anti-entropy: Demers et al., PODC 1987).
+//! Gossip: how all come to know the same. News is pushed at once to a few; a digest of everything, exchanged whenever
+//! two nodes notice that theirs differ, finds what the push missed (push-pull anti-entropy: Demers et al., PODC 1987).
 
 use alloc::vec::Vec;
 
@@ -173,8 +173,8 @@ impl Membership {
         }
     }
 
-    /// Start under a new incarnation, after the page was frozen or came back from the cache: whatever was thought of the
-    /// sleeper is void.
+    /// Start under a new incarnation, after the page was frozen or came back from the cache: whatever was thought of
+    /// the sleeper is void.
     pub fn awake(&mut self, now: Instant, out: &mut Outbox) {
         self.forgive(now);
         self.is_closing = false;

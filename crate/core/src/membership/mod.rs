@@ -1,11 +1,11 @@
-//! Who is here: member records by gossip, and failure detection after SWIM (Das, Gupta, Motivala, "SWIM", DSN 2002) with
-//! the local health of Lifeguard (Dadgar, Phillips, Currey, DSN-W 2018).
+//! Who is here: member records by gossip, and failure detection after SWIM (Das, Gupta, Motivala, "SWIM", DSN 2002)
+//! with the local health of Lifeguard (Dadgar, Phillips, Currey, DSN-W 2018).
 //!
 //! Each node writes its own record and signs it; the record with the higher version holds, so records merge in any
-//! order. What is *thought* of a node is a rumour about one incarnation of it: `Up`, then `Suspect` (it does not answer,
-//! or said goodbye: hints are held, the ring stays), then `Dormant` (away for [`Timing::dormant_after_ms`]: others stand
-//! in for it). A node that hears a rumour about itself refutes it with a higher incarnation. Nobody is ever removed for
-//! being silent; only a record can say that a node has departed.
+//! order. What is *thought* of a node is a rumour about one incarnation of it: `Up`, then `Suspect` (it does not
+//! answer, or said goodbye: hints are held, the ring stays), then `Dormant` (away for [`Timing::dormant_after_ms`]:
+//! others stand in for it). A node that hears a rumour about itself refutes it with a higher incarnation. Nobody is
+//! ever removed for being silent; only a record can say that a node has departed.
 //!
 //! Invariants: a version and an incarnation only rise; a rumour never outlives the incarnation it is about; this node
 //! never thinks of itself as anything but up.
@@ -143,8 +143,8 @@ pub struct Membership {
 }
 
 impl Membership {
-    /// A node that starts under `own` and remembers `records`. Those are suspect at first, so that after a reload the ring
-    /// is what it was, and become dormant if they are not heard of.
+    /// A node that starts under `own` and remembers `records`. Those are suspect at first, so that after a reload the
+    /// ring is what it was, and become dormant if they are not heard of.
     pub fn new(
         room: Room,
         keys: KeyPair,

@@ -1,5 +1,5 @@
-//! Probes: who answers. One member a period is pinged; if it does not answer, three others are asked to try; if none can
-//! vouch for it, it is suspected, and told so by whoever reaches it.
+//! Probes: who answers. One member a period is pinged; if it does not answer, three others are asked to try; if none
+//! can vouch for it, it is suspected, and told so by whoever reaches it.
 //!
 //! Local health (Lifeguard): a node that misses answers suspects itself first, and waits longer. A wake-up that comes
 //! late means that this node slept; then nothing that fell due is held against anyone.

@@ -165,8 +165,8 @@ impl View<'_> {
         self.node.store.sum(set)
     }
 
-    /// Whether nothing this node holds waits for another: no hint for a node that answers, no arc incoming, nothing to be
-    /// compared, nothing on its way to the disk.
+    /// Whether nothing this node holds waits for another: no hint for a node that answers, no arc incoming, nothing to
+    /// be compared, nothing on its way to the disk.
     pub fn settled(&self) -> bool {
         let node = self.node;
         let hints_wait = node.answering.iter().any(|&id| node.store.hints().any_for(id));

@@ -1,9 +1,9 @@
-//! Whom to be linked with, and how signals for links to come find their way. So far a full mesh: everybody who is here, up
-//! to [`LINKS_MAX`].
+//! Whom to be linked with, and how signals for links to come find their way. So far a full mesh: everybody who is here,
+//! up to [`LINKS_MAX`].
 //!
 //! Links are negotiated through the mesh itself: a signal for a node without a link travels over a neighbour, and over
-//! one more if that neighbour has no link either. Dials that fail are tried again ever more rarely, since a browser gives
-//! out only so many connections; a node that is heard of outside the mesh is tried at once.
+//! one more if that neighbour has no link either. Dials that fail are tried again ever more rarely, since a browser
+//! gives out only so many connections; a node that is heard of outside the mesh is tried at once.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;

@@ -1,6 +1,6 @@
-//! What differs: anti-entropy by recursive splitting of ranges (Merkle trees do it in Dynamo §4.7; here an ordered index
-//! answers the fingerprint of any range, so there is no tree to rebuild: Auvolat and Taïani, "Merkle Search Trees", SRDS
-//! 2019, and Meyer, "Range-Based Set Reconciliation", SRDS 2023).
+//! What differs: anti-entropy by recursive splitting of ranges (Merkle trees do it in Dynamo §4.7; here an ordered
+//! index answers the fingerprint of any range, so there is no tree to rebuild: Auvolat and Taïani, "Merkle Search
+//! Trees", SRDS 2019, and Meyer, "Range-Based Set Reconciliation", SRDS 2023).
 //!
 //! Two nodes compare one *scope*, a set of ranges: the arcs both own, or the arcs one of them has gained. The one that
 //! began it sends the fingerprint of all; equal costs one round trip. Else it asks for the parts: sixteen fingerprints

@@ -6,8 +6,8 @@
 //! further nodes of devices already taken: three tabs of one browser are one disk. The first N are the owners, the rest
 //! fallbacks in order. The same records give the same lists on every node; there is no table to agree on.
 //!
-//! Invariant: on every arc, the wrap included, the owners are min(N, nodes) distinct nodes, and on distinct devices as far
-//! as there are devices.
+//! Invariant: on every arc, the wrap included, the owners are min(N, nodes) distinct nodes, and on distinct devices as
+//! far as there are devices.
 //!
 //! It does not know who is suspect: a suspect node keeps its place (see `membership`), only dormant ones are left out.
 

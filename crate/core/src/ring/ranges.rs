@@ -1,7 +1,8 @@
 //! Sets of positions: what a node owns, what two nodes share, what a comparison is about.
 //!
 //! A range holds both of its ends and never wraps; a set is ranges in order that neither touch nor overlap. For a
-//! comparison, a set can be cut into parts of equal length, again and again by [`PART_FANOUT`], however scattered it is.
+//! comparison, a set can be cut into parts of equal length, again and again by [`PART_FANOUT`], however scattered it
+//! is.
 
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
@@ -110,8 +111,8 @@ impl RangeSet {
         RangeSet::from_sorted(gaps)
     }
 
-    /// One of the parts into which the set falls when it is cut `depth` times into sixteen parts of equal length. Beyond
-    /// the last part, and deeper than can be cut, there is nothing.
+    /// One of the parts into which the set falls when it is cut `depth` times into sixteen parts of equal length.
+    /// Beyond the last part, and deeper than can be cut, there is nothing.
     pub fn part(&self, depth: u8, index: u64) -> RangeSet {
         if depth > PART_DEPTH_MAX {
             return RangeSet::empty();

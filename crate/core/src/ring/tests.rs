@@ -56,7 +56,11 @@ proptest! {
     }
 
     #[test]
-    fn a_join_moves_keys_only_to_the_newcomer(room in rooms(), n in 1u8..4, positions in prop::collection::vec(any::<u64>(), 50)) {
+    fn a_join_moves_keys_only_to_the_newcomer(
+        room in rooms(),
+        n in 1u8..4,
+        positions in prop::collection::vec(any::<u64>(), 50),
+    ) {
         let before = ring(n, &room);
         let mut larger = room.clone();
         larger.push((50, 50, 4));

@@ -1,8 +1,8 @@
 //! What the store asks the disk to do, and what the disk gave back at start.
 //!
-//! The disk is four ordered tables of byte strings. A [`Batch`] is applied whole or not at all, and batches in the order
-//! in which they were handed out; a driver may join several into one transaction. The driver needs to understand none
-//! of the bytes.
+//! The disk is four ordered tables of byte strings. A [`Batch`] is applied whole or not at all, and batches in the
+//! order in which they were handed out; a driver may join several into one transaction. The driver needs to understand
+//! none of the bytes.
 
 use alloc::vec::Vec;
 
@@ -72,8 +72,8 @@ pub type Rows = Vec<(Table, Vec<u8>, Vec<u8>)>;
 pub struct Restored {
     /// This node's own database; empty for a new node.
     pub own: Rows,
-    /// Copies of the databases that closed tabs of this device left behind. Their objects and hints are merged into this
-    /// node's (merging is always safe) and made durable here; the sources are not changed.
+    /// Copies of the databases that closed tabs of this device left behind. Their objects and hints are merged into
+    /// this node's (merging is always safe) and made durable here; the sources are not changed.
     pub adopted: Vec<Rows>,
 }
 

@@ -21,7 +21,8 @@ pub struct Hints {
 }
 
 impl Hints {
-    /// Restore one row of the disk. What cannot be read is held for whom it may concern: the object is there all the same.
+    /// Restore one row of the disk. What cannot be read is held for whom it may concern: the object is there all the
+    /// same.
     pub(super) fn restore(&mut self, key: Key, row: &[u8]) {
         let owners: BTreeSet<NodeId> = postcard::from_bytes(row).unwrap_or_default();
         for &owner in &owners {

@@ -1,10 +1,11 @@
-//! The mint: which dot names the next write. It keeps the promise on which all causality rests, that no dot is ever used
-//! twice, although what a node sends may overtake what it writes to its disk.
+//! The mint: which dot names the next write. It keeps the promise on which all causality rests, that no dot is ever
+//! used twice, although what a node sends may overtake what it writes to its disk.
 //!
-//! Counters run per actor, a node during one epoch. "Clean" is a flag on the disk: cleared, strictly durable, before the
-//! first mint of a burst leaves the node; set again once every minted dot is durable and the node is idle or closing. A
-//! node that starts and finds itself unclean cannot know which dots it has sent, so it begins a new epoch. It also
-//! does so when somebody shows it a dot of its own above its counter: its disk was rolled back, or its state cloned.
+//! Counters run per actor, a node during one epoch. "Clean" is a flag on the disk: cleared, strictly durable, before
+//! the first mint of a burst leaves the node; set again once every minted dot is durable and the node is idle or
+//! closing. A node that starts and finds itself unclean cannot know which dots it has sent, so it begins a new epoch.
+//! It also does so when somebody shows it a dot of its own above its counter: its disk was rolled back, or its state
+//! cloned.
 //!
 //! The rule that a node which has let a key go must remember its clock, or begin a new epoch, is kept here trivially:
 //! nothing is let go yet.

@@ -1,7 +1,7 @@
 //! What this node holds: objects, hints, its mint; and what of it the disk has still to be told.
 //!
-//! Everything is resident, in the order of positions, so that an arc is a range. Changes collect in one batch, which the
-//! node hands to the disk at the end of each input; value, clock and hint of one write are in the same batch.
+//! Everything is resident, in the order of positions, so that an arc is a range. Changes collect in one batch, which
+//! the node hands to the disk at the end of each input; value, clock and hint of one write are in the same batch.
 //! Invariant: the sums agree with the objects, and what the disk holds is what memory held some batches ago.
 //!
 //! It decides nothing about who should hold what: `handoff` and `repair` do.
@@ -170,8 +170,8 @@ impl Store {
         Some(Changed { before, after })
     }
 
-    /// Write a value under a fresh dot, superseding what `context` has seen. Tells the dot, and whether it must not leave
-    /// the node before the batch it is in is durable.
+    /// Write a value under a fresh dot, superseding what `context` has seen. Tells the dot, and whether it must not
+    /// leave the node before the batch it is in is durable.
     pub fn put(&mut self, key: &Key, context: &VersionVector, value: Payload) -> (Dot, bool, Changed) {
         if self.mint.watch(context, &mut self.random) {
             self.epochs.push(EpochReason::ForeignDot);

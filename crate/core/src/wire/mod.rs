@@ -2,11 +2,11 @@
 //!
 //! A frame is one version byte, then one [`Message`] in postcard's stable format. Reading is the only door into the
 //! core for bytes from others: it allocates no more than the frame's own length suggests, recurses nowhere, and gives
-//! types whose invariants hold (an ordered version vector, covered dots, a UTF-8 key). What it cannot read it drops, with
-//! a [`WireError`] that is counted; it never ends a link, for the next frame stands on its own.
+//! types whose invariants hold (an ordered version vector, covered dots, a UTF-8 key). What it cannot read it drops,
+//! with a [`WireError`] that is counted; it never ends a link, for the next frame stands on its own.
 //!
-//! Two conversations live beside it: [`rendezvous`] with the server that introduces strangers, and [`signal`] between the
-//! drivers of two nodes before there is a link.
+//! Two conversations live beside it: [`rendezvous`] with the server that introduces strangers, and [`signal`] between
+//! the drivers of two nodes before there is a link.
 
 mod message;
 mod record;

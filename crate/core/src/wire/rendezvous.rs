@@ -1,8 +1,9 @@
 //! What a tab and the rendezvous say to each other over a WebSocket, one message a binary frame.
 //!
-//! The rendezvous introduces strangers and knows nothing of them. A *topic* is 32 opaque bytes; a *peer* is a number that
-//! the rendezvous gives to one socket for as long as it is open, never a node's identity. What peers send each other is
-//! opaque to it (signed, and in a room with a secret sealed). It keeps nothing and tells nobody what it forwarded.
+//! The rendezvous introduces strangers and knows nothing of them. A *topic* is 32 opaque bytes; a *peer* is a number
+//! that the rendezvous gives to one socket for as long as it is open, never a node's identity. What peers send each
+//! other is opaque to it (signed, and in a room with a secret sealed). It keeps nothing and tells nobody what it
+//! forwarded.
 //!
 //! A frame is one version byte, then the message in postcard's stable format (<https://postcard.jamesmunns.com>).
 //! It is *not* the protocol between nodes: that is the rest of `wire`.

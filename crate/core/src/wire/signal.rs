@@ -2,9 +2,9 @@
 //!
 //! Offers, answers and candidates travel through whoever will carry them (a broadcast channel, a rendezvous, other
 //! peers). Each is signed over the room, the sender, the receiver and the content, so a carrier can drop or replay
-//! signals but can neither forge nor redirect one; and because an offer holds the DTLS fingerprint of its sender, a link
-//! that was made from signed signals ends at the holder of that node's key. Replays are the driver's to reject: every
-//! payload names the session it belongs to.
+//! signals but can neither forge nor redirect one; and because an offer holds the DTLS fingerprint of its sender, a
+//! link that was made from signed signals ends at the holder of that node's key. Replays are the driver's to reject:
+//! every payload names the session it belongs to.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -70,7 +70,8 @@ impl fmt::Display for SignalError {
 
 impl core::error::Error for SignalError {}
 
-/// Sign `payload` for one node, or with `to: None` for everybody in the room. At most [`PAYLOAD_BYTES_MAX`] bytes arrive.
+/// Sign `payload` for one node, or with `to: None` for everybody in the room. At most [`PAYLOAD_BYTES_MAX`] bytes
+/// arrive.
 pub fn seal(keys: &KeyPair, room: &Room, to: Option<NodeId>, payload: &[u8]) -> Vec<u8> {
     let signature = keys.sign(&signed_bytes(room, &keys.public(), to, payload));
     let sealed =

@@ -84,8 +84,8 @@ async fn who_does_not_read_is_dropped_and_the_sender_goes_on() {
     let (sender_peer, _) = sender.join(TOPIC).await;
     let begun = Instant::now();
     let mut sent = 0;
-    // The kernel holds some megabytes for the deaf one before its queue here begins to fill; by then a frame is stuck on
-    // its way out, and would be for a minute.
+    // The kernel holds some megabytes for the deaf one before its queue here begins to fill; by then a frame is stuck
+    // on its way out, and would be for a minute.
     while server.health().await["dropped"]["slow"] == 0 {
         for _ in 0..64 {
             sender.send(TOPIC, deaf_peer, &[0; 16_000]).await;
