@@ -1,8 +1,8 @@
 //! The tab's life, as the page can tell: seen, hidden, frozen, resumed, going, and back from the dead.
 //!
-//! `pagehide` is the last that is sure to run, so the goodbye is said there. A page that goes into the back/forward cache
-//! may come back (`pageshow` with `persisted`): its links are gone, so the network is opened anew. `unload` is not used:
-//! it is unreliable, and keeps pages out of that cache.
+//! `pagehide` is the last that is sure to run, so the goodbye is said there. A page that goes into the back/forward
+//! cache may come back (`pageshow` with `persisted`): its links are gone, so the network is opened anew. `unload` is
+//! not used: it is unreliable, and keeps pages out of that cache.
 
 use std::rc::{Rc, Weak};
 

@@ -1,11 +1,13 @@
 //! The driver: a node, its network, its disk, one timer, and the page's life.
 //!
-//! Everything that happens becomes an `Input`, and inputs are fed one after another at the end of the task: what an output leads to (a reply that
-//! makes the application ask again, a disk that answers) waits in the queue until the node's outputs are drained. So the
-//! node is never entered twice, and nothing the application does from a listener can be in the wrong place.
+//! Everything that happens becomes an `Input`, and inputs are fed one after another at the end of the task: what an
+//! output leads to (a reply that makes the application ask again, a disk that answers) waits in the queue until the
+//! node's outputs are drained. So the node is never entered twice, and nothing the application does from a listener can
+//! be in the wrong place.
 //!
-//! One timer is set to the node's one deadline. It may fire late, by a second in a hidden tab and by any time in one that
-//! slept; the node only sees a larger `now`. Wall time is told at the start, once a minute, and when the page resumes.
+//! One timer is set to the node's one deadline. It may fire late, by a second in a hidden tab and by any time in one
+//! that slept; the node only sees a larger `now`. Wall time is told at the start, once a minute, and when the page
+//! resumes.
 //!
 //! It decides nothing: what a frame, a record or a receipt means is the core's.
 
@@ -108,8 +110,8 @@ impl core::fmt::Debug for Peer {
 }
 
 impl Peer {
-    /// Start to drive `node`, which lives in `home`. `before` gets the peer before anything else does: whoever brings it
-    /// the words of the disk should know it by then.
+    /// Start to drive `node`, which lives in `home`. `before` gets the peer before anything else does: whoever brings
+    /// it the words of the disk should know it by then.
     pub fn start(
         node: Node,
         home: Home,

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use roundtable_core::coordinator::Reply;
 use roundtable_core::id::RequestId;
-use roundtable_core::node::View;
+use roundtable_core::node::{MemberView, View};
 
 /// What whoever asked is told.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +63,8 @@ impl Requests {
 /// A state that one can wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Condition {
-    /// So many links are open.
+    /// So many members are linked. A link whose other end is not known as a member yet does not count: whoever waits
+    /// for peers will look for them among the members next.
     Linked(usize),
     /// Nothing this node holds waits for another.
     Settled,
@@ -72,7 +73,10 @@ pub enum Condition {
 impl Condition {
     fn holds(self, view: View<'_>) -> bool {
         match self {
-            Condition::Linked(peers) => view.links() >= peers,
+            Condition::Linked(peers) => {
+                let is_peer = |member: &MemberView| member.linked && !member.me;
+                view.links() >= peers && view.members().iter().filter(|member| is_peer(member)).count() >= peers
+            }
             Condition::Settled => view.settled(),
         }
     }

@@ -4,6 +4,7 @@
 
 #![cfg(target_arch = "wasm32")]
 
+mod peers;
 mod slots;
 mod storage;
 mod support;
