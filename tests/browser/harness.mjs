@@ -17,7 +17,7 @@ import { chromium } from "playwright-core";
 
 const here = fileURLToPath(new URL("../../", import.meta.url));
 const binary = process.env.ROUNDTABLE_RENDEZVOUS ?? joinPath(here, "target/release/roundtable-rendezvous");
-const packageFolder = process.env.ROUNDTABLE_PACKAGE ?? joinPath(here, "www/package/dist");
+export const packageFolder = process.env.ROUNDTABLE_PACKAGE ?? joinPath(here, "www/package/dist");
 const siteFolder = process.env.ROUNDTABLE_SITE ?? joinPath(here, "www/site/dist");
 
 const browserArguments = [
@@ -125,7 +125,7 @@ export class World {
       await cp(siteFolder, site, { recursive: true });
       await writeFile(joinPath(site, "blank.html"), blankPage);
       world.site = site;
-      world.rendezvous = await Rendezvous.start({ site, extra });
+      await world.renewRendezvous(extra);
       return world;
     } catch (error) {
       await world.close();
@@ -135,6 +135,12 @@ export class World {
 
   get origin() {
     return this.rendezvous.origin;
+  }
+
+  /** A rendezvous that runs; a new one has another port, and so another origin. */
+  async renewRendezvous(extra = []) {
+    if (this.rendezvous?.isRunning) return;
+    this.rendezvous = await Rendezvous.start({ site: this.site, extra });
   }
 
   async folder(name) {
@@ -283,6 +289,7 @@ export class Profile {
   async clear() {
     const tabs = this.tabs;
     this.tabs = [];
+    await this.context?.unrouteAll({ behavior: "ignoreErrors" });
     await Promise.allSettled(tabs.map((tab) => within(5_000, `${tab.name} closes`, tab.page.close())));
   }
 }
@@ -300,12 +307,16 @@ export class Tab {
     return within(callMs, `${this.name} answers ${work.toString().slice(0, 80)}`, this.page.evaluate(work, argument));
   }
 
-  /** Becomes a node of the room; `window.mesh` is its mesh. */
+  /** Becomes a node of the room; `window.mesh` is its mesh, `links` and `rendezvous` keep what it told of those. */
   async join(room, options = {}) {
     this.id = await this.run(
       async (options) => {
         const { join } = await import("/roundtable/index.js");
         window.mesh = await join(options);
+        window.links = [];
+        window.rendezvous = [];
+        window.mesh.on("link", (link) => window.links.push(link));
+        window.mesh.on("rendezvous", ({ connected }) => window.rendezvous.push(connected));
         return window.mesh.id;
       },
       { room, label: this.name.slice(0, 60), ...options },
