@@ -1,6 +1,7 @@
 //! What the page has to offer, asked for in one place: time, randomness, the first of several events.
 //!
-//! Each is a fact about this browser that may be missing, so each is an `Option` or has an answer that serves without it.
+//! Each is a fact about this browser that may be missing, so each is an `Option` or has an answer that serves without
+//! it.
 
 use core::cell::RefCell;
 use core::future::Future;

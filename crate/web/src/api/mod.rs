@@ -1,6 +1,7 @@
 //! The face that the npm package builds on: one function to join, and a handle.
 //!
-//! It is made of calls and callbacks and knows nothing of promises per request: a callback gets `(answer, undefined)` or
+//! It is made of calls and callbacks and knows nothing of promises per request: a callback gets `(answer, undefined)`
+//! or
 //! `(undefined, {code, message})`, once or, for watches and receipts, again and again. The package turns these into
 //! promises, frozen results and `RoundtableError`s. Nothing here is public in the sense of the package's contract.
 
@@ -197,7 +198,8 @@ impl PeerHandle {
         self.peer.cancel(RequestId(request as u64));
     }
 
-    /// `on_linked(true)` once so many links are open, `on_linked(false)` if the node is closed first; the number of the wait.
+    /// `on_linked(true)` once so many links are open, `on_linked(false)` if the node is closed first; the number of the
+    /// wait.
     ///
     /// # Errors
     ///

@@ -1,8 +1,8 @@
 //! JavaScript values as the core's values, and back.
 //!
-//! What goes in is JSON and `Uint8Array`s; all else is refused with the path to it, because what is stored must be what is
-//! read, on every node and for good. Own enumerable properties count; one that is undefined is dropped. What comes out is
-//! fresh, with plain prototypes, and `__proto__` is a property like any other.
+//! What goes in is JSON and `Uint8Array`s; all else is refused with the path to it, because what is stored must be what
+//! is read, on every node and for good. Own enumerable properties count; one that is undefined is dropped. What comes
+//! out is fresh, with plain prototypes, and `__proto__` is a property like any other.
 
 use core::fmt;
 

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use roundtable_core::time::{Instant, Millis};
 use roundtable_core::wire::rendezvous::Peer;
 
-/// For how long a page that was heard on the broadcast channel is taken to be there. Hidden pages announce themselves once
-/// a minute at worst.
+/// For how long a page that was heard on the broadcast channel is taken to be there. Hidden pages announce themselves
+/// once a minute at worst.
 const BROADCAST_TRUSTED_MS: Millis = 180_000;
 /// For how long whoever introduced a peer goes first.
 const INTRODUCED_MS: Millis = 5_000;

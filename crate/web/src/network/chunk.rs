@@ -6,8 +6,8 @@
 //! numbered. Pure: [`cut`] makes the pieces, an [`Assembler`] puts them together.
 //!
 //! Invariant: an assembler holds at most one frame, never more bytes than arrived, and never more than
-//! [`FRAME_BYTES_MAX`]. Whatever breaks the rules is an error, takes the partial frame with it, and leaves the assembler
-//! ready for the next frame.
+//! [`FRAME_BYTES_MAX`]. Whatever breaks the rules is an error, takes the partial frame with it, and leaves the
+//! assembler ready for the next frame.
 
 use std::fmt;
 
@@ -48,8 +48,8 @@ impl fmt::Display for ChunkError {
 
 impl std::error::Error for ChunkError {}
 
-/// The message that carries `frame` on from `offset`, and the offset after it. `offset` is less than the frame's length,
-/// or the frame is empty.
+/// The message that carries `frame` on from `offset`, and the offset after it. `offset` is less than the frame's
+/// length, or the frame is empty.
 pub(crate) fn cut(frame: &[u8], offset: usize) -> (Vec<u8>, usize) {
     if offset == 0 && frame.len() < CHUNK_BYTES_MAX {
         return (message(&[WHOLE], frame), frame.len());

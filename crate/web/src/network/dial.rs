@@ -2,8 +2,8 @@
 //!
 //! The lower node offers, so that of two nodes that dial each other only one does; the higher one calls. An attempt
 //! says all it has to say again after a while, by another carrier if it was not answered, under the same session, and
-//! both sides take a repetition for what it is. Of two different offers the newer one counts, since only one side offers
-//! and it never has two in hand.
+//! both sides take a repetition for what it is. Of two different offers the newer one counts, since only one side
+//! offers and it never has two in hand.
 
 use std::rc::Rc;
 

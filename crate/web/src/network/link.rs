@@ -5,8 +5,8 @@
 //! how to keep the browser's buffers short, and how to let everything go. What its events mean for a dial or for the
 //! node is decided in `switchboard`.
 //!
-//! Whoever holds a link holds its event listeners; dropping it removes them first and closes the connection after, since
-//! a connection whose handlers still point at something is never collected, and Chromium refuses the 500th.
+//! Whoever holds a link holds its event listeners; dropping it removes them first and closes the connection after,
+//! since a connection whose handlers still point at something is never collected, and Chromium refuses the 500th.
 
 use std::future::Future;
 use std::rc::Rc;

@@ -116,7 +116,8 @@ pub enum NetworkEvent {
         /// The frame.
         bytes: Vec<u8>,
     },
-    /// This node was heard of on the broadcast channel or at a rendezvous, and is not linked. Said each time it is heard.
+    /// This node was heard of on the broadcast channel or at a rendezvous, and is not linked. Said each time it is
+    /// heard.
     Discovered(NodeId),
     /// What `dial` asked for did not come about.
     DialFailed(NodeId),
@@ -241,8 +242,8 @@ impl Network {
         self.shared.command(|state, _| state.close());
     }
 
-    /// Drop the link with a node and refuse it until [`Network::uncut`], silently, as a broken cable would. For tests and
-    /// panels.
+    /// Drop the link with a node and refuse it until [`Network::uncut`], silently, as a broken cable would. For tests
+    /// and panels.
     pub fn cut(&self, id: NodeId) {
         self.shared.command(|state, _| state.cut(id));
     }

@@ -1,8 +1,8 @@
 //! What waits to leave on one lane of one link.
 //!
-//! A browser's own buffer is deep (Chromium: 16 MiB, then `send` throws; Firefox: without end) and cannot be taken back, so
-//! only a little is handed to it at a time and the rest waits here. The outbox is bounded: a peer that lets megabytes
-//! pile up is not slow but gone, and its link is closed rather than this tab's memory spent on it.
+//! A browser's own buffer is deep (Chromium: 16 MiB, then `send` throws; Firefox: without end) and cannot be taken
+//! back, so only a little is handed to it at a time and the rest waits here. The outbox is bounded: a peer that lets
+//! megabytes pile up is not slow but gone, and its link is closed rather than this tab's memory spent on it.
 
 use std::collections::VecDeque;
 

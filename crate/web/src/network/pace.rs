@@ -11,7 +11,8 @@ const RETRY_MS_MAX: Millis = 30_000;
 const ANNOUNCE_AT_MS: [Millis; 4] = [0, 1_000, 4_000, 15_000];
 const ANNOUNCE_EVERY_MS: Millis = 30_000;
 
-/// Chromium refuses the 500th connection that was constructed and not yet collected, so a page may hold this many back ...
+/// Chromium refuses the 500th connection that was constructed and not yet collected, so a page may hold this many back
+/// ...
 const CONSTRUCTIONS_BURST: u64 = 200;
 /// ... and is given another one this often, which leaves the collector time.
 const CONSTRUCTION_EVERY_MS: Millis = 250;

@@ -1,7 +1,7 @@
 //! The client of one rendezvous: a socket that is always being opened, open, or waited for.
 //!
-//! What is said over it is in `roundtable_core::wire::rendezvous`. A rendezvous is never needed and never trusted: all it
-//! can do is to introduce. So a failure of any kind only means another try, later, for ever.
+//! What is said over it is in `roundtable_core::wire::rendezvous`. A rendezvous is never needed and never trusted: all
+//! it can do is to introduce. So a failure of any kind only means another try, later, for ever.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;

@@ -1,10 +1,10 @@
 //! What two drivers say to each other before there is a link between them.
 //!
-//! A [`Payload`] is the inside of a signal that `roundtable_core::wire::signal` seals: signed by its sender, bound to the
-//! room and the receiver. Here is only what it says. Every payload that begins something carries a [`Stamp`], which is
-//! the page's random number and a count that rises with every beginning, so that a carrier which repeats an old one is
-//! noticed ([`Freshness`]); every payload that continues something names the random number of its *session*, which is
-//! one attempt at one connection, so that what belongs to an attempt given up long ago is dropped.
+//! A [`Payload`] is the inside of a signal that `roundtable_core::wire::signal` seals: signed by its sender, bound to
+//! the room and the receiver. Here is only what it says. Every payload that begins something carries a [`Stamp`], which
+//! is the page's random number and a count that rises with every beginning, so that a carrier which repeats an old one
+//! is noticed ([`Freshness`]); every payload that continues something names the random number of its *session*, which
+//! is one attempt at one connection, so that what belongs to an attempt given up long ago is dropped.
 //!
 //! It is *not* proof against a carrier that repeats what an earlier life of this page was sent: that costs the receiver
 //! one connection that never opens and is given up after its time; a link that is open is not touched by it.

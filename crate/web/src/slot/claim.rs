@@ -1,10 +1,10 @@
 //! Which slot a tab gets.
 //!
-//! A tab remembers its slots in sessionStorage, one for each node it runs in the room, in the order of joining. A reload
-//! wants the same back, and its own old page may not have let go yet: it waits up to a second. A duplicated tab has the
-//! same memory, waits in vain, and takes another. Without a memory, the free slot that was used last is taken, so that a
-//! reopened tab is the node it was; if none is free, a new one is made. No two nodes ever hold one slot: the lock sees to
-//! it between pages, and within a page the names that are taken or being asked for are set aside.
+//! A tab remembers its slots in sessionStorage, one for each node it runs in the room, in the order of joining. A
+//! reload wants the same back, and its own old page may not have let go yet: it waits up to a second. A duplicated tab
+//! has the same memory, waits in vain, and takes another. Without a memory, the free slot that was used last is taken,
+//! so that a reopened tab is the node it was; if none is free, a new one is made. No two nodes ever hold one slot: the
+//! lock sees to it between pages, and within a page the names that are taken or being asked for are set aside.
 
 use core::cell::RefCell;
 use std::collections::HashSet;
@@ -139,8 +139,8 @@ impl Drop for SetAside {
     }
 }
 
-/// What this tab remembers over a reload: its slots of a room, in the order of joining. Other nodes of this page write it
-/// too, so it is read anew for every change. A page without sessionStorage remembers nothing.
+/// What this tab remembers over a reload: its slots of a room, in the order of joining. Other nodes of this page write
+/// it too, so it is read anew for every change. A page without sessionStorage remembers nothing.
 fn remembered_slots(room: &str) -> Vec<String> {
     let text = session_storage().and_then(|storage| storage.get_item(&memory_key(room)).ok().flatten());
     let text = text.unwrap_or_default();

@@ -1,7 +1,7 @@
 //! The device: one browser profile, the unit that fails together. Its name, and which node slots it has ever made.
 //!
-//! Both live in one small database of the origin, apart from the nodes' own, and the name is the same in all rooms. Rows
-//! of `slots` are keyed by room and slot and hold when a tab last claimed the slot, in wall-clock milliseconds.
+//! Both live in one small database of the origin, apart from the nodes' own, and the name is the same in all rooms.
+//! Rows of `slots` are keyed by room and slot and hold when a tab last claimed the slot, in wall-clock milliseconds.
 
 use roundtable_core::id::DeviceId;
 use roundtable_core::store::Durability;

@@ -1,11 +1,12 @@
 //! Who this tab is: its device, its slot, the secret behind its name, and what closed tabs of the device left behind.
 //!
-//! A *node slot* is a name, a lock and a database. Whoever holds the lock is that node; the database holds the seed of its
-//! key pair beside all that it keeps. So a reloaded or reopened tab is the node it was, a duplicated one is another, and
-//! an emptied database is a new node. [`Home::open`] brings it all together, and [`Home::close`] gives the name back
-//! before it settles.
+//! A *node slot* is a name, a lock and a database. Whoever holds the lock is that node; the database holds the seed of
+//! its key pair beside all that it keeps. So a reloaded or reopened tab is the node it was, a duplicated one is
+//! another, and an emptied database is a new node. [`Home::open`] brings it all together, and [`Home::close`] gives the
+//! name back before it settles.
 //!
-//! Without IndexedDB or Web Locks (plain http on a LAN address) a node lives in memory under a passing name, and says so.
+//! Without IndexedDB or Web Locks (plain http on a LAN address) a node lives in memory under a passing name, and says
+//! so.
 
 use roundtable_core::id::{DeviceId, KeyPair, Room};
 use roundtable_core::store::{Restored, Rows};
@@ -144,8 +145,8 @@ async fn settle_in(
     Ok((KeyPair::from_seed(seed), Storage::over(&name, database, report), Restored { own, adopted }))
 }
 
-/// Copies of what this device's unclaimed slots of the room hold. Each is read in one transaction and left as it is: a tab
-/// may reopen it at any moment, and merging twice is harmless.
+/// Copies of what this device's unclaimed slots of the room hold. Each is read in one transaction and left as it is: a
+/// tab may reopen it at any moment, and merging twice is harmless.
 async fn adopt(
     room: &str,
     device: &Device,

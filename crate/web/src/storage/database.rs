@@ -1,8 +1,8 @@
 //! One IndexedDB database as ordered tables of byte strings.
 //!
 //! A transaction ends by itself as soon as control returns to the browser with no request pending, so all requests of a
-//! transaction are issued at once and then its `complete` is awaited, nothing else. Something is durable when `complete`
-//! has fired and not before. Binary keys are `Uint8Array`s going in and `ArrayBuffer`s coming out.
+//! transaction are issued at once and then its `complete` is awaited, nothing else. Something is durable when
+//! `complete` has fired and not before. Binary keys are `Uint8Array`s going in and `ArrayBuffer`s coming out.
 
 use gloo_events::EventListener;
 use js_sys::{Array, Uint8Array};
@@ -100,7 +100,8 @@ impl Drop for Database {
 }
 
 impl Database {
-    /// Open the database, with these tables if it has to be made and `create` allows it, else [`DatabaseError::Missing`].
+    /// Open the database, with these tables if it has to be made and `create` allows it, else
+    /// [`DatabaseError::Missing`].
     /// `on_blocked` is called if another page holds an older version of it open; opening then waits for that page.
     pub async fn open(
         name: &str,

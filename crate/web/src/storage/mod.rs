@@ -1,11 +1,12 @@
 //! Where batches become durable: IndexedDB, or memory for nodes that are to leave nothing behind.
 //!
-//! [`Storage::persist`] takes batches in order and reports each when it is durable, never before. At most one transaction
-//! is in flight; what arrives meanwhile joins the next (`queue`). A commit is applied whole or not at all, and commits
-//! in order, so a crash leaves a prefix of what was handed out.
+//! [`Storage::persist`] takes batches in order and reports each when it is durable, never before. At most one
+//! transaction is in flight; what arrives meanwhile joins the next (`queue`). A commit is applied whole or not at all,
+//! and commits in order, so a crash leaves a prefix of what was handed out.
 //!
 //! When the browser takes the database away, it is opened once more and the commit tried again. If it then turns out to
-//! be empty, it was cleared, and is left alone: an empty database behind a known name is a new node, and this one is not.
+//! be empty, it was cleared, and is left alone: an empty database behind a known name is a new node, and this one is
+//! not.
 
 use core::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};

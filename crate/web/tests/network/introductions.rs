@@ -1,8 +1,8 @@
 //! Strangers: a rendezvous, the mesh in its stead, and neither trusted.
 //!
-//! The rendezvous here is a double inside the page: a class that takes the place of `WebSocket` and forwards as the real
-//! one does (its own tests, and those with several browsers, are elsewhere). The broadcast channel is taken away while
-//! the nodes start, so that nothing else brings them together.
+//! The rendezvous here is a double inside the page: a class that takes the place of `WebSocket` and forwards as the
+//! real one does (its own tests, and those with several browsers, are elsewhere). The broadcast channel is taken away
+//! while the nodes start, so that nothing else brings them together.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
