@@ -45,7 +45,7 @@ impl Built {
     fn of(repo: &Repo) -> Self {
         let name = format!("roundtable-rendezvous{}", std::env::consts::EXE_SUFFIX);
         Self {
-            rendezvous: repo.native_target().join("release").join(name),
+            rendezvous: repo.native_target().join("debug").join(name),
             package: repo.path("www/package/dist"),
             site: repo.path("www/site/dist"),
         }
@@ -67,7 +67,7 @@ pub(crate) fn all(repo: &Repo) -> Result<Built, Failure> {
 fn rendezvous(repo: &Repo) -> Result<(), Failure> {
     let log = repo.log("build-rendezvous")?;
     let mut cargo = wasm::native(repo, "cargo");
-    cargo.args(["build", "--release", "--package", "roundtable-rendezvous"]);
+    cargo.args(["build", "--package", "roundtable-rendezvous"]);
     ui::step("rendezvous", "", || succeed("building the rendezvous", &mut cargo, &log, LIMIT).map(|_| ()))
 }
 
