@@ -207,6 +207,8 @@ export interface Metrics {
   }[];
   /** Known, not departed. */
   readonly nodes: number;
+  /** What arrived from anywhere and was dropped, because it could not be read or was not allowed. */
+  readonly dropped: number;
 }
 
 /** Stable; may grow. "unsupported": there is no window here, or the browser lacks what a node cannot do without. */

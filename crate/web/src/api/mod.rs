@@ -269,7 +269,7 @@ impl PeerHandle {
 
     /// Counts.
     pub fn metrics(&self) -> JsValue {
-        shape::metrics(&self.peer.view(|view| view.metrics()))
+        shape::metrics(&self.peer.metrics())
     }
 
     /// Drop the direct link with a node and refuse it.

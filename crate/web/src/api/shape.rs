@@ -133,6 +133,7 @@ pub(super) fn metrics(metrics: &Metrics) -> JsValue {
         ),
         ("requests", frozen_array([requests("get", &metrics.gets), requests("put", &metrics.puts)])),
         ("nodes", number(metrics.nodes)),
+        ("dropped", number(metrics.frames_dropped)),
     ])
 }
 

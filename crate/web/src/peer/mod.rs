@@ -21,7 +21,7 @@ use gloo_timers::callback::Timeout;
 use gloo_timers::future::TimeoutFuture;
 use roundtable_core::coordinator::Request;
 use roundtable_core::id::{NodeId, RequestId};
-use roundtable_core::node::{Event, Input, Lifecycle, MemberView, Node, Output, View};
+use roundtable_core::node::{Event, Input, Lifecycle, MemberView, Metrics, Node, Output, View};
 use roundtable_core::time::Instant;
 use wasm_bindgen_futures::spawn_local;
 
@@ -152,6 +152,13 @@ impl Peer {
     /// Look at the node.
     pub fn view<T>(&self, look: impl FnOnce(View<'_>) -> T) -> T {
         look(self.node.borrow().view())
+    }
+
+    /// Counts, of the node and of its network: what could not be read was dropped by the one or the other.
+    pub fn metrics(&self) -> Metrics {
+        let mut metrics = self.view(|view| view.metrics());
+        self.with_network(|network| metrics.frames_dropped += network.dropped());
+        metrics
     }
 
     /// The members as of the last "member" event, and a number that changes whenever they do.
