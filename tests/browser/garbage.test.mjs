@@ -46,7 +46,7 @@ describe("ten thousand pieces of garbage", { timeout: 240_000 }, () => {
     });
   }
 
-  /** Sends garbage of all kinds over every channel; how many pieces could by no accident mean anything, for each peer. */
+  /** Sends garbage of all kinds over every channel; how many pieces could by no accident mean anything to a peer. */
   function sendGarbage(tab, count) {
     return tab.run(async (count) => {
       let seed = 20_071_014;
@@ -146,7 +146,7 @@ describe("ten thousand pieces of garbage", { timeout: 240_000 }, () => {
       case 3:
         return Buffer.concat([Buffer.from([2, 0]), randomBytes(32)]); // of another version
       case 4:
-        return Buffer.concat([Buffer.from([1, 1]), randomBytes(33), Buffer.from([255, 255, 255, 255, 15])]); // 4 GiB to come
+        return Buffer.concat([Buffer.from([1, 1]), randomBytes(33), Buffer.from([255, 255, 255, 255, 15])]); // 4 GiB
       default:
         return Buffer.concat([Buffer.from([1, 0]), randomBytes(33)]); // one byte too many
     }

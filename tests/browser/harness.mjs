@@ -1,7 +1,7 @@
 // What every test here stands on: a rendezvous of its own, browser profiles, tabs that are nodes, and bounded waits.
 //
 // Nothing is mocked. A World is one rendezvous process serving the built site and package, and any number of profiles
-// (each a browser of its own with its own storage: a device); a Tab is a page of a profile with a node in `window.mesh`.
+// (each a browser of its own with its own storage: a device); a Tab is a page of one with a node in `window.mesh`.
 // A wait that is not over in time fails with what was awaited and what every tab believes at that moment. Whatever a
 // page reports as an error fails the test, unless the test said that it expects it.
 import assert from "node:assert/strict";
@@ -207,7 +207,8 @@ export class World {
     const lines = await Promise.all(
       this.tabs().map(async (tab) => {
         try {
-          return `${tab.name}: ${inspect(await within(3_000, "it answers", tab.belief()), { depth: 5, breakLength: 160 })}`;
+          const belief = await within(3_000, "it answers", tab.belief());
+          return `${tab.name}: ${inspect(belief, { depth: 5, breakLength: 160 })}`;
         } catch (error) {
           return `${tab.name}: ${error.message}`;
         }

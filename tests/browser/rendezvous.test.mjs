@@ -51,7 +51,7 @@ describe("with the rendezvous process killed", { timeout: 240_000 }, () => {
     }
   }
 
-  /** The page and the package from disk, since who served them is gone: as from a browser's cache, or another server. */
+  /** The page and the package from disk, since who served them is gone: as from a cache, or another server. */
   async function serveFromDisk(profile) {
     const types = { js: "text/javascript", wasm: "application/wasm", html: "text/html" };
     await profile.context.route(`${world.origin}/**`, async (route) => {

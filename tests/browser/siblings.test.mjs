@@ -1,4 +1,4 @@
-// True concurrency: what is written on both sides of a cut is kept on both, shown to everybody, and resolved by one update.
+// True concurrency: what is written on both sides of a cut is kept on both, shown to all, and resolved by one update.
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { gather, uniqueName, World } from "./harness.mjs";

@@ -1,4 +1,4 @@
-// WebSockets by hand: clients that keep no rule, and a server that keeps none. Only for tests of what others make of them.
+// WebSockets by hand: clients that keep no rule and a server that keeps none, for tests of what others make of them.
 import { createHash, randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import { connect } from "node:net";
@@ -63,7 +63,8 @@ export async function listen(onSocket) {
       .update(request.headers["sec-websocket-key"] + magic)
       .digest("base64");
     socket.write(
-      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`,
+      "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+        `Sec-WebSocket-Accept: ${accept}\r\n\r\n`,
     );
     sockets.add(socket);
     socket.on("error", () => {});
