@@ -6,27 +6,22 @@ import { gather, uniqueName, World } from "./harness.mjs";
 const timeout = 90_000;
 
 describe("three tabs of one profile and two of another", { timeout: 180_000 }, () => {
-  let world, left, right;
+  let world, tabs;
 
   before(async () => {
     world = await World.open();
-    [left, right] = await Promise.all([world.profile("left"), world.profile("right")]);
+    const [left, right] = await Promise.all([world.profile("left"), world.profile("right")]);
+    tabs = [];
+    for (const profile of [left, left, left, right, right]) tabs.push(await profile.tab());
+    const room = uniqueName();
+    await Promise.all(tabs.map((tab) => tab.join(room)));
+    await gather(world, tabs);
   });
-  afterEach(() => world.clear());
+  // All tests sit at one table, each with keys of its own; the last sends one away.
+  afterEach(() => world.assertNoErrors());
   after(() => world?.close());
 
-  /** Five nodes of one room that know each other. */
-  async function table(options = {}) {
-    const room = uniqueName();
-    const tabs = [];
-    for (const profile of [left, left, left, right, right]) tabs.push(await profile.tab());
-    await Promise.all(tabs.map((tab) => tab.join(room, options)));
-    await gather(world, tabs);
-    return { room, tabs };
-  }
-
   test("find each other and agree on who is there", { timeout }, async () => {
-    const { tabs } = await table();
     const views = await Promise.all(tabs.map((tab) => tab.members()));
     const ids = tabs.map((tab) => tab.id).sort();
     assert.equal(new Set(ids).size, 5, "five identities");
@@ -61,7 +56,6 @@ describe("three tabs of one profile and two of another", { timeout: 180_000 }, (
   });
 
   test("read in each what was put in any", { timeout }, async () => {
-    const { tabs } = await table();
     for (const [place, tab] of tabs.entries()) {
       const receipt = await tab.put(`from ${place}`, { by: tab.name, place }, { level: "all" });
       assert.equal(receipt.met, true, `${tab.name} writes to all owners`);
@@ -81,7 +75,6 @@ describe("three tabs of one profile and two of another", { timeout: 180_000 }, (
   });
 
   test("compute the same preference list of each of 1,000 keys, with owners on both devices", { timeout }, async () => {
-    const { tabs } = await table();
     const device = new Map((await tabs[0].members()).map((member) => [member.id, member.device]));
     const lists = await Promise.all(
       tabs.map((tab) =>
@@ -102,7 +95,6 @@ describe("three tabs of one profile and two of another", { timeout: 180_000 }, (
   });
 
   test("put each write on disk exactly where the preference list says", { timeout }, async () => {
-    const { tabs } = await table();
     const writer = tabs[1];
     const receipts = await writer.run(async () => {
       const bucket = window.mesh.bucket("things");
@@ -145,7 +137,6 @@ describe("three tabs of one profile and two of another", { timeout: 180_000 }, (
   });
 
   test("survive the loss of any one of them, the first included", { timeout }, async () => {
-    const { tabs } = await table();
     for (let i = 0; i < 20; i++) {
       const receipt = await tabs[i % 5].put(`kept ${i}`, i, { level: "all" });
       assert.equal(receipt.met, true);
