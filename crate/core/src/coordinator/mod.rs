@@ -10,7 +10,10 @@
 //! is still incoming does not; a write is followed until all N owners have it or it is superseded.
 //!
 //! - `quorum`: when enough have answered, as a pure accumulator.
-//! - `writes`: puts and deletes, and their receipts. - `reads`: gets. - `listing`: keys. - `watching`: watches.
+//! - `writes`: puts and deletes, and their receipts.
+//! - `reads`: gets.
+//! - `listing`: keys.
+//! - `watching`: watches.
 //!
 //! It moves nothing in the background: `handoff` delivers hints, `repair` compares.
 
@@ -27,14 +30,14 @@ pub use request::{Ended, KeysReply, Level, Reached, ReadReply, Receipt, Reply, R
 
 pub use crate::wire::Payload;
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
 
 use crate::clock::VersionVector;
 use crate::id::{Key, NodeId, Position, RequestId};
 use crate::membership::Membership;
 use crate::ring::{RangeSet, Ring};
-use crate::store::{Changed, Store};
+use crate::store::{Changed, PersistError, Store};
 use crate::time::{Instant, Millis};
 use crate::wire::{Object, Outbox};
 
@@ -43,6 +46,7 @@ use listing::Listing;
 pub use listing::answer_list;
 use reads::Read;
 use watching::Watching;
+pub use writes::Made;
 use writes::Write;
 
 /// What a module sees of the node while it handles one input, and where it puts what is to be done.
@@ -129,6 +133,9 @@ pub struct Coordinator {
     writes: BTreeMap<u64, Write>,
     writes_by_key: BTreeMap<Key, Vec<u64>>,
     begun: Vec<u64>,
+    made: Vec<Made>,
+    /// Requests that wait until dots can be minted.
+    waiting: VecDeque<(RequestId, Request)>,
     reads: BTreeMap<u64, Read>,
     listings: BTreeMap<u64, Listing>,
     watching: Watching,
@@ -149,6 +156,8 @@ impl Coordinator {
             writes: BTreeMap::new(),
             writes_by_key: BTreeMap::new(),
             begun: Vec::new(),
+            made: Vec::new(),
+            waiting: VecDeque::new(),
             reads: BTreeMap::new(),
             listings: BTreeMap::new(),
             watching: Watching::default(),
@@ -162,6 +171,14 @@ impl Coordinator {
 
     /// Begin what the application asks.
     pub fn start(&mut self, near: &mut Surroundings<'_>, id: RequestId, request: Request) {
+        if self.waiting.is_empty() {
+            self.begin(near, id, request);
+        } else {
+            self.waiting.push_back((id, request));
+        }
+    }
+
+    fn begin(&mut self, near: &mut Surroundings<'_>, id: RequestId, request: Request) {
         match request {
             Request::Put { key, value, context, terms } => self.put(near, id, key, value, context, terms),
             Request::Delete { key, context, terms } => self.delete(near, id, key, context, terms),
@@ -171,8 +188,28 @@ impl Coordinator {
         }
     }
 
+    /// The mint is open, or had to begin anew: go on with the requests that wait for it, in their order.
+    pub fn resume(&mut self, near: &mut Surroundings<'_>) {
+        let waiting = core::mem::take(&mut self.waiting);
+        waiting.into_iter().for_each(|(id, request)| self.start(near, id, request));
+    }
+
+    /// The mint could not be opened: nothing that waits for it can be written. Reads go on.
+    pub fn refuse(&mut self, near: &mut Surroundings<'_>, reason: PersistError) {
+        for (id, request) in core::mem::take(&mut self.waiting) {
+            match request {
+                Request::Put { .. } => self.replies.push((id, Reply::Failed(RequestError::from(reason)))),
+                other => self.begin(near, id, other),
+            }
+        }
+    }
+
     /// Nobody listens to this request any more.
     pub fn cancel(&mut self, id: RequestId) {
+        // A put that waits goes on; whatever else waits has no effect but its answer.
+        self.waiting.retain(|(waiting, request)| {
+            *waiting != id || matches!(request, Request::Put { .. } | Request::Delete { .. })
+        });
         self.watching.cancel(id);
         for write in self.writes.values_mut().filter(|write| write.is_for(id)) {
             write.is_listened_to = false;

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use crate::clock::Context;
 use crate::id::{Key, NodeId};
+use crate::store::PersistError;
 use crate::time::Millis;
 use crate::wire::Payload;
 
@@ -190,4 +191,13 @@ pub enum RequestError {
     Quota,
     /// The disk failed: the write is in memory and may still reach others, but is not durable here.
     Storage,
+}
+
+impl From<PersistError> for RequestError {
+    fn from(reason: PersistError) -> RequestError {
+        match reason {
+            PersistError::Quota => RequestError::Quota,
+            PersistError::Failed => RequestError::Storage,
+        }
+    }
 }

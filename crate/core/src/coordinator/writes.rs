@@ -4,8 +4,8 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use super::{Coordinator, Ended, Level, Reached, Receipt, Reply, RequestError, Surroundings, Terms};
-use crate::clock::{Context, VersionVector};
+use super::{Coordinator, Ended, Level, Reached, Receipt, Reply, Request, RequestError, Surroundings, Terms};
+use crate::clock::{Context, Dot, VersionVector};
 use crate::id::{Key, NodeId, RequestId};
 use crate::store::PersistError;
 use crate::time::Instant;
@@ -43,14 +43,25 @@ pub(super) struct Write {
     is_sure: bool,
 }
 
+/// A write that was just made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Made {
+    /// By which request.
+    pub id: RequestId,
+    /// Where.
+    pub key: Key,
+    /// Its name; a delete has none.
+    pub dot: Option<Dot>,
+    /// What it supersedes.
+    pub context: Context,
+}
+
 /// A write that lies in the store and is to be brought to its owners.
 struct Order {
     id: RequestId,
     key: Key,
     context: VersionVector,
     terms: Terms,
-    /// Whether its dot must not leave before the batch is durable.
-    is_gated: bool,
     is_sure: bool,
 }
 
@@ -121,12 +132,18 @@ impl Coordinator {
         id: RequestId,
         key: Key,
         value: Payload,
-        context: Option<Context>,
+        given: Option<Context>,
         terms: Terms,
     ) {
-        let context = context.unwrap_or_else(|| self.default_context(near, &key));
         if value.len() > self.settings.value_bytes_max {
             return self.replies.push((id, Reply::Failed(RequestError::TooLarge)));
+        }
+        let context = given.clone().unwrap_or_else(|| self.default_context(near, &key));
+        if !near.store.is_ready(&context) {
+            // The disk must first know that there will be dots; until then all requests wait, in their order.
+            near.store.open_mint();
+            self.waiting.push_back((id, Request::Put { key, value, context: given, terms }));
+            return;
         }
         let kept: usize = near.store.object(&key).map_or(0, |object| {
             object
@@ -139,11 +156,12 @@ impl Coordinator {
         if kept + value.len() > self.settings.object_bytes_max {
             return self.replies.push((id, Reply::Failed(RequestError::TooManySiblings)));
         }
-        let (dot, is_gated, changed) = near.store.put(&key, &context, value);
+        let (dot, changed) = near.store.put(&key, &context, value);
         near.changed.push((key.clone(), None, changed));
+        self.made.push(Made { id, key: key.clone(), dot: Some(dot), context: context.clone() });
         let mut seen = context;
         seen.see(dot);
-        self.follow(near, Order { id, key, context: seen, terms, is_gated, is_sure: true });
+        self.follow(near, Order { id, key, context: seen, terms, is_sure: true });
     }
 
     /// Without a context, and never shown the key, a delete reads first: it must not miss what it is meant to delete.
@@ -171,8 +189,9 @@ impl Coordinator {
         is_sure: bool,
     ) {
         let changed = near.store.delete(&key, &context);
+        self.made.push(Made { id, key: key.clone(), dot: None, context: context.clone() });
         near.changed.push((key.clone(), None, changed));
-        self.follow(near, Order { id, key, context, terms, is_gated: false, is_sure });
+        self.follow(near, Order { id, key, context, terms, is_sure });
     }
 
     /// What the application was shown of the key; or, if it never was, what this node holds.
@@ -183,7 +202,7 @@ impl Coordinator {
 
     /// The write is in the store: bring it to its owners and follow it.
     fn follow(&mut self, near: &mut Surroundings<'_>, order: Order) {
-        let Order { id, key, context, terms, is_gated, is_sure } = order;
+        let Order { id, key, context, terms, is_sure } = order;
         self.show(&key, &context);
         for earlier in self.writes_by_key.get(&key).into_iter().flatten() {
             if let Some(write) = self.writes.get_mut(earlier) {
@@ -216,11 +235,7 @@ impl Coordinator {
         for &owner in owners.iter().filter(|&&owner| owner != me) {
             send_towards(near, &mut write, number, owner, &mut sends);
         }
-        if is_gated {
-            near.gated.extend(sends)
-        } else {
-            near.out.extend(sends)
-        }
+        near.out.extend(sends);
         self.writes.insert(number, write);
         self.writes_by_key.entry(key.clone()).or_default().push(number);
         self.trim(near);
@@ -283,14 +298,15 @@ impl Coordinator {
             let Some(write) = self.writes.get_mut(&number) else { continue };
             write.local = if outcome.is_ok() { Local::Durable } else { Local::Failed };
             if let Err(reason) = outcome {
-                let error = match reason {
-                    PersistError::Quota => RequestError::Quota,
-                    PersistError::Failed => RequestError::Storage,
-                };
-                self.replies.push((write.id, Reply::Failed(error)));
+                self.replies.push((write.id, Reply::Failed(RequestError::from(reason))));
             }
             self.tell(near, number);
         }
+    }
+
+    /// The writes made since the last call.
+    pub fn take_made(&mut self) -> Vec<Made> {
+        core::mem::take(&mut self.made)
     }
 
     /// The writes begun since the last call: they are in the batch that is being filled.

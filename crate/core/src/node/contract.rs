@@ -6,8 +6,9 @@
 
 use alloc::vec::Vec;
 
+use crate::clock::{Context, Dot};
 use crate::coordinator::{Level, Reply, Request};
-use crate::id::{BatchId, DeviceId, KeyPair, Label, NodeId, RequestId, Room};
+use crate::id::{BatchId, DeviceId, Key, KeyPair, Label, NodeId, RequestId, Room};
 use crate::membership::Status;
 pub use crate::store::EpochReason;
 use crate::store::{Batch, PersistError};
@@ -155,6 +156,17 @@ pub enum Event {
         was: Option<Status>,
         /// What it is thought to be.
         now: Status,
+    },
+    /// A request of this node's application was given its dot (a delete has none) and superseded what the context covers.
+    Written {
+        /// The driver's number of the request.
+        id: RequestId,
+        /// Where.
+        key: Key,
+        /// The name of the write.
+        dot: Option<Dot>,
+        /// What it superseded.
+        context: Context,
     },
     /// This node stored a hint.
     HintStored {

@@ -50,13 +50,13 @@ impl Node {
     pub(super) fn flush(&mut self, now: Instant) {
         if self.clean_at.is_some_and(|due| due <= now) {
             // Only when nothing is on its way or refused is every minted dot known to be durable.
-            if self.disk.is_clean() && self.store.mint().is_unclean() {
+            if self.disk.is_clean() && self.store.mint().is_open() {
                 self.store.close_mint();
             }
             self.clean_at = None;
         }
         let writes = self.coordinator.take_begun();
-        if !writes.is_empty() && self.store.mint().is_unclean() {
+        if !writes.is_empty() && self.store.mint().is_open() {
             self.clean_at = Some(now + CLEAN_AFTER_MS);
         }
         let then_send = core::mem::take(&mut self.scratch.gated);
@@ -86,19 +86,25 @@ impl Node {
         }
         self.scratch.out.extend(done.then_send);
         self.coordinator.on_local(&mut near!(self, now), &done.writes, Ok(()));
-        if self.store.mint().is_unclean() && self.clean_at.is_none() {
+        self.store.on_rows(&done.rows, true);
+        if !self.store.mint().is_opening() {
+            self.coordinator.resume(&mut near!(self, now));
+        }
+        if self.store.mint().is_open() && self.clean_at.is_none() {
             self.clean_at = Some(now + CLEAN_AFTER_MS);
         }
     }
 
     pub(super) fn on_persist_failed(&mut self, now: Instant, id: BatchId, reason: PersistError) {
         let Some(failed) = self.disk.under_way.remove(&id) else { return };
-        self.disk.refused.extend(failed.rows);
+        let was_opening = self.store.mint().is_opening();
+        self.store.on_rows(&failed.rows, false);
+        self.disk.refused.extend(failed.rows.into_iter().filter(|(table, _)| *table != Table::Meta));
         self.disk.failures += 1;
         let wait = (RETRY_MS << (self.disk.failures - 1).min(5)).min(RETRY_MS_MAX);
         self.disk.retry_at = Some(now + wait);
         for (to, message) in failed.then_send {
-            // What says "durable" now says that it is not. Anything else must not leave: its dot may not be ours.
+            // What says "durable" now says that it is not.
             match message {
                 Message::Stored { request, .. } => {
                     self.scratch.out.push((to, Message::Stored { request, durable: false }));
@@ -108,6 +114,9 @@ impl Node {
             }
         }
         self.coordinator.on_local(&mut near!(self, now), &failed.writes, Err(reason));
+        if was_opening && !self.store.mint().is_opening() {
+            self.coordinator.refuse(&mut near!(self, now), reason);
+        }
         self.event(Event::PersistFailed { reason });
     }
 

@@ -1,9 +1,11 @@
 //! One peer: the modules put together. Nothing is decided here; an input goes to the modules it concerns, and what they
 //! want done is drained into outputs, always in the same order.
 //!
-//! - `contract`: the words between a node and its driver. - `frames`: which message goes where. - `settle`: what
-//!   follows from a change. - `disk`: batches on their way to the disk and what waits for them. - `view`: the window
-//! for all others.
+//! - `contract`: the words between a node and its driver.
+//! - `frames`: which message goes where.
+//! - `settle`: what follows from a change.
+//! - `disk`: batches on their way to the disk and what waits for them.
+//! - `view`: the window for all others.
 //!
 //! Invariant: the outputs are a function of the configuration, the restored rows, the seed and the inputs with their
 //! times.

@@ -4,7 +4,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::{Event, Node, Output, near};
-use crate::coordinator::Surroundings;
+use crate::coordinator::{Made, Surroundings};
 use crate::id::{Key, NodeId};
 use crate::membership::{Change, Status};
 use crate::ring::Ring;
@@ -115,6 +115,9 @@ impl Node {
 
     /// Keys changed: tell whoever watches them.
     fn settle_keys(&mut self, now: Instant) {
+        for Made { id, key, dot, context } in self.coordinator.take_made() {
+            self.event(Event::Written { id, key, dot, context });
+        }
         for (key, from, changed) in core::mem::take(&mut self.scratch.changed) {
             if changed.after > 1 && changed.after > changed.before {
                 self.event(Event::SiblingsCreated { siblings: changed.after });

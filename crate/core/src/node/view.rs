@@ -1,5 +1,8 @@
 //! The read-only window into a node: what panels, tests and the browser face see, and all that they see.
 
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Node;
@@ -165,21 +168,33 @@ impl View<'_> {
         self.node.store.sum(set)
     }
 
-    /// Whether nothing this node holds waits for another: no hint for a node that answers, no arc incoming, nothing to
-    /// be compared, nothing on its way to the disk.
+    /// Whether nothing this node holds waits for another: no hint for a node that answers, no arc incoming, nothing to be
+    /// compared, nothing on its way to the disk.
     pub fn settled(&self) -> bool {
+        self.unsettled().is_empty()
+    }
+
+    /// What this node still waits for, in words; empty when it is settled.
+    pub fn unsettled(&self) -> String {
         let node = self.node;
-        let hints_wait = node.answering.iter().any(|&id| node.store.hints().any_for(id));
         // A node that is thought to be here and has no link yet, or has one and has not yet said hello, is being met.
         let is_heard = |id: &NodeId| node.answering.contains(id);
-        let meets = node.membership.others().any(|(id, _, status)| status == Status::Up && !is_heard(&id))
-            || !node.membership.links().iter().all(is_heard);
-        !hints_wait
-            && !meets
-            && node.incoming.is_empty()
-            && node.handoff.shipments.is_empty()
-            && node.disk.is_clean()
-            && node.repair.is_settled(&node.ring, node.answering.iter().copied())
+        let unheard = node.membership.links().iter().filter(|id| !is_heard(id)).copied();
+        let unlinked = node.membership.others().filter(|(id, _, status)| *status == Status::Up && !is_heard(id));
+        let met: BTreeSet<NodeId> = unheard.chain(unlinked.map(|(id, ..)| id)).collect();
+        let waits = [
+            ("meeting", !met.is_empty()),
+            ("hints for those present", node.answering.iter().any(|&id| node.store.hints().any_for(id))),
+            ("arcs incoming", !node.incoming.is_empty()),
+            ("batches on their way", !node.handoff.shipments.is_empty()),
+            ("the disk", !node.disk.is_clean()),
+            ("comparisons", !node.repair.is_settled(&node.ring, node.answering.iter().copied())),
+        ];
+        let mut found: Vec<&str> = waits.into_iter().filter(|(_, waits)| *waits).map(|(what, _)| what).collect();
+        let with: Vec<String> =
+            met.iter().map(|id| format!("with {id:?}, {:?}", node.membership.status(*id))).collect();
+        found.extend(with.iter().map(String::as_str));
+        found.join(", ")
     }
 
     /// What each module waits for, by name: for those who look into a node that is called too often.

@@ -49,6 +49,9 @@ enum Task {
     Shared,
     /// Arcs this node has to receive, where the other may hold something.
     Incoming(RangeSet),
+    /// Arcs the other owns and this node does not, where this node holds something: what an owner left behind when it
+    /// ceased to be one, or wrote while it was apart.
+    Stray(RangeSet),
 }
 
 /// What a session that has ended came to.
@@ -116,6 +119,10 @@ impl Repair {
             peer.tasks.push_back(Task::Incoming(incoming.clone()));
         }
         peer.tasks.push_back(Task::Shared);
+        let strayed = near.ring.arcs_where(|owners| owners.contains(&id) && !owners.contains(&near.me));
+        if near.store.sum(&strayed).count > 0 {
+            peer.tasks.push_back(Task::Stray(strayed));
+        }
         peer.agreed = None;
         // What is incoming does not wait for the other; what is shared may be settled by its comparison.
         let second = if near.me > id && !handoff.sources().contains_key(&id) { SECOND_MS } else { 0 };
@@ -132,7 +139,8 @@ impl Repair {
     /// Whether the arcs shared with every node that answers were found equal since the ring last changed.
     pub fn is_settled(&self, ring: &Ring, answering: impl Iterator<Item = NodeId>) -> bool {
         let agrees = |id: NodeId| self.peers.get(&id).is_some_and(|peer| peer.agreed == Some(ring.hash()));
-        self.sessions.is_empty() && answering.into_iter().all(agrees)
+        let is_idle = self.peers.values().all(|peer| peer.tasks.is_empty());
+        self.sessions.is_empty() && is_idle && answering.into_iter().all(agrees)
     }
 
     /// When something falls due next.
@@ -197,6 +205,7 @@ impl Repair {
         let shared = near.ring.arcs_where(|owners| owners.contains(&near.me) && owners.contains(&id));
         let (scope, ring) = match &task {
             Task::Shared => (shared, Some(near.ring.hash())),
+            Task::Stray(ranges) => (ranges.clone(), None),
             Task::Incoming(ranges) => {
                 // First where both are owners and mostly agree, then where only this node is.
                 let rest = ranges.difference(&shared);
@@ -216,7 +225,7 @@ impl Repair {
             return;
         }
         self.number = self.number.wrapping_add(1);
-        let session = Session::begin(near, self.number, id, scope, ring);
+        let session = Session::begin(near, self.number, id, scope, task, ring);
         self.sessions.insert(self.number, session);
     }
 
@@ -310,7 +319,11 @@ impl Repair {
     fn give_up(&mut self, now: Instant, number: u32) {
         let Some(session) = self.sessions.remove(&number) else { return };
         if let Some(peer) = self.peers.get_mut(&session.with) {
-            let task = if session.ring.is_some() { Task::Shared } else { Task::Incoming(session.scope) };
+            let task = match session.task {
+                Task::Shared => Task::Shared,
+                Task::Incoming(_) => Task::Incoming(session.scope),
+                Task::Stray(_) => Task::Stray(session.scope),
+            };
             peer.tasks.push_front(task);
             peer.failures += 1;
             peer.next = now + backoff(peer.failures);

@@ -3,7 +3,7 @@
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
-use super::{Outcome, ROOT, part_of};
+use super::{Outcome, ROOT, Task, part_of};
 use crate::coordinator::Surroundings;
 use crate::handoff::{Handoff, size};
 use crate::id::{Key, NodeId};
@@ -25,6 +25,8 @@ pub(super) struct Session {
     number: u32,
     pub(super) with: NodeId,
     pub(super) scope: RangeSet,
+    /// What it is for. Where only the other is an owner, nothing is wanted.
+    pub(super) task: Task,
     /// The ring whose shared arcs are compared; `None`: arcs that are incoming.
     pub(super) ring: Option<u64>,
     pub(super) progress: Instant,
@@ -47,9 +49,10 @@ impl Session {
         number: u32,
         with: NodeId,
         scope: RangeSet,
+        task: Task,
         ring: Option<u64>,
     ) -> Session {
-        let mut session = Session { number, with, scope, ring, progress: near.now, ..Session::nothing(with, 0) };
+        let mut session = Session { number, with, scope, task, ring, progress: near.now, ..Session::nothing(with, 0) };
         session.ring = ring;
         session.was_same = false;
         let sum = near.store.sum(&session.scope);
@@ -69,6 +72,7 @@ impl Session {
             number: 0,
             with,
             scope: RangeSet::empty(),
+            task: Task::Shared,
             ring: Some(ring),
             progress: Instant(0),
             asked: BTreeSet::new(),
@@ -115,6 +119,9 @@ impl Session {
             if ours.fingerprint == theirs || range.is_empty() {
                 continue;
             }
+            if ours.count == 0 && !self.wants_anything() {
+                continue;
+            }
             if ours.count == 0 {
                 self.wants.push_back(Wanted::All { part: child, from: 0 });
             } else if theirs == 0 {
@@ -143,11 +150,16 @@ impl Session {
         let lacks = |position: &u64, tags: &BTreeSet<u64>| ours.get(position).is_none_or(|held| !tags.is_subset(held));
         let wanted: Vec<u64> =
             theirs.iter().filter(|(position, tags)| lacks(position, tags)).map(|(p, _)| *p).collect();
+        let wanted = if self.wants_anything() { wanted } else { Vec::new() };
         for chunk in wanted.chunks(POSITIONS_PER_MESSAGE) {
             self.wants.push_back(Wanted::Positions(chunk.to_vec()));
         }
         let is_owner = |position| near.ring.owns(self.with, position);
         self.to_send.extend(to_send.into_iter().filter(|(position, _)| is_owner(*position)).map(|(_, key)| key));
+    }
+
+    fn wants_anything(&self) -> bool {
+        !matches!(self.task, Task::Stray(_))
     }
 
     fn send_all(&mut self, near: &Surroundings<'_>, range: &RangeSet) {

@@ -1,16 +1,17 @@
 //! The mint: which dot names the next write. It keeps the promise on which all causality rests, that no dot is ever
 //! used twice, although what a node sends may overtake what it writes to its disk.
 //!
-//! Counters run per actor, a node during one epoch. "Clean" is a flag on the disk: cleared, strictly durable, before
-//! the first mint of a burst leaves the node; set again once every minted dot is durable and the node is idle or
-//! closing. A node that starts and finds itself unclean cannot know which dots it has sent, so it begins a new epoch.
-//! It also does so when somebody shows it a dot of its own above its counter: its disk was rolled back, or its state
-//! cloned.
+//! Counters run per actor, a node during one epoch. The row on the disk says under which epoch, up to which counter, and
+//! whether that is *clean*: nothing was minted since. The mint is opened, strictly durable as unclean, before the first dot
+//! of a burst comes into being, and closed again, as clean, once every minted dot is durable and the node is idle or
+//! closing. A node that starts and finds itself unclean cannot know which dots it has sent, so it begins a new epoch. It
+//! also does so when somebody shows it a dot of its own above its counter: its disk was rolled back, or its state cloned.
+//!
+//! It is not enough that a dot waits for the disk before it is *sent*: an object that holds one leaves by many doors. So
+//! no dot is made until the mint is open.
 //!
 //! The rule that a node which has let a key go must remember its clock, or begin a new epoch, is kept here trivially:
 //! nothing is let go yet.
-
-use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
@@ -38,13 +39,24 @@ pub enum EpochReason {
     ForeignDot,
 }
 
+/// Whether dots may be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The disk says that all is clean, or cannot be relied on to say that it is not.
+    Closed,
+    /// The row that says "not clean" is on its way.
+    Opening,
+    /// The disk says that it is not clean.
+    Open,
+}
+
 /// Mints dots for one node.
 #[derive(Debug, Clone)]
 pub struct Mint {
     node: NodeId,
-    row: Row,
-    /// What the disk has, or will have once what was handed to it is durable.
-    written: Option<Row>,
+    epoch: u64,
+    counter: u64,
+    state: State,
 }
 
 impl Mint {
@@ -55,12 +67,12 @@ impl Mint {
         random: &mut fastrand::Rng,
     ) -> (Mint, Option<EpochReason>) {
         let row = disk.and_then(|bytes| postcard::from_bytes::<Row>(bytes).ok());
+        let state = State::Closed;
         match row {
-            Some(row) if row.clean => (Mint { node, row, written: Some(row) }, None),
+            Some(Row { epoch, counter, clean: true }) => (Mint { node, epoch, counter, state }, None),
             _ => {
                 let reason = if disk.is_some() { EpochReason::UncleanStop } else { EpochReason::First };
-                let row = Row { epoch: random.u64(..), counter: 0, clean: true };
-                (Mint { node, row, written: None }, Some(reason))
+                (Mint { node, epoch: random.u64(..), counter: 0, state }, Some(reason))
             }
         }
     }
@@ -71,52 +83,63 @@ impl Mint {
 
     /// Under which actor the next dot will be.
     pub fn actor(&self) -> Actor {
-        Actor { node: self.node, epoch: self.row.epoch }
+        Actor { node: self.node, epoch: self.epoch }
     }
 
     /// Somebody has seen this much: if it is more of ours than we know of, begin a new epoch.
     pub(super) fn watch(&mut self, seen: &VersionVector, random: &mut fastrand::Rng) -> bool {
-        let is_foreign = seen.counter(&self.actor()) > self.row.counter;
+        let is_foreign = seen.counter(&self.actor()) > self.counter;
         if is_foreign {
-            self.row = Row { epoch: random.u64(..), counter: 0, clean: true };
-            self.written = None;
+            (self.epoch, self.counter, self.state) = (random.u64(..), 0, State::Closed);
         }
         is_foreign
     }
 
-    /// The next dot; and, at the first of a burst, the row that must be strictly durable before the dot leaves.
-    pub(super) fn mint(&mut self) -> (Dot, Option<Op>) {
-        self.row.counter += 1;
-        self.row.clean = false;
-        let dot = Dot { actor: self.actor(), counter: self.row.counter };
-        let is_open = self.written.is_some_and(|written| !written.clean && written.epoch == self.row.epoch);
-        (dot, (!is_open).then(|| self.write()))
+    /// Whether a dot may be made.
+    pub fn is_open(&self) -> bool {
+        self.state == State::Open
     }
 
-    /// Whether dots were minted since the disk was last told that all is clean.
-    pub fn is_unclean(&self) -> bool {
-        !self.row.clean
+    /// Whether the row that opens it is on its way.
+    pub fn is_opening(&self) -> bool {
+        self.state == State::Opening
+    }
+
+    /// The row that must be strictly durable before a dot is made.
+    pub(super) fn open(&mut self) -> Op {
+        self.state = State::Opening;
+        self.row(false)
+    }
+
+    /// The row is durable.
+    pub(super) fn opened(&mut self) {
+        if self.state == State::Opening {
+            self.state = State::Open;
+        }
+    }
+
+    /// The disk did not take a row: what it holds is not known.
+    pub(super) fn refused(&mut self) {
+        self.state = State::Closed;
+    }
+
+    /// The next dot.
+    pub(super) fn mint(&mut self) -> Dot {
+        assert!(self.is_open(), "no dot is made before the disk knows that there may be one");
+        self.counter += 1;
+        Dot { actor: self.actor(), counter: self.counter }
     }
 
     /// All minted dots are durable: the row that says so.
     pub(super) fn close(&mut self) -> Op {
-        self.row.clean = true;
-        self.write()
+        self.state = State::Closed;
+        self.row(true)
     }
 
-    /// The disk did not take the row: it is as if it had not been handed over.
-    pub(super) fn unwritten(&mut self) {
-        self.written = None;
-        self.row.clean &= self.row.counter == 0;
-    }
-
-    fn write(&mut self) -> Op {
-        self.written = Some(self.row);
-        Op { table: Table::Meta, key: ROW.to_vec(), value: Some(self.encode()) }
-    }
-
-    pub(super) fn encode(&self) -> Vec<u8> {
-        postcard::to_allocvec(&self.row).expect("three numbers always serialise to a Vec")
+    fn row(&self, clean: bool) -> Op {
+        let row = Row { epoch: self.epoch, counter: self.counter, clean };
+        let value = postcard::to_allocvec(&row).expect("three numbers always serialise to a Vec");
+        Op { table: Table::Meta, key: ROW.to_vec(), value: Some(value) }
     }
 }
 
@@ -132,29 +155,41 @@ mod tests {
     fn a_clean_stop_goes_on_counting_and_an_unclean_one_begins_an_epoch() {
         let (mut mint, why) = restored(None, 1);
         assert_eq!(why, Some(EpochReason::First));
-        let (first, unclean) = mint.mint();
-        let (second, none) = mint.mint();
-        assert_eq!((first.counter, second.counter, none), (1, 2, None));
+        let unclean = mint.open();
+        mint.opened();
+        assert_eq!((mint.mint().counter, mint.mint().counter), (1, 2));
 
-        let (crashed, why) = restored(unclean.unwrap().value.as_deref(), 2);
+        let (crashed, why) = restored(unclean.value.as_deref(), 2);
         assert_eq!(why, Some(EpochReason::UncleanStop));
         assert_ne!(crashed.actor(), mint.actor());
 
         let (mut closed, why) = restored(mint.close().value.as_deref(), 3);
-        assert_eq!((closed.actor(), why), (mint.actor(), None));
-        let (third, gate) = closed.mint();
-        assert_eq!((third.counter, gate.is_some()), (3, true));
+        assert_eq!((closed.actor(), why, closed.is_open()), (mint.actor(), None, false));
+        closed.open();
+        closed.opened();
+        assert_eq!(closed.mint().counter, 3);
     }
 
     #[test]
-    fn a_dot_of_ours_that_we_do_not_know_begins_an_epoch() {
+    fn a_dot_of_ours_that_we_do_not_know_begins_an_epoch_which_is_on_disk_before_it_is_used() {
         let (mut mint, _) = restored(None, 1);
-        let (dot, _) = mint.mint();
+        mint.open();
+        mint.opened();
+        let dot = mint.mint();
         let mut random = fastrand::Rng::with_seed(9);
         assert!(!mint.watch(&VersionVector::from_iter([dot]), &mut random));
         assert!(mint.watch(&VersionVector::from_iter([Dot { counter: 2, ..dot }]), &mut random));
-        let (next, gate) = mint.mint();
-        assert_ne!(next.actor, dot.actor);
-        assert!(gate.is_some(), "the new epoch is on disk before it is used");
+        assert_ne!(mint.actor(), dot.actor);
+        assert!(!mint.is_open());
+    }
+
+    #[test]
+    fn an_epoch_begun_while_the_mint_opens_is_not_opened_by_the_old_row() {
+        let (mut mint, _) = restored(None, 1);
+        mint.open();
+        let foreign = Dot { actor: mint.actor(), counter: 7 };
+        mint.watch(&VersionVector::from_iter([foreign]), &mut fastrand::Rng::with_seed(9));
+        mint.opened();
+        assert!(!mint.is_open());
     }
 }

@@ -52,6 +52,8 @@ pub struct Store {
     hints: Hints,
     mint: Mint,
     random: fastrand::Rng,
+    /// The rows of members, as they were last handed to the disk.
+    records: BTreeMap<NodeId, Vec<u8>>,
     batch: Batch,
     epochs: Vec<EpochReason>,
     live: u64,
@@ -79,6 +81,7 @@ impl Store {
             hints: Hints::default(),
             mint,
             random,
+            records: BTreeMap::new(),
             batch: Batch::default(),
             epochs: epoch.into_iter().collect(),
             live: 0,
@@ -170,24 +173,40 @@ impl Store {
         Some(Changed { before, after })
     }
 
-    /// Write a value under a fresh dot, superseding what `context` has seen. Tells the dot, and whether it must not
-    /// leave the node before the batch it is in is durable.
-    pub fn put(&mut self, key: &Key, context: &VersionVector, value: Payload) -> (Dot, bool, Changed) {
-        if self.mint.watch(context, &mut self.random) {
-            self.epochs.push(EpochReason::ForeignDot);
-        }
-        let (dot, gate) = self.mint.mint();
-        let is_gated = gate.is_some();
-        if let Some(op) = gate {
-            self.batch.ops.push(op);
-            self.batch.durability = Durability::Strict;
-        }
+    /// Write a value under a fresh dot, superseding what `context` has seen. The mint must be open: see
+    /// [`Store::is_ready`].
+    pub fn put(&mut self, key: &Key, context: &VersionVector, value: Payload) -> (Dot, Changed) {
+        let dot = self.mint.mint();
         let mut object = self.object(key).cloned().unwrap_or_default();
         let before = object.values().len();
         object.put(context, dot, value);
         let after = object.values().len();
         self.replace(key, object);
-        (dot, is_gated, Changed { before, after })
+        (dot, Changed { before, after })
+    }
+
+    /// Whether a write with this context can be minted now. If not, call [`Store::open_mint`] and wait for the disk.
+    pub fn is_ready(&mut self, context: &VersionVector) -> bool {
+        if self.mint.watch(context, &mut self.random) {
+            self.epochs.push(EpochReason::ForeignDot);
+        }
+        self.mint.is_open()
+    }
+
+    /// Tell the disk that dots will be minted, unless it is being told already.
+    pub fn open_mint(&mut self) {
+        if !self.mint.is_opening() && !self.mint.is_open() {
+            let op = self.mint.open();
+            self.batch.ops.push(op);
+            self.batch.durability = Durability::Strict;
+        }
+    }
+
+    /// The disk has taken these rows, or not.
+    pub fn on_rows(&mut self, rows: &[(Table, Vec<u8>)], durable: bool) {
+        if rows.iter().any(|(table, key)| *table == Table::Meta && Mint::is_row(key)) {
+            if durable { self.mint.opened() } else { self.mint.refused() }
+        }
     }
 
     /// Supersede what `context` has seen by nothing.
@@ -304,6 +323,7 @@ impl Store {
     /// Keep a member's record.
     pub fn keep_record(&mut self, signed: &SignedRecord) {
         let value = postcard::to_allocvec(signed).expect("a record always serialises to a Vec");
+        self.records.insert(signed.id(), value.clone());
         self.batch.ops.push(Op { table: Table::Members, key: signed.id().as_bytes().to_vec(), value: Some(value) });
     }
 
@@ -328,10 +348,11 @@ impl Store {
                     .object(&name)
                     .map(|object| postcard::to_allocvec(object).expect("an object always serialises to a Vec")),
                 (Table::Hints, Ok(name)) => self.hints.row(&name),
-                (Table::Meta, _) => {
-                    self.mint.unwritten();
-                    Some(self.mint.encode())
+                (Table::Members, _) => {
+                    let id = key.as_slice().try_into().ok().map(NodeId::from_bytes);
+                    id.and_then(|id| self.records.get(&id).cloned())
                 }
+                // The mint writes its own row anew when it is opened.
                 _ => continue,
             };
             self.batch.ops.push(Op { table, key, value });

@@ -17,6 +17,15 @@ fn store(restored: Restored, seed: u64) -> Store {
     Store::restore(room(), NodeId::from_bytes([1; 16]), restored, fastrand::Rng::with_seed(seed)).0
 }
 
+/// A store whose mint is open.
+fn open(restored: Restored, seed: u64) -> Store {
+    let mut store = store(restored, seed);
+    store.open_mint();
+    let rows: Vec<_> = store.batch.ops.iter().map(|op| (op.table, op.key.clone())).collect();
+    store.on_rows(&rows, true);
+    store
+}
+
 fn key(name: &str) -> Key {
     Key::new("carts", name).unwrap()
 }
@@ -44,7 +53,7 @@ proptest! {
         names in prop::collection::vec("[a-z]{1,3}", 1..200),
         cuts in prop::collection::vec(any::<u64>(), 4),
     ) {
-        let mut store = store(Restored::default(), 1);
+        let mut store = open(Restored::default(), 1);
         for name in &names {
             store.put(&key(name), &VersionVector::new(), value(1));
         }
@@ -63,7 +72,7 @@ proptest! {
 
     #[test]
     fn what_was_made_durable_is_restored(steps in prop::collection::vec(("[a-c]", any::<bool>(), 0u8..4), 1..30)) {
-        let mut before = store(Restored::default(), 1);
+        let mut before = open(Restored::default(), 1);
         let mut batches = vec![];
         for (name, deletes, owner) in steps {
             let seen = before.object(&key(&name)).map(|object| object.context().clone()).unwrap_or_default();
@@ -86,20 +95,33 @@ proptest! {
 #[test]
 fn the_first_write_of_a_burst_waits_for_the_disk_and_the_second_does_not() {
     let mut store = store(Restored::default(), 1);
-    let (_, gated, _) = store.put(&key("a"), &VersionVector::new(), value(1));
-    assert!(gated);
-    assert_eq!(store.take_batch().unwrap().durability, Durability::Strict);
-    let (_, gated, _) = store.put(&key("b"), &VersionVector::new(), value(1));
-    assert!(!gated);
+    assert!(!store.is_ready(&VersionVector::new()));
+    store.open_mint();
+    let batch = store.take_batch().unwrap();
+    assert_eq!(batch.durability, Durability::Strict);
+    let rows = [(Table::Meta, batch.ops[0].key.clone())];
+    store.on_rows(&rows, true);
+    assert!(store.is_ready(&VersionVector::new()));
+    store.put(&key("a"), &VersionVector::new(), value(1));
     assert_eq!(store.take_batch().unwrap().durability, Durability::Relaxed);
     store.close_mint();
-    let (_, gated, _) = store.put(&key("c"), &VersionVector::new(), value(1));
-    assert!(gated);
+    assert!(!store.is_ready(&VersionVector::new()));
+}
+
+#[test]
+fn a_mint_whose_row_was_refused_stays_closed() {
+    let mut store = store(Restored::default(), 1);
+    store.open_mint();
+    let batch = store.take_batch().unwrap();
+    store.on_rows(&[(Table::Meta, batch.ops[0].key.clone())], false);
+    assert!(!store.is_ready(&VersionVector::new()));
+    store.open_mint();
+    assert!(store.take_batch().is_some(), "it can be tried again");
 }
 
 #[test]
 fn what_a_closed_tab_left_is_adopted_and_held_for_whom_it_may_concern() {
-    let mut closed = store(Restored::default(), 1);
+    let mut closed = open(Restored::default(), 1);
     closed.put(&key("a"), &VersionVector::new(), value(1));
     let left = disk(closed.take_batch().into_iter().collect()).own;
     let mut opened = store(Restored { own: vec![], adopted: vec![left] }, 2);
@@ -125,12 +147,14 @@ fn rows_that_cannot_be_read_are_counted_and_harm_nothing() {
 
 #[test]
 fn a_rolled_back_disk_meets_its_own_later_dot_and_begins_an_epoch() {
-    let mut first = store(Restored::default(), 1);
+    let mut first = open(Restored::default(), 1);
     first.put(&key("a"), &VersionVector::new(), value(1));
     first.take_batch();
     first.close_mint();
     let early = disk(first.take_batch().into_iter().collect());
-    let (dot, _, _) = first.put(&key("a"), &VersionVector::new(), value(2));
+    first.open_mint();
+    first.mint.opened();
+    let (dot, _) = first.put(&key("a"), &VersionVector::new(), value(2));
     let later = first.object(&key("a")).unwrap().clone();
 
     let mut rolled_back = store(early, 2);
@@ -142,7 +166,7 @@ fn a_rolled_back_disk_meets_its_own_later_dot_and_begins_an_epoch() {
 
 #[test]
 fn keys_of_a_bucket_are_listed_by_prefix() {
-    let mut store = store(Restored::default(), 1);
+    let mut store = open(Restored::default(), 1);
     for name in ["apple", "apricot", "pear"] {
         store.put(&key(name), &VersionVector::new(), value(1));
     }

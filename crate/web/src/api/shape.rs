@@ -169,6 +169,11 @@ fn protocol_event(event: &Event) -> JsValue {
         Event::Member { id, was, now } => {
             ("member", vec![("id", text(id)), ("was", was.map_or(JsValue::NULL, status)), ("now", status(*now))])
         }
+        Event::Written { key, dot, .. } => {
+            let kind = if dot.is_some() { "put" } else { "delete" };
+            let names = vec![("bucket", key.bucket().into()), ("key", key.name().into()), ("what", kind.into())];
+            ("written", names)
+        }
         Event::HintStored { owner } => ("hint-stored", vec![("owner", text(owner))]),
         Event::HintDelivered { owner } => ("hint-delivered", vec![("owner", text(owner))]),
         Event::SiblingsCreated { siblings } => ("siblings-created", vec![("siblings", count(*siblings))]),
