@@ -6,9 +6,12 @@
 //! after a while. Disks make batches durable in order, after a while; a crash loses what was not yet durable. The same
 //! seed and the same calls give the same trace, whose hash tells two runs apart.
 //!
-//! It is small so far: loss, reordering, clock skew and a checker for every invariant come with the soak.
+//! [`soak`] draws rooms, requests and faults from a seed and judges the end by an [`oracle`] that knows what each write
+//! had seen. Clock skew, wiped and rolled-back disks, planted bugs and shrinking are still to come.
 
 mod disk;
+pub mod oracle;
+pub mod soak;
 mod world;
 
 pub use disk::Disk;

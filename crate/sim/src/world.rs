@@ -202,9 +202,8 @@ impl World {
     /// The tab is closed: it says goodbye, and its links close.
     pub fn close(&mut self, at: usize) {
         self.input(at, Input::Lifecycle(Lifecycle::Closing));
-        let soon = self.tuning.latency_ms.1 + 1;
+        self.run_for(self.tuning.latency_ms.1 + 1);
         let linked: Vec<(usize, usize)> = self.links.iter().copied().filter(|&(a, b)| a == at || b == at).collect();
-        self.run_for(soon);
         self.hosts[at].node = None;
         for (a, b) in linked {
             self.links.remove(&(a, b));
@@ -310,6 +309,22 @@ impl World {
                 .all(|&a| alive.iter().all(|&b| a == b || world.cuts.contains(&pair(a, b)) || world.is_linked(a, b)));
             meshed && alive.iter().all(|&at| world.node(at).view().settled())
         })
+    }
+
+    /// What keeps the room from being settled, for people to read.
+    pub fn unsettled(&self) -> String {
+        let mut found = Vec::new();
+        let alive = self.alive();
+        for &a in &alive {
+            let apart: Vec<usize> = alive.iter().copied().filter(|&b| a < b && !self.is_linked(a, b)).collect();
+            if !apart.is_empty() {
+                found.push(format!("{a} has no link with {apart:?}"));
+            }
+            if !self.node(a).view().settled() {
+                found.push(format!("{a} is not settled: {}", self.node(a).view().unsettled()));
+            }
+        }
+        found.join("; ")
     }
 
     /// A hash of everything that has come out of any node.

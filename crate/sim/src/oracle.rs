@@ -1,0 +1,184 @@
+//! Who knows what every write had seen: the judge of a soak.
+//!
+//! Each write's payload is its number, so a value found anywhere can be traced. The oracle records for every write the dot it
+//! was given and the context it superseded, and for every delete its context; from that follows what may be left of a key
+//! at the end, whatever happened in between. It never looks at how the nodes came to their state.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use roundtable_core::clock::{Dot, VersionVector};
+use roundtable_core::id::Key;
+use roundtable_core::wire::Object;
+
+/// What is known of one write.
+#[derive(Debug, Clone)]
+struct Written {
+    key: Key,
+    dot: Dot,
+    /// Whether it was durable on its own node, or acknowledged by another, so that it must not be lost.
+    is_acknowledged: bool,
+}
+
+/// A change that supersedes what its context covers.
+#[derive(Debug, Clone)]
+struct Superseding {
+    context: VersionVector,
+    /// The write it belongs to; `None` for a delete.
+    write: Option<u64>,
+    is_acknowledged: bool,
+}
+
+/// Where the oracle keeps a change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    key: Key,
+    place: usize,
+}
+
+/// All writes of one run.
+#[derive(Debug, Clone, Default)]
+pub struct Oracle {
+    writes: BTreeMap<u64, Written>,
+    dots: BTreeMap<Dot, u64>,
+    superseding: BTreeMap<Key, Vec<Superseding>>,
+    violations: Vec<String>,
+}
+
+/// The number that a payload holds.
+pub fn number_of(payload: &[u8]) -> Option<u64> {
+    payload.try_into().ok().map(u64::from_le_bytes)
+}
+
+impl Oracle {
+    /// A write was made: its number, its dot, and what it superseded.
+    pub fn on_write(&mut self, number: u64, key: &Key, dot: Dot, context: VersionVector) -> Change {
+        if let Some(other) = self.dots.insert(dot, number) {
+            self.violations.push(format!("dot {dot:?} names write {other} and write {number}"));
+        }
+        self.writes.insert(number, Written { key: key.clone(), dot, is_acknowledged: false });
+        self.supersede(key, context, Some(number))
+    }
+
+    /// A delete was made.
+    pub fn on_delete(&mut self, key: &Key, context: VersionVector) -> Change {
+        self.supersede(key, context, None)
+    }
+
+    fn supersede(&mut self, key: &Key, context: VersionVector, write: Option<u64>) -> Change {
+        let changes = self.superseding.entry(key.clone()).or_default();
+        changes.push(Superseding { context, write, is_acknowledged: false });
+        Change { key: key.clone(), place: changes.len() - 1 }
+    }
+
+    /// A change is on a disk: a write must not be lost, and what a delete had seen must not return.
+    pub fn on_acknowledged(&mut self, change: &Change) {
+        let changes = self.superseding.get_mut(&change.key).map(Vec::as_mut_slice).unwrap_or_default();
+        let Some(taken) = changes.get_mut(change.place) else { return };
+        taken.is_acknowledged = true;
+        if let Some(written) = taken.write.and_then(|number| self.writes.get_mut(&number)) {
+            written.is_acknowledged = true;
+        }
+    }
+
+    /// How many writes were made.
+    pub fn len(&self) -> usize {
+        self.writes.len()
+    }
+
+    /// Whether none was made.
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+
+    /// All keys that were ever written or deleted.
+    pub fn keys(&self) -> BTreeSet<Key> {
+        self.superseding.keys().cloned().collect()
+    }
+
+    /// Judge what is left of a key, all copies joined.
+    pub fn judge(&mut self, key: &Key, end: &Object) {
+        let values: BTreeSet<u64> = end.values().filter_map(|payload| number_of(payload)).collect();
+        let changes = self.superseding.get(key).map(Vec::as_slice).unwrap_or_default();
+        for (number, written) in self.writes.iter().filter(|(_, written)| written.key == *key) {
+            let is_superseded = |by: &&Superseding| by.write != Some(*number) && by.context.covers(&written.dot);
+            let is_known = end.context().covers(&written.dot);
+            if written.is_acknowledged && !is_known {
+                self.violations.push(format!("{key:?}: acknowledged write {number} is lost"));
+            }
+            if is_known && !values.contains(number) && !changes.iter().any(|by| is_superseded(&by)) {
+                self.violations.push(format!("{key:?}: write {number} was dropped, and nothing superseded it"));
+            }
+            // Whoever superseded it and is itself known must have taken its place.
+            let has_taken_effect = |by: &&Superseding| match by.write {
+                Some(write) => self.writes.get(&write).is_some_and(|by| end.context().covers(&by.dot)),
+                None => by.is_acknowledged,
+            };
+            if values.contains(number) && changes.iter().filter(is_superseded).any(|by| has_taken_effect(&by)) {
+                self.violations.push(format!("{key:?}: write {number} has returned"));
+            }
+        }
+        for stranger in values.iter().filter(|number| !self.writes.contains_key(number)) {
+            self.violations.push(format!("{key:?}: value {stranger} was never written"));
+        }
+    }
+
+    /// Say what else is wrong.
+    pub fn accuse(&mut self, what: String) {
+        self.violations.push(what);
+    }
+
+    /// All that was found.
+    pub fn violations(&self) -> &[String] {
+        &self.violations
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use roundtable_core::id::{Actor, NodeId};
+
+    fn dot(counter: u64) -> Dot {
+        Dot { actor: Actor { node: NodeId::from_bytes([1; 16]), epoch: 1 }, counter }
+    }
+
+    fn payload(number: u64) -> roundtable_core::wire::Payload {
+        number.to_le_bytes().to_vec().into()
+    }
+
+    fn judged(setting: impl FnOnce(&mut Oracle, &mut Object)) -> Vec<String> {
+        let key = Key::new("b", "k").expect("a short name");
+        let (mut oracle, mut object) = (Oracle::default(), Object::new());
+        let change = oracle.on_write(1, &key, dot(1), VersionVector::new());
+        oracle.on_acknowledged(&change);
+        setting(&mut oracle, &mut object);
+        oracle.judge(&key, &object);
+        oracle.violations().to_vec()
+    }
+
+    #[test]
+    fn what_holds_is_not_accused() {
+        let found = judged(|_, object| object.put(&VersionVector::new(), dot(1), payload(1)));
+        assert!(found.is_empty(), "{found:?}");
+    }
+
+    #[test]
+    fn each_fault_is_accused() {
+        let lost = judged(|_, _| {});
+        assert!(lost[0].contains("is lost"), "{lost:?}");
+        let dropped = judged(|_, object| object.forget(&VersionVector::from_iter([dot(1)])));
+        assert!(dropped[0].contains("was dropped"), "{dropped:?}");
+        let returned = judged(|oracle, object| {
+            object.put(&VersionVector::new(), dot(1), payload(1));
+            let key = Key::new("b", "k").expect("a short name");
+            let change = oracle.on_delete(&key, VersionVector::from_iter([dot(1)]));
+            oracle.on_acknowledged(&change);
+        });
+        assert!(returned[0].contains("has returned"), "{returned:?}");
+        let twice = judged(|oracle, object| {
+            object.put(&VersionVector::new(), dot(1), payload(1));
+            oracle.on_write(2, &Key::new("b", "other").expect("a short name"), dot(1), VersionVector::new());
+        });
+        assert!(twice[0].contains("names write"), "{twice:?}");
+    }
+}
