@@ -30,7 +30,7 @@ pub use request::{Ended, KeysReply, Level, Reached, ReadReply, Receipt, Reply, R
 
 pub use crate::wire::Payload;
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use crate::clock::VersionVector;
@@ -132,6 +132,8 @@ pub struct Coordinator {
     next: u64,
     writes: BTreeMap<u64, Write>,
     writes_by_key: BTreeMap<Key, Vec<u64>>,
+    /// When which write is answered with what was reached.
+    writes_due: BTreeSet<(Instant, u64)>,
     begun: Vec<u64>,
     made: Vec<Made>,
     /// Requests that wait until dots can be minted.
@@ -155,6 +157,7 @@ impl Coordinator {
             next: 0,
             writes: BTreeMap::new(),
             writes_by_key: BTreeMap::new(),
+            writes_due: BTreeSet::new(),
             begun: Vec::new(),
             made: Vec::new(),
             waiting: VecDeque::new(),
@@ -233,10 +236,10 @@ impl Coordinator {
 
     /// When something falls due next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let writes = self.writes.values().filter_map(Write::deadline);
+        let writes = self.writes_due.first().map(|&(deadline, _)| deadline);
         let reads = self.reads.values().map(|read| read.deadline);
         let listings = self.listings.values().map(|listing| listing.deadline);
-        writes.chain(reads).chain(listings).chain(self.watching.poll_timeout()).min()
+        writes.into_iter().chain(reads).chain(listings).chain(self.watching.poll_timeout()).min()
     }
 
     /// Act on what has fallen due.

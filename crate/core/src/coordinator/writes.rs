@@ -70,10 +70,6 @@ impl Write {
         self.id == id
     }
 
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.deadline
-    }
-
     /// How far it has got, by the ring and the members of now.
     fn receipt(&self, near: &Surroundings<'_>) -> Receipt {
         let n = near.membership.n();
@@ -211,13 +207,15 @@ impl Coordinator {
         }
         let number = self.number();
         self.begun.push(number);
+        let deadline = self.deadline(near.now, terms);
+        self.writes_due.insert((deadline, number));
         let mut write = Write {
             id,
             key: key.clone(),
             context,
             requested: terms.level.unwrap_or(self.settings.w),
             started: near.now,
-            deadline: Some(self.deadline(near.now, terms)),
+            deadline: Some(deadline),
             local: Local::Pending,
             held: BTreeSet::new(),
             stand_ins: BTreeMap::new(),
@@ -247,8 +245,8 @@ impl Coordinator {
     fn trim(&mut self, near: &Surroundings<'_>) {
         while self.writes.len() > self.settings.writes_followed_max {
             let Some((&oldest, _)) = self.writes.first_key_value() else { return };
-            if let Some(write) = self.writes.get_mut(&oldest) {
-                write.deadline = None;
+            if let Some(deadline) = self.writes.get_mut(&oldest).and_then(|write| write.deadline.take()) {
+                self.writes_due.remove(&(deadline, oldest));
             }
             self.tell(near, oldest);
             self.forget_write(oldest);
@@ -376,9 +374,11 @@ impl Coordinator {
 
     /// At the deadline the write is answered, and whoever owns it and has not confirmed is held a hint.
     pub(super) fn expire_writes(&mut self, near: &mut Surroundings<'_>) {
-        let is_due = |write: &Write| write.deadline.is_some_and(|deadline| deadline <= near.now);
-        let due: Vec<u64> = self.writes.iter().filter(|(_, write)| is_due(write)).map(|(&number, _)| number).collect();
-        for number in due {
+        while let Some(&(deadline, number)) = self.writes_due.first() {
+            if deadline > near.now {
+                return;
+            }
+            self.writes_due.pop_first();
             let Some(write) = self.writes.get_mut(&number) else { continue };
             write.deadline = None;
             write.waiting.clear();
