@@ -1,8 +1,8 @@
 //! Who knows what every write had seen: the judge of a soak.
 //!
-//! Each write's payload is its number, so a value found anywhere can be traced. The oracle records for every write the dot it
-//! was given and the context it superseded, and for every delete its context; from that follows what may be left of a key
-//! at the end, whatever happened in between. It never looks at how the nodes came to their state.
+//! Each write's payload is its number, so a value found anywhere can be traced. The oracle records for every write the
+//! dot it was given and the context it superseded, and for every delete its context; from that follows what may be left
+//! of a key at the end, whatever happened in between. It never looks at how the nodes came to their state.
 
 use std::collections::{BTreeMap, BTreeSet};
 

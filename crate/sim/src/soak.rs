@@ -1,9 +1,9 @@
 //! A soak: for each seed a room, a random schedule of requests and faults, then peace, then judgement.
 //!
-//! Each seed also draws which kinds of faults and requests it has at all (swarm testing: Groce et al., ISSTA 2012), for a
-//! fault that always happens hides what happens without it. After the schedule everything heals, closed tabs reopen, and
-//! the room must settle; then the owners of every key must hold the same, no hint may be left, and the oracle judges what
-//! is left of every key.
+//! Each seed also draws which kinds of faults and requests it has at all (swarm testing: Groce et al., ISSTA 2012), for
+//! a fault that always happens hides what happens without it. After the schedule everything heals, closed tabs reopen,
+//! and the room must settle; then the owners of every key must hold the same, no hint may be left, and the oracle
+//! judges what is left of every key.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -18,7 +18,7 @@ mod siblings;
 mod vector;
 
 pub use siblings::{Siblings, SiblingsError};
-pub use vector::{ContextError, VersionVector};
+pub use vector::{ACTORS_MAX, ContextError, VersionVector};
 
 use serde::{Deserialize, Serialize};
 

@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::Dot;
 use crate::id::Actor;
 
-/// More actors than this have never written one key; a longer vector is refused when it is read.
-const ACTORS_MAX: usize = 4096;
+/// More actors than this have never written one key; a longer vector is refused when it is read, so none must come to
+/// be.
+pub const ACTORS_MAX: usize = 4096;
 
 /// Counters by actor, in the order of the actors; no counter is zero.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
@@ -49,6 +50,11 @@ impl VersionVector {
     /// Whether all that `other` has seen has been seen here.
     pub fn descends(&self, other: &VersionVector) -> bool {
         other.entries.iter().all(|&(actor, counter)| self.counter(&actor) >= counter)
+    }
+
+    /// How many actors either has seen.
+    pub fn union_len(&self, other: &VersionVector) -> usize {
+        self.len() + other.entries.iter().filter(|(actor, _)| self.find(actor).is_err()).count()
     }
 
     /// Whether nothing has been seen.

@@ -5,11 +5,11 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::{Coordinator, Ended, Level, Reached, Receipt, Reply, Request, RequestError, Surroundings, Terms};
-use crate::clock::{Context, Dot, VersionVector};
+use crate::clock::{ACTORS_MAX, Context, Dot, VersionVector};
 use crate::id::{Key, NodeId, RequestId};
 use crate::store::PersistError;
 use crate::time::Instant;
-use crate::wire::{Message, Payload};
+use crate::wire::{Message, Object, Payload};
 
 /// Whether the write is on this node's disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,7 +149,9 @@ impl Coordinator {
                 .map(|(_, value)| value.len())
                 .sum()
         });
-        if kept + value.len() > self.settings.object_bytes_max {
+        let none = Object::new();
+        let actors = near.store.object(&key).unwrap_or(&none).context().union_len(&context);
+        if kept + value.len() > self.settings.object_bytes_max || actors >= ACTORS_MAX {
             return self.replies.push((id, Reply::Failed(RequestError::TooManySiblings)));
         }
         let (dot, changed) = near.store.put(&key, &context, value);

@@ -3,7 +3,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Change, Membership};
+use super::{Change, LEAP_MAX, Membership};
 use crate::id::NodeId;
 use crate::time::Instant;
 use crate::wire::{Claim, DigestEntry, Message, Outbox, Rumour, SignedRecord, Standing, WireError};
@@ -102,7 +102,7 @@ impl Membership {
                 Some(member) => member.signed.record().version,
                 None => 0,
             };
-            if entry.node == self.me && known < entry.version {
+            if entry.node == self.me && (known + 1..known + LEAP_MAX).contains(&entry.version) {
                 // Our disk was rolled back: go on above what we had already said.
                 self.rewrite(out, |record| record.version = record.version.max(entry.version));
             }

@@ -73,6 +73,10 @@ impl Default for Timing {
     }
 }
 
+/// How far ahead of what this node remembers others may say that its own record is. After its disk was rolled back they
+/// are a little ahead; somebody who names the largest number there is lies, and must not use the numbers up.
+const LEAP_MAX: u64 = 1 << 32;
+
 /// What a membership goes by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -285,7 +289,8 @@ impl Membership {
     fn apply_rumour(&mut self, now: Instant, rumour: Rumour, out: &mut Outbox) {
         if rumour.about == self.me {
             let is_false = rumour.claim > Claim::Up && !self.is_closing;
-            if is_false && rumour.incarnation >= self.own.record().incarnation {
+            let own = self.own.record().incarnation;
+            if is_false && (own..own + LEAP_MAX).contains(&rumour.incarnation) {
                 self.rewrite(out, |record| record.incarnation = rumour.incarnation + 1);
             }
             return;

@@ -143,3 +143,21 @@ fn a_node_whose_disk_was_rolled_back_goes_on_above_what_it_had_said() {
     assert!(old_b.own().record().version > 6);
     assert_eq!(a.digest_hash(), old_b.digest_hash());
 }
+
+#[test]
+fn a_rumour_of_an_incarnation_that_cannot_be_is_ignored() {
+    let (mut a, mut b) = (member(1), member(2));
+    met(&mut a, &mut b);
+    let mut out = vec![];
+    let (version, incarnation) = (b.own().record().version, b.own().record().incarnation);
+    for lie in [u64::MAX, u64::MAX / 2, 1 << 40] {
+        let rumour = Rumour { about: b.me, incarnation: lie, claim: Claim::Dormant };
+        b.on_rumours(Instant(1), vec![rumour], &mut out).unwrap();
+        let entry = crate::wire::DigestEntry { node: b.me, version: lie, incarnation: lie, claim: Claim::Up };
+        b.on_digest(Instant(1), a.me, vec![entry], false, &mut out).unwrap();
+    }
+    assert_eq!((b.own().record().version, b.own().record().incarnation), (version, incarnation));
+    let possible = Rumour { about: b.me, incarnation, claim: Claim::Dormant };
+    b.on_rumours(Instant(1), vec![possible], &mut out).unwrap();
+    assert_eq!(b.own().record().incarnation, incarnation + 1);
+}

@@ -157,7 +157,8 @@ pub enum Event {
         /// What it is thought to be.
         now: Status,
     },
-    /// A request of this node's application was given its dot (a delete has none) and superseded what the context covers.
+    /// A request of this node's application was given its dot (a delete has none) and superseded what the context
+    /// covers.
     Written {
         /// The driver's number of the request.
         id: RequestId,

@@ -170,7 +170,8 @@ impl Node {
     }
 }
 
-/// Whether an object from elsewhere must be refused: there is no room for a new key, or it has no history at all.
+/// Whether an object from elsewhere must be refused: there is no room for a new key, it has no history at all, or it
+/// would grow beyond what can be stored or sent.
 fn refuses(near: &Surroundings<'_>, is_full: bool, key: &Key, object: &Object) -> bool {
-    object.is_unknown() || (is_full && near.store.object(key).is_none())
+    object.is_unknown() || (is_full && near.store.object(key).is_none()) || near.store.would_overflow(key, object)
 }

@@ -168,8 +168,8 @@ impl View<'_> {
         self.node.store.sum(set)
     }
 
-    /// Whether nothing this node holds waits for another: no hint for a node that answers, no arc incoming, nothing to be
-    /// compared, nothing on its way to the disk.
+    /// Whether nothing this node holds waits for another: no hint for a node that answers, no arc incoming, nothing to
+    /// be compared, nothing on its way to the disk.
     pub fn settled(&self) -> bool {
         self.unsettled().is_empty()
     }

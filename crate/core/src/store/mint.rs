@@ -1,14 +1,15 @@
 //! The mint: which dot names the next write. It keeps the promise on which all causality rests, that no dot is ever
 //! used twice, although what a node sends may overtake what it writes to its disk.
 //!
-//! Counters run per actor, a node during one epoch. The row on the disk says under which epoch, up to which counter, and
-//! whether that is *clean*: nothing was minted since. The mint is opened, strictly durable as unclean, before the first dot
-//! of a burst comes into being, and closed again, as clean, once every minted dot is durable and the node is idle or
-//! closing. A node that starts and finds itself unclean cannot know which dots it has sent, so it begins a new epoch. It
-//! also does so when somebody shows it a dot of its own above its counter: its disk was rolled back, or its state cloned.
+//! Counters run per actor, a node during one epoch. The row on the disk says under which epoch, up to which counter,
+//! and whether that is *clean*: nothing was minted since. The mint is opened, strictly durable as unclean, before the
+//! first dot of a burst comes into being, and closed again, as clean, once every minted dot is durable and the node is
+//! idle or closing. A node that starts and finds itself unclean cannot know which dots it has sent, so it begins a new
+//! epoch. It also does so when somebody shows it a dot of its own above its counter: its disk was rolled back, or its
+//! state cloned.
 //!
-//! It is not enough that a dot waits for the disk before it is *sent*: an object that holds one leaves by many doors. So
-//! no dot is made until the mint is open.
+//! It is not enough that a dot waits for the disk before it is *sent*: an object that holds one leaves by many doors.
+//! So no dot is made until the mint is open.
 //!
 //! The rule that a node which has let a key go must remember its clock, or begin a new epoch, is kept here trivially:
 //! nothing is let go yet.

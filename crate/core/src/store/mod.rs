@@ -21,11 +21,14 @@ pub use sums::Sum;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use crate::clock::{Dot, VersionVector};
+use crate::clock::{ACTORS_MAX, Dot, VersionVector};
 use crate::id::{Key, NodeId, Position, Room};
 use crate::ring::RangeSet;
 use crate::wire::{Object, Payload, SignedRecord};
 use sums::Sums;
+
+/// The largest object, all siblings together, in bytes of values: with its clock it fits a frame.
+pub const OBJECT_BYTES_MAX: usize = 1536 * 1024;
 
 /// An object as it lies in the store.
 #[derive(Debug, Clone)]
@@ -158,10 +161,27 @@ impl Store {
         (self.room.position(key), key.clone())
     }
 
-    /// Join with another copy. `None`: nothing changed.
+    /// Whether joining this object would make one that could no longer be stored or sent: of too many actors, or too
+    /// large. Nobody who plays fair makes one.
+    pub fn would_overflow(&self, key: &Key, other: &Object) -> bool {
+        let none = Object::new();
+        let held = self.object(key).unwrap_or(&none);
+        let bytes = |object: &Object| object.values().map(|value| value.len()).sum::<usize>();
+        held.context().union_len(other.context()) > ACTORS_MAX
+            || (bytes(other) + bytes(held) > OBJECT_BYTES_MAX && {
+                let mut joined = held.clone();
+                joined.sync(other);
+                bytes(&joined) > OBJECT_BYTES_MAX
+            })
+    }
+
+    /// Join with another copy. `None`: nothing changed, or it would have grown beyond what can be stored or sent.
     pub fn merge(&mut self, key: &Key, other: &Object) -> Option<Changed> {
         if self.mint.watch(other.context(), &mut self.random) {
             self.epochs.push(EpochReason::ForeignDot);
+        }
+        if self.would_overflow(key, other) {
+            return None;
         }
         let mut object = self.object(key).cloned().unwrap_or_default();
         let before = object.values().len();

@@ -175,3 +175,33 @@ fn keys_of_a_bucket_are_listed_by_prefix() {
     names.sort_unstable();
     assert_eq!(names, ["apple", "apricot"]);
 }
+
+#[test]
+fn what_would_grow_beyond_storing_or_sending_is_not_joined() {
+    let crowd = |first: u64| {
+        let actor = |epoch| crate::id::Actor { node: NodeId::from_bytes([9; 16]), epoch };
+        let mut object = Object::new();
+        object.forget(&(first..first + 3_000).map(|epoch| Dot { actor: actor(epoch), counter: 1 }).collect());
+        object
+    };
+    let mut store = open(Restored::default(), 1);
+    assert!(store.merge(&key("a"), &crowd(0)).is_some());
+    assert!(store.merge(&key("a"), &crowd(3_000)).is_none());
+    let after = store_after(&mut store);
+    assert_eq!(after.object(&key("a")), store.object(&key("a")), "what is stored can be read back");
+
+    let large = |epoch| {
+        let actor = crate::id::Actor { node: NodeId::from_bytes([8; 16]), epoch };
+        let mut object = Object::new();
+        object.put(&VersionVector::new(), Dot { actor, counter: 1 }, vec![0; OBJECT_BYTES_MAX - 10].into());
+        object
+    };
+    assert!(store.merge(&key("b"), &large(1)).is_some());
+    assert!(store.merge(&key("b"), &large(2)).is_none());
+}
+
+/// The store that the disk would give back.
+fn store_after(store: &mut Store) -> Store {
+    let batches = store.take_batch().into_iter().collect();
+    self::store(disk(batches), 3)
+}

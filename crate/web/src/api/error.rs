@@ -44,13 +44,13 @@ impl From<RequestError> for Failure {
                 "too-large",
                 "this key has too many concurrent values to take one more; read it and put one that supersedes them",
             ),
-            RequestError::Quota => (
-                "quota",
-                "the browser's storage quota is used up: the write may still reach other nodes, but is not durable here",
-            ),
-            RequestError::Storage => {
-                ("storage", "the disk failed: the write may still reach other nodes, but is not durable here")
+            RequestError::Quota => {
+                ("quota", "the browser's storage quota is used up: free some space; the write is not durable here")
             }
+            RequestError::Storage => (
+                "storage",
+                "the browser's database failed: the write is not durable here; reload the page and try again",
+            ),
         };
         Failure { code, message: message.into() }
     }

@@ -78,7 +78,7 @@ impl Home {
         report: impl Fn(StorageEvent) + Clone + 'static,
     ) -> Result<(Home, Restored), HomeError> {
         let Some(locks) = LockManager::of_page() else {
-            let missing = "this page is not in a secure context (https or a loopback address), so there are no Web Locks; \
+            let missing = "this page is not in a secure context (https or a loopback address): no Web Locks; \
                            the node keeps its data in memory and forgets it when the tab closes";
             web_sys::console::warn_1(&format!("roundtable: {missing}").into());
             report(StorageEvent::Problem(Problem::Failed, missing.into()));
