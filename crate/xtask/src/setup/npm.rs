@@ -1,9 +1,9 @@
 //! The packages from npm: installed when what asks for them has changed.
 //!
-//! Under continuous integration the lock file decides (`npm ci` fails if it disagrees with the manifests). At a desk
-//! `npm install` also takes in a manifest that someone has just edited, and writes the lock file anew.
+//! `npm install` keeps to the lock file and takes in a manifest that someone has just edited. `npm ci` would be stricter,
+//! and too strict: it refuses a lock file made where the registry lacks the packages of another platform, although those
+//! are optional and would not be installed.
 
-use std::env;
 use std::time::Duration;
 
 use crate::failure::Failure;
@@ -24,13 +24,11 @@ pub(crate) fn ensure(repo: &Repo) -> Result<(), Failure> {
     for folder in repo.npm_workspaces()? {
         step = step.reads(repo.path(&folder).join("package.json"));
     }
-    let strict = env::var_os("CI").is_some() && repo.path("package-lock.json").is_file();
-    let verb = if strict { "ci" } else { "install" };
     step.unless_fresh(repo, || {
         let log = repo.log("npm")?;
         let mut npm = wasm::native(repo, "npm");
         ui::step("npm packages", "about 20 s", || {
-            succeed("installing the npm packages", npm.args([verb, "--no-audit", "--no-fund"]), &log, LIMIT)
+            succeed("installing the npm packages", npm.args(["install", "--no-audit", "--no-fund"]), &log, LIMIT)
         })
         .map(|_| ())
     })
