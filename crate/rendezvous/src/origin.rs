@@ -5,7 +5,7 @@
 //!
 //! 1. pages of this machine (`localhost`, `127.0.0.0/8`, `[::1]`, any port), for development costs no flag;
 //! 2. pages that this very server served: `Origin` equals `Host`, and the host is an address or a name that only a
-//!   local network resolves. A public name must be listed even then, since its owner may point it at us and would
+//!    local network resolves. A public name must be listed even then, since its owner may point it at us and would
 //!    become "us" (DNS rebinding);
 //! 3. what `--allow-origin` lists: an origin, `null` (pages from files), or `*`.
 //!

@@ -35,6 +35,13 @@ pub struct Change {
     place: usize,
 }
 
+impl Change {
+    /// Which key it changed.
+    pub fn key(&self) -> &Key {
+        &self.key
+    }
+}
+
 /// All writes of one run.
 #[derive(Debug, Clone, Default)]
 pub struct Oracle {

@@ -5,12 +5,12 @@
 //! and the room must settle; then the owners of every key must hold the same, no hint may be left, and the oracle
 //! judges what is left of every key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use roundtable_core::clock::VersionVector;
-use roundtable_core::coordinator::{Level, Reply, Request, Terms};
-use roundtable_core::id::{Key, RequestId};
+use roundtable_core::coordinator::{Level, Reached, Reply, Request, Terms};
+use roundtable_core::id::{Key, NodeId, RequestId};
 use roundtable_core::node::Event;
 use roundtable_core::wire::{Object, Payload};
 
@@ -35,6 +35,8 @@ pub struct Plan {
     pub pause_ms_max: u64,
     /// Which kinds of steps there are, and how often.
     pub weights: Vec<(Step, u32)>,
+    /// Nothing fails, tabs only come: then a quorum read sees what a quorum had confirmed, whatever moves meanwhile.
+    pub is_calm: bool,
 }
 
 /// One kind of step.
@@ -91,9 +93,14 @@ impl Plan {
     pub fn of(seed: u64, nodes: &Range<usize>) -> Plan {
         let mut random = fastrand::Rng::with_seed(seed ^ 0x5eed);
         let count = random.usize(nodes.clone());
+        let is_calm = random.u8(..) < 50;
         let mut weights = vec![REQUESTS[0]];
         weights.extend(REQUESTS[1..].iter().filter(|_| random.u8(..) < 190));
-        weights.extend(FAULTS.iter().filter(|_| random.u8(..) < 150));
+        if is_calm {
+            weights.push((Step::Open, 6));
+        } else {
+            weights.extend(FAULTS.iter().filter(|_| random.u8(..) < 150));
+        }
         Plan {
             nodes: count,
             devices: random.u8(1..=6),
@@ -101,6 +108,7 @@ impl Plan {
             steps: random.u32(40..=160),
             pause_ms_max: *random.choice([20, 300, 2_000, 8_000].iter()).unwrap_or(&300),
             weights,
+            is_calm,
         }
     }
 
@@ -146,6 +154,16 @@ pub fn run(seed: u64, nodes: &Range<usize>) -> Report {
     Report { seed, steps: soak.steps, violations: soak.oracle.violations().to_vec(), trace: soak.world.trace() }
 }
 
+/// A get that is not yet answered.
+struct Asked {
+    tab: usize,
+    id: RequestId,
+    key: Key,
+    /// What a quorum had confirmed when it was asked.
+    due: VersionVector,
+    level: Level,
+}
+
 struct Soak {
     plan: Plan,
     world: World,
@@ -159,7 +177,9 @@ struct Soak {
     changes: Vec<(usize, RequestId, Change)>,
     /// How many events of each tab were taken in.
     taken_in: Vec<usize>,
-    gets: Vec<(usize, RequestId, Key)>,
+    gets: Vec<Asked>,
+    /// What a quorum of owners has confirmed of each key.
+    confirmed: BTreeMap<Key, VersionVector>,
     /// The last context read of each key by anyone.
     read: BTreeMap<Key, VersionVector>,
 }
@@ -172,6 +192,9 @@ impl Soak {
         for index in 0..plan.nodes {
             world.open(u8::try_from(index % usize::from(plan.devices)).unwrap_or(0));
         }
+        if plan.is_calm {
+            world.settle(PEACE_MS);
+        }
         Soak {
             plan,
             world,
@@ -183,6 +206,7 @@ impl Soak {
             changes: Vec::new(),
             taken_in: Vec::new(),
             gets: Vec::new(),
+            confirmed: BTreeMap::new(),
             read: BTreeMap::new(),
         }
     }
@@ -216,8 +240,10 @@ impl Soak {
             }
             Step::Get => {
                 let (Some(tab), key, terms) = (self.some_alive(), self.some_key(), self.some_terms()) else { return };
+                let due = self.confirmed.get(&key).cloned().unwrap_or_default();
                 let id = self.world.request(tab, Request::Get { key: key.clone(), terms });
-                self.gets.push((tab, id, key));
+                let level = terms.level.unwrap_or(Level::Quorum);
+                self.gets.push(Asked { tab, id, key, due, level });
             }
             Step::Keys => {
                 let (Some(tab), terms) = (self.some_alive(), self.some_terms()) else { return };
@@ -318,17 +344,26 @@ impl Soak {
         }
         for (tab, id, change) in &self.changes {
             let replies = self.world.hosts[*tab].replies.get(id).map(Vec::as_slice).unwrap_or_default();
-            if replies.iter().any(|reply| matches!(reply, Reply::Receipt(_))) {
+            for reply in replies {
+                let Reply::Receipt(receipt) = reply else { continue };
                 self.oracle.on_acknowledged(change);
+                if receipt.reached >= Reached::Quorum && receipt.fallbacks.is_empty() {
+                    self.confirmed.entry(change.key().clone()).or_default().merge(&receipt.context);
+                }
             }
         }
-        for (tab, id, key) in std::mem::take(&mut self.gets) {
-            match self.world.last(tab, id) {
-                Some(Reply::Read(read)) => {
-                    self.read.insert(key, read.context.clone());
-                }
-                _ => self.gets.push((tab, id, key)),
+        for asked in std::mem::take(&mut self.gets) {
+            let Some(Reply::Read(read)) = self.world.last(asked.tab, asked.id) else {
+                self.gets.push(asked);
+                continue;
+            };
+            let is_quorum = matches!(asked.level, Level::Quorum | Level::All | Level::Count(2));
+            if self.plan.is_calm && is_quorum && read.met && !read.context.descends(&asked.due) {
+                let (tab, key, due) = (asked.tab, &asked.key, &asked.due);
+                self.oracle
+                    .accuse(format!("{key:?}: tab {tab} read {:?} at a quorum, which had {due:?}", read.context));
             }
+            self.read.insert(asked.key, read.context.clone());
         }
     }
 
@@ -349,6 +384,18 @@ impl Soak {
         }
     }
 
+    /// Every key has min(N, tabs) distinct owners, on distinct devices as far as there are any.
+    fn judge_placement(&mut self, key: &Key, owners: &[NodeId]) {
+        let members = self.world.node(0).view().members();
+        let n = usize::from(self.world.node(0).view().n());
+        let device_of = |id: &NodeId| members.iter().find(|member| member.id == *id).map(|member| member.device);
+        let devices: BTreeSet<_> = members.iter().map(|member| member.device).collect();
+        let used: BTreeSet<_> = owners.iter().filter_map(device_of).collect();
+        if owners.len() != n.min(members.len()) || used.len() != owners.len().min(devices.len()) {
+            self.oracle.accuse(format!("{key:?}: {} owners on {} devices", owners.len(), used.len()));
+        }
+    }
+
     fn judge(&mut self) {
         for key in self.oracle.keys() {
             let mut joined = Object::new();
@@ -359,6 +406,7 @@ impl Soak {
             }
             self.oracle.judge(&key, &joined);
             let owners = self.world.node(0).view().preference_list(&key).owners;
+            self.judge_placement(&key, &owners);
             for tab in self.world.alive() {
                 let is_owner = owners.contains(&self.world.hosts[tab].id);
                 let held = self.world.node(tab).view().object(&key).cloned().unwrap_or_default();

@@ -102,8 +102,10 @@ impl Membership {
                 Some(member) => member.signed.record().version,
                 None => 0,
             };
-            if entry.node == self.me && (known + 1..known + LEAP_MAX).contains(&entry.version) {
-                // Our disk was rolled back: go on above what we had already said.
+            let is_ours = entry.node == self.me && entry.version < known + LEAP_MAX;
+            let is_other = entry.version == known && entry.incarnation != self.own.record().incarnation;
+            if is_ours && (entry.version > known || is_other) {
+                // Our disk was rolled back, or never took what we said: go on above what we had already said.
                 self.rewrite(out, |record| record.version = record.version.max(entry.version));
             }
             behind |= entry.node != self.me && known < entry.version;

@@ -161,3 +161,18 @@ fn a_rumour_of_an_incarnation_that_cannot_be_is_ignored() {
     b.on_rumours(Instant(1), vec![possible], &mut out).unwrap();
     assert_eq!(b.own().record().incarnation, incarnation + 1);
 }
+
+#[test]
+fn two_records_of_one_version_do_not_stand_against_each_other_for_ever() {
+    // A life whose record the disk never took, and the next life, which comes to the same version by another way.
+    let (mut a, mut b) = (member(1), member(2));
+    met(&mut a, &mut b);
+    let mut out = vec![];
+    b.rewrite(&mut out, |record| record.label = "again".into());
+    converse(&mut a, &mut b, Instant(1), vec![], core::mem::take(&mut out));
+    let mut again = member(2);
+    again.rewrite(&mut out, |record| record.incarnation += 1);
+    assert_eq!(again.own().record().version, b.own().record().version);
+    met(&mut a, &mut again);
+    assert_eq!(a.digest_hash(), again.digest_hash());
+}

@@ -139,7 +139,8 @@ impl Node {
         let (version, incarnation) = before.map_or((0, 0), |record| (record.version, record.incarnation));
         let own = Record {
             key: config.keys.public(),
-            version: version + 1,
+            // A life whose record the disk never took may have used the next versions: land beside them.
+            version: version + 1 + random.u64(0..1 << 16),
             incarnation: incarnation + 1,
             device: config.device,
             label: config.label.clone(),
