@@ -237,7 +237,7 @@ impl Coordinator {
     /// When something falls due next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let writes = self.writes_due.first().map(|&(deadline, _)| deadline);
-        let reads = self.reads.values().map(|read| read.deadline);
+        let reads = self.reads.values().map(Read::poll_timeout);
         let listings = self.listings.values().map(|listing| listing.deadline);
         writes.into_iter().chain(reads).chain(listings).chain(self.watching.poll_timeout()).min()
     }

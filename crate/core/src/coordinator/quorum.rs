@@ -46,6 +46,11 @@ impl Quorum {
         self.waiting.remove(&node) && self.spent.insert(node)
     }
 
+    /// This node, whose answer did not count, is asked once more.
+    pub fn ask_again(&mut self, node: NodeId) -> bool {
+        self.spent.remove(&node) && self.waiting.insert(node)
+    }
+
     /// How far it has got.
     pub fn progress(&self) -> Progress {
         if self.answered.len() >= usize::from(self.needed) {

@@ -1,13 +1,22 @@
 //! Gets in flight: ask the owners, join what they know, answer at R, repair behind the answer.
+//!
+//! Whose answer counts decides whether a quorum means anything. An owner counts; for one that is suspect, the next node
+//! of the walk stands in and counts, for it was given the hints. An owner whose arc is incoming, this node included,
+//! does not count until the arc has arrived: others are asked for what they know meanwhile, which is joined and does
+//! not count either, and it is asked again. So a read that begins while data moves takes a little longer, and is not
+//! met by nodes that have nothing.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::{Coordinator, Level, Progress, Quorum, ReadReply, Reply, Surroundings, Terms};
 use crate::id::{Key, NodeId, RequestId};
 use crate::membership::Status;
-use crate::time::Instant;
+use crate::time::{Instant, Millis};
 use crate::wire::{Message, Object, Purpose};
+
+/// How soon an owner whose arc is incoming is asked again: comparisons take a few round trips.
+const RETRY_MS: Millis = 60;
 
 /// Whom a read is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,9 +46,26 @@ pub(super) struct Read {
     /// The fingerprint of what this node held when it asked, and that.
     asked_with: (u64, Object),
     is_answered: bool,
+    /// Owners whose arcs are incoming, this node included: their answers will count later.
+    not_yet: BTreeSet<NodeId>,
+    /// Asked for what they know; their answers do not count.
+    helpers: BTreeSet<NodeId>,
+    /// When those who could not yet answer are asked again.
+    retry: Option<Instant>,
 }
 
 impl Read {
+    /// When something has to be done about it.
+    pub(super) fn poll_timeout(&self) -> Instant {
+        self.retry.map_or(self.deadline, |retry| retry.min(self.deadline))
+    }
+
+    /// This owner's answer does not count yet.
+    fn wait_for(&mut self, now: Instant, node: NodeId) {
+        self.not_yet.insert(node);
+        self.retry.get_or_insert(now + RETRY_MS);
+    }
+
     /// A delete that has not seen what it is to delete would delete nothing: it waits for owners that are here and have
     /// no link yet. A get answers with what there is.
     fn waits_for_links(&self, near: &Surroundings<'_>) -> bool {
@@ -90,20 +116,30 @@ impl Coordinator {
             answers: BTreeMap::new(),
             asked_with,
             is_answered: false,
+            not_yet: BTreeSet::new(),
+            helpers: BTreeSet::new(),
+            retry: None,
         };
         let number = self.number();
-        let mut missing = usize::from(near.ring.owns(near.me, position) && !near.is_settled_owner(position));
         let me = near.me;
-        for &owner in list.owners().iter().filter(|&&owner| owner != me) {
-            if near.membership.answers(owner) {
+        let (mut stand_ins, mut helpers) = (0, 0);
+        for &owner in list.owners() {
+            if owner == me {
+                if !near.is_settled_owner(position) && level != Level::One {
+                    read.wait_for(near.now, me);
+                    helpers += 1;
+                }
+            } else if near.membership.answers(owner) {
                 ask(near, &mut read, number, owner);
+            } else if near.membership.status(owner) == Some(Status::Up) {
+                // It is here and has no link to this node: nobody was given hints for it.
+                helpers += 1;
             } else {
-                missing += 1;
+                stand_ins += 1;
             }
         }
-        for _ in 0..missing {
-            ask_another(near, &mut read, number);
-        }
+        (0..stand_ins).for_each(|_| ask_another(near, &mut read, number, true));
+        (0..helpers).for_each(|_| ask_another(near, &mut read, number, false));
         self.reads.insert(number, read);
         self.advance(near, number);
     }
@@ -124,10 +160,14 @@ impl Coordinator {
         let theirs = object.unwrap_or_else(|| read.asked_with.1.clone());
         read.merged.sync(&theirs);
         read.answers.insert(from, theirs);
-        if incoming {
+        if read.helpers.contains(&from) {
             read.quorum.fail(from);
-            ask_another(near, read, number);
+        } else if incoming {
+            read.quorum.fail(from);
+            read.wait_for(near.now, from);
+            ask_another(near, read, number, false);
         } else {
+            read.not_yet.remove(&from);
             read.quorum.answer(from);
         }
         self.advance(near, number);
@@ -140,7 +180,7 @@ impl Coordinator {
         let is_open = match read.quorum.progress() {
             Progress::Met => false,
             Progress::Waiting => true,
-            Progress::Exhausted => read.waits_for_links(near),
+            Progress::Exhausted => !read.not_yet.is_empty() || read.waits_for_links(near),
         };
         if !read.is_answered && (!is_open || is_over) {
             read.is_answered = true;
@@ -148,6 +188,7 @@ impl Coordinator {
             let (quorum, started) = (read.quorum.clone(), read.started);
             self.answer(near, &reader, &key, &merged, &quorum, started);
         }
+        // Once answered, nobody is asked again.
         let is_done = |read: &Read| is_over || (read.is_answered && read.quorum.waiting().is_empty());
         let is_done = self.reads.get(&number).is_some_and(is_done);
         if is_done && let Some(read) = self.reads.remove(&number) {
@@ -207,7 +248,9 @@ impl Coordinator {
                 read.quorum.waiting().iter().copied().filter(|&id| !near.membership.answers(id)).collect();
             for node in gone {
                 read.quorum.fail(node);
-                ask_another(near, read, number);
+                read.not_yet.remove(&node);
+                let counts = near.membership.status(node) != Some(Status::Up);
+                ask_another(near, read, number, counts);
             }
             if read.waits_for_links(near) {
                 let owners = near.ring.owners(near.position(&read.key));
@@ -220,9 +263,37 @@ impl Coordinator {
     }
 
     pub(super) fn expire_reads(&mut self, near: &mut Surroundings<'_>) {
-        let due: Vec<u64> =
-            self.reads.iter().filter(|(_, read)| read.deadline <= near.now).map(|(&number, _)| number).collect();
-        due.into_iter().for_each(|number| self.advance(near, number));
+        let is_due = |read: &Read| read.poll_timeout() <= near.now;
+        let due: Vec<u64> = self.reads.iter().filter(|(_, read)| is_due(read)).map(|(&number, _)| number).collect();
+        for number in due {
+            self.ask_again(near, number);
+            self.advance(near, number);
+        }
+    }
+
+    /// Those who could not yet answer may by now.
+    fn ask_again(&mut self, near: &mut Surroundings<'_>, number: u64) {
+        let Some(read) = self.reads.get_mut(&number) else { return };
+        if read.retry.take().is_none_or(|_| read.is_answered) {
+            return;
+        }
+        let position = near.position(&read.key);
+        for node in core::mem::take(&mut read.not_yet) {
+            if node != near.me {
+                if near.membership.answers(node) && read.quorum.ask_again(node) {
+                    let (key, have) = (read.key.clone(), read.asked_with.0);
+                    near.out.push((node, Message::Fetch { request: number, key, have }));
+                }
+            } else if near.is_settled_owner(position) {
+                if let Some(held) = near.store.object(&read.key) {
+                    read.merged.sync(held);
+                }
+                read.quorum.ask(near.me);
+                read.quorum.answer(near.me);
+            } else if near.ring.owns(near.me, position) {
+                read.wait_for(near.now, near.me);
+            }
+        }
     }
 }
 
@@ -245,10 +316,16 @@ fn ask(near: &mut Surroundings<'_>, read: &mut Read, number: u64, node: NodeId) 
 }
 
 /// Ask on along the walk: the next one there that answers and was not asked, in the place of one who cannot.
-fn ask_another(near: &mut Surroundings<'_>, read: &mut Read, number: u64) {
+///
+/// It `counts` if it stands in for one that is suspect.
+fn ask_another(near: &mut Surroundings<'_>, read: &mut Read, number: u64, counts: bool) {
     let list = near.ring.preference_list(near.position(&read.key));
     let is_free = |id: &&NodeId| **id != near.me && near.membership.answers(**id) && !read.quorum.was_asked(**id);
     if let Some(&node) = list.owners().iter().chain(list.fallbacks()).find(is_free) {
+        // An owner counts, whoever it is asked for.
+        if !counts && !list.owners().contains(&node) {
+            read.helpers.insert(node);
+        }
         ask(near, read, number, node);
     }
 }

@@ -27,6 +27,8 @@ const BATCH_OBJECTS_MAX: usize = 512;
 const BATCH_BYTES_MAX: usize = 64 * 1024;
 /// When a batch that was not acknowledged is sent again.
 const RETRY_MS: Millis = 10_000;
+/// For how long an arc waits for a link with a node that may hold something of it.
+const UNLINKED_MS: Millis = 10_000;
 /// When a node whose disk took no more is tried again.
 const FULL_RETRY_MS: Millis = 30_000;
 
@@ -116,6 +118,8 @@ pub struct Handoff {
     /// Nodes whose disk took no more, and when to try again.
     full: BTreeMap<NodeId, Instant>,
     sources: BTreeMap<NodeId, RangeSet>,
+    /// Since when a source has no link to this node.
+    unlinked: BTreeMap<NodeId, Instant>,
     incoming: RangeSet,
 }
 
@@ -159,20 +163,26 @@ impl Handoff {
         }
     }
 
-    /// These ranges have been compared with this node. Tells whether that completed what was incoming.
-    pub fn on_compared(&mut self, near: &Surroundings<'_>, with: NodeId, ranges: &RangeSet) -> bool {
-        let was_incoming = !self.incoming.is_empty();
+    /// These ranges have been compared with this node.
+    pub fn on_compared(&mut self, near: &Surroundings<'_>, with: NodeId, ranges: &RangeSet) {
         if let Some(left) = self.sources.get_mut(&with) {
             *left = left.difference(ranges);
         }
         self.refresh(near);
-        was_incoming && self.incoming.is_empty()
     }
 
     /// Drop the sources that are done or gone: an arc whose previous owners are all gone has arrived, such as it is.
+    /// One that is here and to which no link comes about is given up too: what it has comes through others.
     pub fn refresh(&mut self, near: &Surroundings<'_>) {
         let is_up = |id: NodeId| matches!(near.membership.status(id), Some(crate::membership::Status::Up));
-        self.sources.retain(|id, ranges| !ranges.is_empty() && is_up(*id));
+        for id in self.sources.keys().filter(|id| !near.membership.links().contains(id)) {
+            self.unlinked.entry(*id).or_insert(near.now);
+        }
+        let sources = &self.sources;
+        self.unlinked.retain(|id, _| sources.contains_key(id) && !near.membership.links().contains(id));
+        let unlinked = &self.unlinked;
+        let is_hopeless = |id: &NodeId| unlinked.get(id).is_some_and(|since| near.now.since(*since) >= UNLINKED_MS);
+        self.sources.retain(|id, ranges| !ranges.is_empty() && is_up(*id) && !is_hopeless(id));
         self.incoming = self.sources.values().fold(RangeSet::empty(), |all, ranges| all.union(ranges));
     }
 
@@ -232,12 +242,14 @@ impl Handoff {
 
     /// When something falls due next.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.shipments.deadline().into_iter().chain(self.full.values().copied()).min()
+        let unlinked = self.unlinked.values().map(|since| *since + UNLINKED_MS);
+        self.shipments.deadline().into_iter().chain(self.full.values().copied()).chain(unlinked).min()
     }
 
     /// What was not acknowledged in time is sent again.
     pub fn handle_timeout(&mut self, near: &mut Surroundings<'_>) {
         self.full.retain(|_, until| *until > near.now);
+        self.refresh(near);
         self.shipments.forget(|id| !near.membership.links().contains(&id), near.now);
         self.deliver(near);
     }

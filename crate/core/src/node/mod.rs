@@ -231,6 +231,7 @@ impl Node {
         self.membership.handle_timeout(now, &mut self.scratch.out);
         self.coordinator.handle_timeout(&mut near!(self, now));
         self.handoff.handle_timeout(&mut near!(self, now));
+        self.refresh_incoming();
         self.repair.handle_timeout(&mut near!(self, now), &self.handoff);
         self.retry_disk(now);
         self.settle(now);
@@ -262,6 +263,17 @@ impl Node {
         }
         if matches!(lifecycle, Lifecycle::Hidden | Lifecycle::Freezing | Lifecycle::Closing) {
             self.clean_at = self.clean_at.map(|_| now);
+        }
+    }
+
+    /// Take over what `handoff` says is incoming; tell when nothing is any more.
+    fn refresh_incoming(&mut self) {
+        let was_incoming = !self.incoming.is_empty();
+        if self.incoming != *self.handoff.incoming() {
+            self.incoming = self.handoff.incoming().clone();
+        }
+        if was_incoming && self.incoming.is_empty() {
+            self.event(Event::ArcTransferred);
         }
     }
 

@@ -49,7 +49,7 @@ impl Node {
             let before = core::mem::replace(&mut self.answering, answering);
             self.repair.on_membership(&near!(self, now));
             self.handoff.on_membership(&mut near!(self, now));
-            self.incoming = self.handoff.incoming().clone();
+            self.refresh_incoming();
             let back: Vec<NodeId> = self.answering.difference(&before).copied().collect();
             for id in back {
                 self.repair.plan(&near!(self, now), &self.handoff, id);
@@ -72,7 +72,7 @@ impl Node {
         }
         let had_incoming = !self.incoming.is_empty();
         let sources = self.handoff.on_ring_change(&mut near!(self, now), &before, appeared);
-        self.incoming = self.handoff.incoming().clone();
+        self.refresh_incoming();
         if !self.incoming.is_empty() && !had_incoming {
             self.event(Event::ArcIncoming { sources });
         }
@@ -84,11 +84,8 @@ impl Node {
     /// Comparisons ended: arcs may have arrived, and writes that the other side has too are confirmed.
     fn settle_comparisons(&mut self, now: Instant) {
         for outcome in self.repair.take_outcomes() {
-            let has_arrived = self.handoff.on_compared(&near!(self, now), outcome.with, &outcome.scope);
-            self.incoming = self.handoff.incoming().clone();
-            if has_arrived {
-                self.event(Event::ArcTransferred);
-            }
+            self.handoff.on_compared(&near!(self, now), outcome.with, &outcome.scope);
+            self.refresh_incoming();
             if outcome.was_same {
                 self.confirm_all(now, outcome.with, &outcome.scope);
             }

@@ -1,8 +1,8 @@
 //! The packages from npm: installed when what asks for them has changed.
 //!
-//! `npm install` keeps to the lock file and takes in a manifest that someone has just edited. `npm ci` would be stricter,
-//! and too strict: it refuses a lock file made where the registry lacks the packages of another platform, although those
-//! are optional and would not be installed.
+//! `npm install` keeps to the lock file and takes in a manifest that someone has just edited. `npm ci` would be
+//! stricter, and too strict: it refuses a lock file made where the registry lacks the packages of another platform,
+//! although those are optional and would not be installed.
 
 use std::time::Duration;
 
