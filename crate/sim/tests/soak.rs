@@ -51,3 +51,15 @@ fn seeds_draw_different_rooms() {
     let shapes: BTreeSet<String> = (0..20).map(|seed| format!("{:?}", Plan::of(seed, &SMALL))).collect();
     assert_eq!(shapes.len(), 20);
 }
+
+#[test]
+fn a_quorum_read_of_a_fresh_tab_sees_what_a_quorum_had_confirmed() {
+    // Two fallbacks that were never owners met the read of a tab whose own arcs were still on their way.
+    holds(67, &SMALL);
+}
+
+#[test]
+fn a_node_whose_record_a_full_disk_never_took_is_believed_again() {
+    // Two lives of one node came to the same version of its record, and the older stood for ever.
+    holds(25, &SMALL);
+}
