@@ -1,5 +1,6 @@
 // The page as a visitor has it: two windows side by side, a cart, a form, a ring; nothing on the console.
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, afterEach, before, describe, test } from "node:test";
 import { uniqueName, World } from "./harness.mjs";
 
@@ -154,5 +155,15 @@ describe("the page in two browsers", { timeout: 180_000 }, () => {
     await phase(tab, "failed").waitFor();
     assert.match(await by(tab, "failure").textContent(), /secret/);
     assert.equal(await tab.run(() => window.roundtable === undefined), true);
+  });
+
+  test("the README's hello world works as it stands, in two browsers", { timeout }, async () => {
+    const tabs = [await left.tab("left", "/hello"), await right.tab("right", "/hello")];
+    await tabs[0].page.getByLabel("Something to buy").fill("tea");
+    await tabs[0].page.getByLabel("Something to buy").press("Enter");
+    for (const tab of tabs) await tab.page.getByRole("listitem").filter({ hasText: "tea" }).waitFor();
+    const readme = await readFile(new URL("../../README.md", import.meta.url), "utf8");
+    const shown = await readFile(new URL("../../www/site/public/hello.js", import.meta.url), "utf8");
+    assert.ok(readme.includes(shown), "the README shows another hello world than the one that is served");
   });
 });

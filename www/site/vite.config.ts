@@ -2,7 +2,7 @@
 //
 // The rendezvous serves the result under `script-src 'self' 'wasm-unsafe-eval'; style-src 'self'`, so Vite may neither
 // inline its modulepreload polyfill nor turn small files into data: URLs inside CSS. The package `roundtable` is not
-// bundled: the page imports it at run time from /roundtable/index.js, as any other page of this origin would.
+// bundled: the page imports it at run time from /roundtable/index.js, like every other page of this origin.
 import { defineConfig } from "vite";
 import solid from "vite-plugin-solid";
 
