@@ -10,6 +10,7 @@
 //! had seen. Clock skew, wiped and rolled-back disks, planted bugs and shrinking are still to come.
 
 mod disk;
+pub mod measure;
 pub mod oracle;
 pub mod soak;
 mod world;

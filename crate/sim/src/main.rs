@@ -1,14 +1,10 @@
 //! The simulator's command line.
 
-use std::ops::Range;
+mod cli;
+
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
 
 use clap::{Parser, Subcommand};
-use roundtable_sim::soak::{self, Report};
-use serde_json::json;
 
 /// Many nodes on a virtual network, driven by a seed.
 #[derive(Debug, Parser)]
@@ -21,84 +17,14 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Random requests and faults, then peace, then judgement, for every seed. Fails on a violation.
-    Soak {
-        /// The seeds, as FROM..TO.
-        #[arg(long, value_parser = range::<u64>, default_value = "0..100")]
-        seeds: Range<u64>,
-        /// How many tabs a room has at first, as MIN..MAX, both included.
-        #[arg(long, value_parser = range::<usize>, default_value = "3..8")]
-        nodes: Range<usize>,
-        /// Print only the summary, as JSON.
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-fn range<T: std::str::FromStr>(text: &str) -> Result<Range<T>, String> {
-    let parts = text.split_once("..").and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
-    parts.ok_or_else(|| format!("{text:?} is not a range; write it as 3..16"))
+    Soak(cli::soak::Arguments),
+    /// Figures against their bars, those of rivals on the same schedule included. Fails if a bar does not hold.
+    Measure(cli::measure::Arguments),
 }
 
 fn main() -> ExitCode {
     match Arguments::parse().command {
-        Command::Soak { seeds, nodes, json } => soak(&seeds, &(nodes.start..nodes.end + 1), json),
+        Command::Soak(arguments) => cli::soak::run(&arguments),
+        Command::Measure(arguments) => cli::measure::run(&arguments),
     }
-}
-
-fn soak(seeds: &Range<u64>, nodes: &Range<usize>, is_quiet: bool) -> ExitCode {
-    if seeds.is_empty() || nodes.is_empty() || nodes.start == 0 {
-        eprintln!("there is nothing to run: give at least one seed and at least one node");
-        return ExitCode::from(2);
-    }
-    let begun = Instant::now();
-    let next = AtomicU64::new(seeds.start);
-    let reports = Mutex::new(Vec::new());
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end {
-                        return;
-                    }
-                    let report = soak::run(seed, nodes);
-                    if !is_quiet {
-                        tell(&report, nodes);
-                    }
-                    reports.lock().unwrap_or_else(PoisonError::into_inner).push(report);
-                }
-            });
-        }
-    });
-    let reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
-    // A thread that panicked has lost its seed: that is a violation too.
-    let missing = seeds.end - seeds.start - reports.len() as u64;
-    let violations = reports.iter().filter(|report| !report.violations.is_empty()).count() as u64 + missing;
-    let mut steps = std::collections::BTreeMap::new();
-    for (step, count) in reports.iter().flat_map(|report| &report.steps) {
-        *steps.entry(format!("{step:?}").to_lowercase()).or_insert(0) += count;
-    }
-    let is_request = |name: &str| ["put", "staleput", "blindput", "get", "delete", "keys"].contains(&name);
-    let operations: u64 = steps.iter().filter(|(name, _)| is_request(name)).map(|(_, count)| count).sum();
-    let faults: std::collections::BTreeMap<_, _> = steps.iter().filter(|(name, _)| !is_request(name)).collect();
-    let summary = json!({
-        "seeds": reports.len(), "operations": operations, "faults": faults, "violations": violations,
-        "seconds": begun.elapsed().as_secs(),
-    });
-    println!("{summary}");
-    if violations > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
-}
-
-fn tell(report: &Report, nodes: &Range<usize>) {
-    if report.violations.is_empty() {
-        return;
-    }
-    println!("seed {}:", report.seed);
-    report.violations.iter().take(5).for_each(|violation| println!("  {violation}"));
-    let (seed, from, to) = (report.seed, nodes.start, nodes.end - 1);
-    println!(
-        "  again: cargo run --release -p roundtable-sim -- soak --seeds {seed}..{} --nodes {from}..{to}",
-        seed + 1
-    );
 }
