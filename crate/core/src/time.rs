@@ -2,6 +2,12 @@
 //!
 //! [`Instant`] is monotonic and drives every timeout; its zero means nothing. Wall time is a separate input
 //! ([`WallTime`]) and serves horizons, expiry and the hybrid clock only. The core never asks for either.
+//!
+//! A device's wall clock may be wrong by hours, may be set while the page runs, and may jump by months when a battery
+//! dies. [`WallClock`] says how far it can be believed. A jump of more than a day makes it *suspended*: nothing expires
+//! and nothing is reaped by it until a node of another device tells a time within a day of ours, or the clock jumps
+//! back. What cannot be undone (reaping, deriving that somebody departed) asks for more: that such a node has told a
+//! time within a day of ours at all, so a device that is alone with a wrong clock reaps nothing.
 
 use core::ops::{Add, Sub};
 
@@ -38,3 +44,120 @@ impl Sub<Millis> for Instant {
 /// Milliseconds since the Unix epoch, as the device's clock tells it: it may be wrong by hours and may jump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct WallTime(pub u64);
+
+/// A difference of wall clocks that no honest clock shows: a day.
+pub const JUMP_MS: Millis = 24 * 60 * 60 * 1_000;
+/// For how long a neighbour's word about the time holds.
+const WORD_MS: Millis = 60 * 60 * 1_000;
+const MINUTE_MS: Millis = 60_000;
+
+/// The device's wall clock, and how far it can be believed.
+#[derive(Debug, Clone, Default)]
+pub struct WallClock {
+    /// When the driver last told the time, and what it told.
+    told: Option<(Instant, WallTime)>,
+    /// The reading before a jump that nobody has confirmed: the clock is suspended.
+    before_jump: Option<(Instant, WallTime)>,
+    /// When a node of another device last told a time that agrees with ours.
+    agreed: Option<Instant>,
+}
+
+fn later(reading: (Instant, WallTime), now: Instant) -> WallTime {
+    WallTime(reading.1.0.saturating_add(now.since(reading.0)))
+}
+
+impl WallClock {
+    /// The driver tells what the device's clock says.
+    pub fn set(&mut self, now: Instant, wall: WallTime) {
+        let differs = |reading: (Instant, WallTime)| later(reading, now).0.abs_diff(wall.0) > JUMP_MS;
+        if let Some(told) = self.told.filter(|&told| differs(told)) {
+            self.before_jump.get_or_insert(told);
+            self.agreed = None;
+        }
+        if self.before_jump.is_some_and(|before| !differs(before)) {
+            self.before_jump = None;
+        }
+        self.told = Some((now, wall));
+    }
+
+    /// A neighbour tells the minutes of its clock, zero for none. One of this device has the same clock: its word counts
+    /// for nothing.
+    pub fn on_minutes(&mut self, now: Instant, minutes: u32, is_same_device: bool) {
+        let theirs = u64::from(minutes) * MINUTE_MS;
+        let agrees = self.read(now).is_some_and(|ours| ours.0.abs_diff(theirs) <= JUMP_MS);
+        if minutes > 0 && !is_same_device && agrees {
+            self.before_jump = None;
+            self.agreed = Some(now);
+        }
+    }
+
+    /// What the device's clock says, believed or not. `None`: the driver has not told.
+    pub fn read(&self, now: Instant) -> Option<WallTime> {
+        self.told.map(|told| later(told, now))
+    }
+
+    /// The time by which values expire. `None`: unknown, or the clock has jumped and nobody has confirmed it.
+    pub fn trusted(&self, now: Instant) -> Option<WallTime> {
+        self.read(now).filter(|_| self.before_jump.is_none())
+    }
+
+    /// The time by which tombstones are reaped and departures derived. `None` unless within the last hour a node of
+    /// another device told a time within a day of it.
+    pub fn confirmed(&self, now: Instant) -> Option<WallTime> {
+        self.trusted(now).filter(|_| self.agreed.is_some_and(|agreed| now.since(agreed) <= WORD_MS))
+    }
+
+    /// What this node tells its neighbours.
+    pub fn minutes(&self, now: Instant) -> u32 {
+        self.trusted(now).map_or(0, |wall| u32::try_from(wall.0 / MINUTE_MS).unwrap_or(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: u64 = JUMP_MS;
+    const NOON: WallTime = WallTime(20_000 * DAY);
+
+    fn minutes(wall: u64) -> u32 {
+        u32::try_from(wall / MINUTE_MS).unwrap()
+    }
+
+    #[test]
+    fn a_clock_goes_on_between_readings() {
+        let mut clock = WallClock::default();
+        assert_eq!(clock.trusted(Instant(5)), None);
+        clock.set(Instant(1_000), NOON);
+        assert_eq!(clock.trusted(Instant(4_000)), Some(WallTime(NOON.0 + 3_000)));
+        assert_eq!(clock.confirmed(Instant(4_000)), None, "nobody else has said so");
+    }
+
+    #[test]
+    fn a_jump_of_months_is_not_believed_until_another_device_agrees() {
+        let mut clock = WallClock::default();
+        clock.set(Instant(0), NOON);
+        let months = NOON.0 + 90 * DAY;
+        clock.set(Instant(10), WallTime(months));
+        assert_eq!((clock.trusted(Instant(10)), clock.minutes(Instant(10))), (None, 0));
+        assert!(clock.read(Instant(10)).is_some());
+        clock.on_minutes(Instant(20), minutes(months), true);
+        clock.on_minutes(Instant(20), minutes(NOON.0), false);
+        clock.on_minutes(Instant(20), 0, false);
+        assert_eq!(clock.trusted(Instant(20)), None);
+        clock.on_minutes(Instant(30), minutes(months), false);
+        assert!(clock.trusted(Instant(30)).is_some() && clock.confirmed(Instant(30)).is_some());
+        assert_eq!(clock.confirmed(Instant(31 + WORD_MS)), None, "a word holds for an hour");
+    }
+
+    #[test]
+    fn a_clock_that_jumps_back_to_where_it_was_is_believed_again() {
+        let mut clock = WallClock::default();
+        clock.set(Instant(0), NOON);
+        clock.set(Instant(1), WallTime(0));
+        clock.set(Instant(2), WallTime(3));
+        assert_eq!(clock.trusted(Instant(2)), None);
+        clock.set(Instant(3), WallTime(NOON.0 + 60_000));
+        assert!(clock.trusted(Instant(3)).is_some());
+    }
+}

@@ -38,7 +38,7 @@ use crate::id::{Key, NodeId, Position, RequestId};
 use crate::membership::Membership;
 use crate::ring::{RangeSet, Ring};
 use crate::store::{Changed, PersistError, Store};
-use crate::time::{Instant, Millis};
+use crate::time::{Instant, Millis, WallClock};
 use crate::wire::{Object, Outbox};
 
 pub use latency::Latency;
@@ -63,6 +63,8 @@ pub struct Surroundings<'a> {
     pub store: &'a mut Store,
     /// The arcs that this node owns and has not yet received.
     pub incoming: &'a RangeSet,
+    /// What time it is elsewhere, as far as that can be believed.
+    pub wall: &'a WallClock,
     /// To be sent.
     pub out: &'a mut Outbox,
     /// To be sent when the batch that is being filled is durable.

@@ -121,7 +121,7 @@ impl Membership {
             now + self.timing.enquiry_timeout_ms * (1 + self.probing.health)
         } else {
             let rumours = self.rumours_for(target);
-            out.push((target, Message::Ping { seq, digest: self.digest_hash(), rumours }));
+            out.push((target, Message::Ping { seq, digest: self.digest_hash(), rumours, minutes: 0 }));
             now + self.timing.probe_timeout_ms * (1 + self.probing.health)
         };
         self.probing.current = Some(Probe { target, seq, asked_others, deadline });
@@ -206,7 +206,7 @@ impl Membership {
     ) -> Result<(), WireError> {
         self.on_rumours(now, rumours, out)?;
         let ours = self.digest_hash();
-        out.push((from, Message::Ack { seq, digest: ours, rumours: self.rumours_for(from) }));
+        out.push((from, Message::Ack { seq, digest: ours, rumours: self.rumours_for(from), minutes: 0 }));
         if !self.members.contains_key(&from) && digest != ours {
             // A link without a hello: it was lost. Say ours, and theirs will follow.
             out.push((from, self.hello()));
@@ -255,7 +255,7 @@ impl Membership {
         }
         self.probing.errands.push_back((our_seq, from, seq, now));
         let rumours = self.rumours_for(target);
-        out.push((target, Message::Ping { seq: our_seq, digest: self.digest_hash(), rumours }));
+        out.push((target, Message::Ping { seq: our_seq, digest: self.digest_hash(), rumours, minutes: 0 }));
     }
 
     /// Somebody has just heard from the target of our probe.

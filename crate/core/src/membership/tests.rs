@@ -38,8 +38,8 @@ fn deliver(to: &mut Membership, from: NodeId, now: Instant, message: Message, ou
         Message::Records(records) => to.on_records(now, from, records, out).unwrap(),
         Message::Digest { entries, reply } => to.on_digest(now, from, entries, reply, out).unwrap(),
         Message::Rumours(rumours) => to.on_rumours(now, rumours, out).unwrap(),
-        Message::Ping { seq, digest, rumours } => to.on_ping(now, from, seq, digest, rumours, out).unwrap(),
-        Message::Ack { seq, digest, rumours } => to.on_ack(now, from, seq, digest, rumours, out).unwrap(),
+        Message::Ping { seq, digest, rumours, .. } => to.on_ping(now, from, seq, digest, rumours, out).unwrap(),
+        Message::Ack { seq, digest, rumours, .. } => to.on_ack(now, from, seq, digest, rumours, out).unwrap(),
         other => panic!("not expected here: {other:?}"),
     }
 }

@@ -24,8 +24,14 @@ impl Node {
                 self.membership.on_hello(now, from, room, record, digest, out)?
             }
             Message::Goodbye { incarnation } => self.membership.on_goodbye(now, from, incarnation, out),
-            Message::Ping { seq, digest, rumours } => self.membership.on_ping(now, from, seq, digest, rumours, out)?,
-            Message::Ack { seq, digest, rumours } => self.membership.on_ack(now, from, seq, digest, rumours, out)?,
+            Message::Ping { seq, digest, rumours, minutes } => {
+                self.wall.on_minutes(now, minutes, self.membership.device(from) == Some(self.config.device));
+                self.membership.on_ping(now, from, seq, digest, rumours, out)?;
+            }
+            Message::Ack { seq, digest, rumours, minutes } => {
+                self.wall.on_minutes(now, minutes, self.membership.device(from) == Some(self.config.device));
+                self.membership.on_ack(now, from, seq, digest, rumours, out)?;
+            }
             Message::Enquire { seq, target } => self.membership.on_enquire(now, from, seq, target, out),
             Message::Vouch { seq, target } => self.membership.on_vouch(seq, target),
             Message::Rumours(rumours) => self.membership.on_rumours(now, rumours, out)?,

@@ -33,7 +33,7 @@ use crate::overlay::{self, Overlay};
 use crate::repair::Repair;
 use crate::ring::{RangeSet, Ring};
 use crate::store::{Changed, Restored, Store};
-use crate::time::{Instant, Millis, WallTime};
+use crate::time::{Instant, Millis, WallClock};
 use crate::wire::{CAPACITY_MAX, LABEL_BYTES_MAX, N_MAX, Outbox, Presence, Record, Standing};
 use disk::Disk;
 
@@ -98,7 +98,7 @@ pub struct Node {
     ring_revision: u64,
     signals: BTreeMap<NodeId, (Instant, u32)>,
     clean_at: Option<Instant>,
-    wall: Option<WallTime>,
+    wall: WallClock,
     random: fastrand::Rng,
     scratch: Scratch,
     sent: SentBytes,
@@ -116,6 +116,7 @@ macro_rules! near {
             membership: &$node.membership,
             store: &mut $node.store,
             incoming: &$node.incoming,
+            wall: &$node.wall,
             out: &mut $node.scratch.out,
             gated: &mut $node.scratch.gated,
             changed: &mut $node.scratch.changed,
@@ -176,7 +177,7 @@ impl Node {
             ring_revision: 0,
             signals: BTreeMap::new(),
             clean_at: None,
-            wall: None,
+            wall: WallClock::default(),
             random,
             scratch: Scratch::default(),
             sent: SentBytes::default(),
@@ -221,7 +222,7 @@ impl Node {
             Input::Persisted(id) => self.on_persisted(now, id),
             Input::PersistFailed { id, reason } => self.on_persist_failed(now, id, reason),
             Input::Lifecycle(lifecycle) => self.on_lifecycle(now, lifecycle),
-            Input::WallClock(wall) => self.wall = Some(wall),
+            Input::WallClock(told) => self.wall.set(now, told),
         }
         self.settle(now);
     }

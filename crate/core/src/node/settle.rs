@@ -21,7 +21,7 @@ impl Node {
         for id in self.overlay.dial(now, self.me, &self.membership) {
             self.outputs.push_back(Output::Dial(id));
         }
-        self.drain();
+        self.drain(now);
     }
 
     /// Members changed: write their records down, build the ring anew, tell the modules who answers.
@@ -130,10 +130,13 @@ impl Node {
     }
 
     /// Everything that is to be sent or said, in order.
-    fn drain(&mut self) {
-        for (to, message) in core::mem::take(&mut self.scratch.out) {
+    fn drain(&mut self, now: Instant) {
+        for (to, mut message) in core::mem::take(&mut self.scratch.out) {
             if !self.membership.links().contains(&to) {
                 continue;
+            }
+            if let Message::Ping { minutes, .. } | Message::Ack { minutes, .. } = &mut message {
+                *minutes = self.wall.minutes(now);
             }
             let bytes = wire::encode(&message);
             if bytes.len() > wire::FRAME_BYTES_MAX {

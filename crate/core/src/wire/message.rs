@@ -66,6 +66,8 @@ pub enum Message {
         digest: u64,
         /// News.
         rumours: Vec<Rumour>,
+        /// Minutes since the Unix epoch by the sender's wall clock; zero if it has none that it trusts.
+        minutes: u32,
     },
     /// I am here.
     Ack {
@@ -75,6 +77,8 @@ pub enum Message {
         digest: u64,
         /// News.
         rumours: Vec<Rumour>,
+        /// Minutes since the Unix epoch by the sender's wall clock; zero if it has none that it trusts.
+        minutes: u32,
     },
     /// Is `target` there? I cannot reach it. Answered by `Vouch`, or not at all.
     Enquire {
