@@ -33,7 +33,7 @@ use crate::overlay::{self, Overlay};
 use crate::repair::Repair;
 use crate::ring::{RangeSet, Ring};
 use crate::store::{Changed, Restored, Store};
-use crate::time::{Instant, Millis, WallClock};
+use crate::time::{HORIZON_MS, Instant, Millis, WallClock};
 use crate::wire::{CAPACITY_MAX, LABEL_BYTES_MAX, N_MAX, Outbox, Presence, Record, Standing};
 use disk::Disk;
 
@@ -49,6 +49,9 @@ pub struct Limits {
     pub store_bytes_max: u64,
     /// How many signals of one link are carried for others in a second.
     pub signals_per_second: u32,
+    /// How long, by wall clocks, a node may be away before it counts as departed, and how old a tombstone is when it is
+    /// reaped.
+    pub horizon_ms: Millis,
     /// Spans of failure detection.
     pub timing: Timing,
     /// Limits of requests.
@@ -61,6 +64,7 @@ impl Default for Limits {
             members_max: 2_000,
             store_bytes_max: 1 << 30,
             signals_per_second: 200,
+            horizon_ms: HORIZON_MS,
             timing: Timing::default(),
             requests: Settings::default(),
         }

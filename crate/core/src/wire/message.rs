@@ -66,7 +66,7 @@ pub enum Message {
         digest: u64,
         /// News.
         rumours: Vec<Rumour>,
-        /// Minutes since the Unix epoch by the sender's wall clock; zero if it has none that it trusts.
+        /// Minutes since the Unix epoch by the sender's wall clock; zero if it has none.
         minutes: u32,
     },
     /// I am here.
@@ -77,7 +77,7 @@ pub enum Message {
         digest: u64,
         /// News.
         rumours: Vec<Rumour>,
-        /// Minutes since the Unix epoch by the sender's wall clock; zero if it has none that it trusts.
+        /// Minutes since the Unix epoch by the sender's wall clock; zero if it has none.
         minutes: u32,
     },
     /// Is `target` there? I cannot reach it. Answered by `Vouch`, or not at all.
