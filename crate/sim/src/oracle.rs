@@ -104,7 +104,7 @@ impl Oracle {
 
     /// Judge what is left of a key, all copies joined.
     pub fn judge(&mut self, key: &Key, end: &Object) {
-        let values: BTreeSet<u64> = end.values().filter_map(|payload| number_of(payload)).collect();
+        let values: BTreeSet<u64> = end.values().filter_map(|version| number_of(&version.payload)).collect();
         let changes = self.superseding.get(key).map(Vec::as_slice).unwrap_or_default();
         for (number, written) in self.writes.iter().filter(|(_, written)| written.key == *key) {
             let is_superseded = |by: &&Superseding| by.write != Some(*number) && by.context.covers(&written.dot);
@@ -144,13 +144,14 @@ impl Oracle {
 mod tests {
     use super::*;
     use roundtable_core::id::{Actor, NodeId};
+    use roundtable_core::wire::Version;
 
     fn dot(counter: u64) -> Dot {
         Dot { actor: Actor { node: NodeId::from_bytes([1; 16]), epoch: 1 }, counter }
     }
 
-    fn payload(number: u64) -> roundtable_core::wire::Payload {
-        number.to_le_bytes().to_vec().into()
+    fn version(number: u64) -> Version {
+        Version::plain(number.to_le_bytes().to_vec().into())
     }
 
     fn judged(setting: impl FnOnce(&mut Oracle, &mut Object)) -> Vec<String> {
@@ -165,7 +166,7 @@ mod tests {
 
     #[test]
     fn what_holds_is_not_accused() {
-        let found = judged(|_, object| object.put(&VersionVector::new(), dot(1), payload(1)));
+        let found = judged(|_, object| object.put(&VersionVector::new(), dot(1), version(1)));
         assert!(found.is_empty(), "{found:?}");
     }
 
@@ -176,14 +177,14 @@ mod tests {
         let dropped = judged(|_, object| object.forget(&VersionVector::from_iter([dot(1)])));
         assert!(dropped[0].contains("was dropped"), "{dropped:?}");
         let returned = judged(|oracle, object| {
-            object.put(&VersionVector::new(), dot(1), payload(1));
+            object.put(&VersionVector::new(), dot(1), version(1));
             let key = Key::new("b", "k").expect("a short name");
             let change = oracle.on_delete(&key, VersionVector::from_iter([dot(1)]));
             oracle.on_acknowledged(&change);
         });
         assert!(returned[0].contains("has returned"), "{returned:?}");
         let twice = judged(|oracle, object| {
-            object.put(&VersionVector::new(), dot(1), payload(1));
+            object.put(&VersionVector::new(), dot(1), version(1));
             oracle.on_write(2, &Key::new("b", "other").expect("a short name"), dot(1), VersionVector::new());
         });
         assert!(twice[0].contains("names write"), "{twice:?}");

@@ -304,7 +304,7 @@ pub(super) fn read_reply(object: &Object, quorum: &Quorum) -> ReadReply {
         needed: quorum.needed(),
         answered: quorum.answered().iter().copied().collect(),
         context: object.context().clone(),
-        siblings: object.values().cloned().collect(),
+        siblings: object.values().map(|version| version.payload.clone()).collect(),
     }
 }
 

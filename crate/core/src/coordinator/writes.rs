@@ -9,7 +9,7 @@ use crate::clock::{ACTORS_MAX, Context, Dot, VersionVector};
 use crate::id::{Key, NodeId, RequestId};
 use crate::store::PersistError;
 use crate::time::Instant;
-use crate::wire::{Message, Object, Payload};
+use crate::wire::{Message, Object, Payload, Version};
 
 /// Whether the write is on this node's disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,7 +146,7 @@ impl Coordinator {
                 .dots()
                 .zip(object.values())
                 .filter(|(dot, _)| !context.covers(dot))
-                .map(|(_, value)| value.len())
+                .map(|(_, version)| version.payload.len())
                 .sum()
         });
         let none = Object::new();
@@ -154,7 +154,7 @@ impl Coordinator {
         if kept + value.len() > self.settings.object_bytes_max || actors >= ACTORS_MAX {
             return self.replies.push((id, Reply::Failed(RequestError::TooManySiblings)));
         }
-        let (dot, changed) = near.store.put(&key, &context, value);
+        let (dot, changed) = near.store.put(&key, &context, Version::plain(value));
         near.changed.push((key.clone(), None, changed));
         self.made.push(Made { id, key: key.clone(), dot: Some(dot), context: context.clone() });
         let mut seen = context;

@@ -278,5 +278,5 @@ fn gather(near: &Surroundings<'_>, keys: impl Iterator<Item = Key>) -> Vec<(Key,
 
 /// About how many bytes an object takes in a message.
 pub fn size(object: &Object) -> usize {
-    object.values().map(|value| value.len() + 4).sum::<usize>() + object.context().len() * 26
+    object.values().map(|version| version.payload.len() + 4).sum::<usize>() + object.context().len() * 26
 }

@@ -24,7 +24,7 @@ use alloc::vec::Vec;
 use crate::clock::{ACTORS_MAX, Dot, VersionVector};
 use crate::id::{Key, NodeId, Position, Room};
 use crate::ring::RangeSet;
-use crate::wire::{Object, Payload, SignedRecord};
+use crate::wire::{Object, SignedRecord, Version};
 use sums::Sums;
 
 /// The largest object, all siblings together, in bytes of values: with its clock it fits a frame.
@@ -166,7 +166,7 @@ impl Store {
     pub fn would_overflow(&self, key: &Key, other: &Object) -> bool {
         let none = Object::new();
         let held = self.object(key).unwrap_or(&none);
-        let bytes = |object: &Object| object.values().map(|value| value.len()).sum::<usize>();
+        let bytes = |object: &Object| object.values().map(|version| version.payload.len()).sum::<usize>();
         held.context().union_len(other.context()) > ACTORS_MAX
             || (bytes(other) + bytes(held) > OBJECT_BYTES_MAX && {
                 let mut joined = held.clone();
@@ -195,11 +195,11 @@ impl Store {
 
     /// Write a value under a fresh dot, superseding what `context` has seen. The mint must be open: see
     /// [`Store::is_ready`].
-    pub fn put(&mut self, key: &Key, context: &VersionVector, value: Payload) -> (Dot, Changed) {
+    pub fn put(&mut self, key: &Key, context: &VersionVector, version: Version) -> (Dot, Changed) {
         let dot = self.mint.mint();
         let mut object = self.object(key).cloned().unwrap_or_default();
         let before = object.values().len();
-        object.put(context, dot, value);
+        object.put(context, dot, version);
         let after = object.values().len();
         self.replace(key, object);
         (dot, Changed { before, after })
@@ -266,7 +266,7 @@ impl Store {
     }
 
     fn count(&mut self, object: &Object, key: &Key, tally: fn(u64, u64) -> u64) {
-        let values: usize = object.values().map(|value| value.len()).sum();
+        let values: usize = object.values().map(|version| version.payload.len()).sum();
         self.bytes = tally(self.bytes, (values + key.as_bytes().len()) as u64);
         self.live = tally(self.live, u64::from(object.values().len() > 0));
     }

@@ -30,8 +30,8 @@ fn key(name: &str) -> Key {
     Key::new("carts", name).unwrap()
 }
 
-fn value(byte: u8) -> Payload {
-    vec![byte].into()
+fn value(byte: u8) -> Version {
+    Version::plain(vec![byte].into())
 }
 
 /// What a disk holds after these batches.
@@ -193,7 +193,11 @@ fn what_would_grow_beyond_storing_or_sending_is_not_joined() {
     let large = |epoch| {
         let actor = crate::id::Actor { node: NodeId::from_bytes([8; 16]), epoch };
         let mut object = Object::new();
-        object.put(&VersionVector::new(), Dot { actor, counter: 1 }, vec![0; OBJECT_BYTES_MAX - 10].into());
+        object.put(
+            &VersionVector::new(),
+            Dot { actor, counter: 1 },
+            Version::plain(vec![0; OBJECT_BYTES_MAX - 10].into()),
+        );
         object
     };
     assert!(store.merge(&key("b"), &large(1)).is_some());

@@ -1,19 +1,13 @@
 //! The messages between nodes. One frame holds one message.
 
 use alloc::string::String;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
 use super::record::{Claim, DigestEntry, Rumour, SignedRecord};
-use crate::clock::Siblings;
+use crate::datatype::Object;
 use crate::id::{Key, NodeId};
-
-/// An encoded value, shared: the core never looks inside.
-pub type Payload = Arc<[u8]>;
-/// All that is known of one key.
-pub type Object = Siblings<Payload>;
 
 /// The three lanes of a link: a large message on one never holds up the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

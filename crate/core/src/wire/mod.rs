@@ -13,7 +13,8 @@ mod record;
 pub mod rendezvous;
 pub mod signal;
 
-pub use message::{Lane, Message, Object, Part, PartSummary, Payload, Purpose, Scope, Traffic, Wanted};
+pub use crate::datatype::{Object, Payload, Version};
+pub use message::{Lane, Message, Part, PartSummary, Purpose, Scope, Traffic, Wanted};
 pub use record::{
     CAPACITY_MAX, Claim, DigestEntry, LABEL_BYTES_MAX, N_MAX, Presence, Record, Rumour, SignedRecord, Standing,
 };
@@ -93,7 +94,7 @@ mod tests {
     fn store() -> Message {
         let actor = Actor { node: NodeId::from_bytes([4; 16]), epoch: 77 };
         let mut object = Object::new();
-        object.put(&VersionVector::new(), Dot { actor, counter: 3 }, alloc::vec![1; 100].into());
+        object.put(&VersionVector::new(), Dot { actor, counter: 3 }, Version::plain(alloc::vec![1; 100].into()));
         Message::Store { request: 9, key: Key::new("carts", "alice").unwrap(), object, hint: None }
     }
 

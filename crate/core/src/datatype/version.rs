@@ -1,0 +1,104 @@
+//! What a write leaves at a key: the value's bytes, and what is said of them for all replicas to go by.
+//!
+//! A version may carry the wall time at which it expires. It is absolute and part of the version, so whoever brings a
+//! copy from wherever brings the expiry with it (see [`Version::is_over`]). It may carry a [`Stamp`] of the hybrid
+//! clock, which makes it a last-write-wins value (see `law`). Neither ever decides what supersedes what: that is the
+//! dots' business alone, so that all replicas agree whatever their clocks say.
+//!
+//! A plain value costs one byte more than its payload, on the wire and on the disk.
+
+use alloc::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::Stamp;
+use crate::clock::Siblings;
+use crate::time::WallTime;
+
+/// An encoded value, shared: the core never looks inside.
+pub type Payload = Arc<[u8]>;
+/// All that is known of one key.
+pub type Object = Siblings<Version>;
+
+/// One write's value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Form", into = "Form")]
+pub struct Version {
+    /// The value.
+    pub payload: Payload,
+    /// When it is no longer to be shown.
+    pub expires: Option<WallTime>,
+    /// When it was written, by the hybrid clock of the node that wrote it: for a last-write-wins value.
+    pub stamp: Option<Stamp>,
+}
+
+impl Version {
+    /// A value that stays until it is superseded.
+    pub fn plain(payload: Payload) -> Version {
+        Version { payload, expires: None, stamp: None }
+    }
+
+    /// Whether it has expired. A node that does not know the time, or does not trust its clock, lets nothing expire.
+    pub fn is_over(&self, wall: Option<WallTime>) -> bool {
+        self.expires.zip(wall).is_some_and(|(expires, wall)| expires <= wall)
+    }
+}
+
+/// The stored and sent form: its discriminant says in one byte what follows the payload.
+#[derive(Serialize, Deserialize)]
+enum Form {
+    Plain(Payload),
+    Expiring(Payload, WallTime),
+    Stamped(Payload, Stamp),
+    ExpiringStamped(Payload, WallTime, Stamp),
+}
+
+impl From<Version> for Form {
+    fn from(Version { payload, expires, stamp }: Version) -> Form {
+        match (expires, stamp) {
+            (None, None) => Form::Plain(payload),
+            (Some(expires), None) => Form::Expiring(payload, expires),
+            (None, Some(stamp)) => Form::Stamped(payload, stamp),
+            (Some(expires), Some(stamp)) => Form::ExpiringStamped(payload, expires, stamp),
+        }
+    }
+}
+
+impl From<Form> for Version {
+    fn from(form: Form) -> Version {
+        let (payload, expires, stamp) = match form {
+            Form::Plain(payload) => (payload, None, None),
+            Form::Expiring(payload, expires) => (payload, Some(expires), None),
+            Form::Stamped(payload, stamp) => (payload, None, Some(stamp)),
+            Form::ExpiringStamped(payload, expires, stamp) => (payload, Some(expires), Some(stamp)),
+        };
+        Version { payload, expires, stamp }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_read_back_and_a_plain_one_costs_one_byte_more_than_its_payload() {
+        let payload: Payload = alloc::vec![7; 100].into();
+        let bytes = |version: &Version| postcard::to_allocvec(version).unwrap();
+        for expires in [None, Some(WallTime(5))] {
+            for stamp in [None, Some(Stamp { wall: WallTime(6), count: 7 })] {
+                let version = Version { payload: payload.clone(), expires, stamp };
+                assert_eq!(postcard::from_bytes::<Version>(&bytes(&version)), Ok(version));
+            }
+        }
+        let alone = postcard::to_allocvec(&payload).unwrap();
+        assert_eq!(bytes(&Version::plain(payload)).len(), alone.len() + 1);
+    }
+
+    #[test]
+    fn a_version_is_over_from_its_expiry_on_and_never_by_a_clock_that_is_not_trusted() {
+        let version = Version { expires: Some(WallTime(5)), ..Version::plain([].into()) };
+        let over = [None, Some(4), Some(5), Some(6)].map(|wall| version.is_over(wall.map(WallTime)));
+        assert_eq!(over, [false, false, true, true]);
+        assert!(!Version::plain([].into()).is_over(Some(WallTime(u64::MAX))));
+    }
+}
