@@ -1,24 +1,55 @@
-//! A virtual disk: tables of rows, changed by whole batches.
+//! A virtual disk: tables of rows, changed by whole batches, which can be taken back to how it was.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use roundtable_core::store::{Batch, Rows, Table};
+
+/// How many of the last batches can be undone.
+const HISTORY_MAX: usize = 256;
+
+type Row = (Table, Vec<u8>);
 
 /// The rows that are durable.
 #[derive(Debug, Clone, Default)]
 pub struct Disk {
-    rows: BTreeMap<(Table, Vec<u8>), Vec<u8>>,
+    rows: BTreeMap<Row, Vec<u8>>,
+    /// What the rows of each of the last batches held before it, in the order of its changes.
+    history: VecDeque<Vec<(Row, Option<Vec<u8>>)>>,
 }
 
 impl Disk {
     /// Make a batch durable.
     pub fn apply(&mut self, batch: Batch) {
+        let mut before = Vec::with_capacity(batch.ops.len());
         for op in batch.ops {
-            match op.value {
-                Some(value) => self.rows.insert((op.table, op.key), value),
-                None => self.rows.remove(&(op.table, op.key)),
+            let row = (op.table, op.key);
+            let old = match op.value {
+                Some(value) => self.rows.insert(row.clone(), value),
+                None => self.rows.remove(&row),
+            };
+            before.push((row, old));
+        }
+        if self.history.len() >= HISTORY_MAX {
+            self.history.pop_front();
+        }
+        self.history.push_back(before);
+    }
+
+    /// How many batches can be undone.
+    pub fn history(&self) -> usize {
+        self.history.len()
+    }
+
+    /// Take back the last batch. Tells whether there was one.
+    pub fn undo(&mut self) -> bool {
+        let Some(before) = self.history.pop_back() else { return false };
+        for (row, old) in before.into_iter().rev() {
+            match old {
+                Some(value) => self.rows.insert(row, value),
+                None => self.rows.remove(&row),
             };
         }
+        true
     }
 
     /// What a node that starts is given.
@@ -26,8 +57,41 @@ impl Disk {
         self.rows.iter().map(|((table, key), value)| (*table, key.clone(), value.clone())).collect()
     }
 
+    /// One row.
+    pub fn row(&self, table: Table, key: &[u8]) -> Option<&[u8]> {
+        self.rows.get(&(table, key.to_vec())).map(Vec::as_slice)
+    }
+
     /// How many rows a table has.
     pub fn count(&self, table: Table) -> usize {
         self.rows.keys().filter(|(of, _)| *of == table).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use roundtable_core::store::{Durability, Op};
+
+    fn batch(ops: &[(&str, Option<&str>)]) -> Batch {
+        let op = |(key, value): &(&str, Option<&str>)| Op {
+            table: Table::Objects,
+            key: key.as_bytes().to_vec(),
+            value: value.map(|value| value.as_bytes().to_vec()),
+        };
+        Batch { ops: ops.iter().map(op).collect(), durability: Durability::Relaxed }
+    }
+
+    #[test]
+    fn undoing_a_batch_brings_back_what_was_there() {
+        let mut disk = Disk::default();
+        disk.apply(batch(&[("a", Some("1"))]));
+        let before = disk.rows();
+        disk.apply(batch(&[("a", Some("2")), ("b", Some("1")), ("a", None)]));
+        assert_eq!(disk.row(Table::Objects, b"b"), Some(b"1".as_slice()));
+        assert!(disk.undo());
+        assert_eq!(disk.rows(), before);
+        assert!(disk.undo() && !disk.undo());
+        assert!(disk.rows().is_empty());
     }
 }

@@ -13,7 +13,9 @@ mod disk;
 pub mod measure;
 pub mod oracle;
 pub mod soak;
+mod trace;
 mod world;
 
 pub use disk::Disk;
-pub use world::{Host, Tuning, World};
+pub use trace::Trace;
+pub use world::{CrashPoint, Host, Tuning, World};

@@ -14,6 +14,8 @@
 //! The rule that a node which has let a key go must remember its clock, or begin a new epoch, is kept here trivially:
 //! nothing is let go yet.
 
+use alloc::vec::Vec;
+
 use serde::{Deserialize, Serialize};
 
 use super::{Op, Table};
@@ -27,6 +29,13 @@ struct Row {
     epoch: u64,
     counter: u64,
     clean: bool,
+}
+
+/// Whether a database says that every dot minted under it is in it, or that there was none. Whoever copies such a
+/// database, or takes it back to such a state, can make dots be used twice.
+pub fn is_clean(rows: &[(Table, Vec<u8>, Vec<u8>)]) -> bool {
+    let row = rows.iter().find(|(table, key, _)| *table == Table::Meta && key == ROW);
+    row.and_then(|(_, _, value)| postcard::from_bytes::<Row>(value).ok()).is_some_and(|row| row.clean)
 }
 
 /// Why a new epoch was begun.

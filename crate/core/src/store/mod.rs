@@ -15,7 +15,7 @@ mod tests;
 
 pub use batch::{Batch, Durability, Op, PersistError, Restored, Rows, Table};
 pub use hints::Hints;
-pub use mint::{EpochReason, Mint};
+pub use mint::{EpochReason, Mint, is_clean};
 pub use sums::Sum;
 
 use alloc::collections::{BTreeMap, BTreeSet};

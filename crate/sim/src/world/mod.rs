@@ -1,0 +1,380 @@
+//! The virtual world: nodes, links, disks and time.
+//!
+//! A queue of what will happen, in the order of its time and then of its making, and the timers of the nodes. This file
+//! lets time pass; the others say what can happen in it.
+//!
+//! - `tabs`: tabs that open, close, crash, sleep; their clocks, timers and disks.
+//! - `network`: links, and the frames on them.
+//! - `faults`: what a network does to links: cuts, one-way links, clogs, partitions of several shapes.
+
+mod faults;
+mod network;
+mod tabs;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use roundtable_core::coordinator::{Reply, Request};
+use roundtable_core::id::{BatchId, NodeId, RequestId};
+use roundtable_core::node::{Config, Event, Input, Lane, Node, Output};
+use roundtable_core::store::Batch;
+use roundtable_core::time::Instant;
+
+use crate::{Disk, Trace};
+pub use tabs::CrashPoint;
+
+/// So many timers in a row at one moment mean that a node asks to be called and then does nothing.
+const TIMERS_AT_ONCE_MAX: u32 = 1_000;
+/// How often a room is looked at while it is waited for to settle.
+const SETTLE_CHECK_MS: u64 = 5;
+
+/// How the world behaves. Spans are in milliseconds; shares are of a hundred frames.
+#[derive(Debug, Clone)]
+pub struct Tuning {
+    /// One way over a link: from, to.
+    pub latency_ms: (u64, u64),
+    /// Until a link that was asked for is open.
+    pub dial_ms: (u64, u64),
+    /// Until the other end of a link that died is told.
+    pub silence_ms: u64,
+    /// Until a batch is durable.
+    pub disk_ms: (u64, u64),
+    /// How many frames never arrive.
+    pub loss_percent: u8,
+    /// How many arrive twice.
+    pub duplicate_percent: u8,
+    /// How many do not keep their lane's order: they take up to `spike_ms` longer, and those behind overtake them.
+    pub reorder_percent: u8,
+    /// How many take longer by something within `spike_ms`, and hold up those behind.
+    pub spike_percent: u8,
+    /// How much longer those take: from, to.
+    pub spike_ms: (u64, u64),
+    /// How many bytes a lane carries in a millisecond; `None`: as many as there are.
+    pub lane_bytes_per_ms: Option<u64>,
+    /// How many bytes may wait on a lane. A driver closes the link of a peer that takes no more.
+    pub lane_bytes_max: u64,
+}
+
+impl Default for Tuning {
+    fn default() -> Tuning {
+        Tuning {
+            latency_ms: (1, 5),
+            dial_ms: (100, 250),
+            silence_ms: 5_000,
+            disk_ms: (1, 6),
+            loss_percent: 0,
+            duplicate_percent: 0,
+            reorder_percent: 0,
+            spike_percent: 0,
+            spike_ms: (20, 2_000),
+            lane_bytes_per_ms: None,
+            lane_bytes_max: 8 * 1024 * 1024,
+        }
+    }
+}
+
+impl Tuning {
+    /// The network is as good again as it is by default.
+    pub fn calm(&mut self) {
+        self.loss_percent = 0;
+        self.duplicate_percent = 0;
+        self.reorder_percent = 0;
+        self.spike_percent = 0;
+        self.lane_bytes_per_ms = None;
+    }
+}
+
+/// One tab: its node while it runs, and what outlives it.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// Who it is.
+    pub id: NodeId,
+    /// The node, while the tab is open.
+    pub node: Option<Node>,
+    /// Its database.
+    pub disk: Disk,
+    /// Everything it told of, in order.
+    pub events: Vec<(Instant, Event)>,
+    /// All replies by request.
+    pub replies: BTreeMap<RequestId, Vec<Reply>>,
+    /// Whether its disk refuses everything.
+    pub disk_full: bool,
+    /// How many of its next batches fail for no lasting reason.
+    pub disk_fails: u32,
+    /// How many frames it has sent.
+    pub frames_sent: u64,
+    config: Config,
+    /// Counts the lives of the tab, so that nothing meant for an earlier one arrives.
+    life: u64,
+    disk_free_at: Instant,
+    crash_at: Option<CrashPoint>,
+    /// Its timers fire only at multiples of this; 0: when they are due.
+    timer_grid_ms: u64,
+    /// When its node is to be called, if it is.
+    timer: Option<Instant>,
+    /// While it is frozen: what it has not yet handled.
+    frozen: Option<VecDeque<Input>>,
+    /// How far its wall clock is from that of the world.
+    skew_ms: i64,
+}
+
+#[derive(Debug, Clone)]
+enum Happening {
+    Frame { from: usize, to: usize, link: u64, bytes: Vec<u8> },
+    LinkOpens { a: usize, b: usize, lives: (u64, u64) },
+    DialFails { at: usize, life: u64, to: NodeId },
+    LinkDies { a: usize, b: usize },
+    Durable { at: usize, life: u64, id: BatchId, batch: Batch },
+    WallClock { at: usize, life: u64 },
+    Flips { a: usize, b: usize, period_ms: u64, left: u32, peace: u64 },
+}
+
+/// Many tabs and the network between them.
+#[derive(Debug, Clone)]
+pub struct World {
+    /// Now.
+    pub now: Instant,
+    /// All tabs there ever were.
+    pub hosts: Vec<Host>,
+    /// How it behaves.
+    pub tuning: Tuning,
+    /// What came out of the nodes.
+    pub outputs: Trace,
+    random: fastrand::Rng,
+    queue: BTreeMap<(Instant, u64), Happening>,
+    timers: BTreeSet<(Instant, usize)>,
+    made: u64,
+    /// Which tabs have which identity: one each, but for a duplicated tab.
+    tabs_of: BTreeMap<NodeId, Vec<usize>>,
+    /// The open links, by a number that no two have.
+    links: BTreeMap<(usize, usize), u64>,
+    cuts: BTreeSet<(usize, usize)>,
+    /// From, to: frames vanish.
+    mutes: BTreeSet<(usize, usize)>,
+    /// From, to: frames are held until then.
+    clogs: BTreeMap<(usize, usize), Instant>,
+    /// When the last frame of each lane arrives, so that none overtakes another.
+    arrivals: BTreeMap<(usize, usize, Lane), Instant>,
+    /// When each lane has sent all that it was given.
+    lanes_free_at: BTreeMap<(usize, usize, Lane), Instant>,
+    /// Counts how often all was healed.
+    peace: u64,
+    requests: u64,
+    stalled: u32,
+}
+
+fn pair(a: usize, b: usize) -> (usize, usize) {
+    (a.min(b), a.max(b))
+}
+
+impl World {
+    /// An empty world.
+    pub fn new(seed: u64) -> World {
+        World {
+            now: Instant(1_000),
+            hosts: Vec::new(),
+            tuning: Tuning::default(),
+            outputs: Trace::default(),
+            random: fastrand::Rng::with_seed(seed),
+            queue: BTreeMap::new(),
+            timers: BTreeSet::new(),
+            made: 0,
+            tabs_of: BTreeMap::new(),
+            links: BTreeMap::new(),
+            cuts: BTreeSet::new(),
+            mutes: BTreeSet::new(),
+            clogs: BTreeMap::new(),
+            arrivals: BTreeMap::new(),
+            lanes_free_at: BTreeMap::new(),
+            peace: 0,
+            requests: 0,
+            stalled: 0,
+        }
+    }
+
+    /// The tabs that are open.
+    pub fn alive(&self) -> Vec<usize> {
+        (0..self.hosts.len()).filter(|&at| self.is_open(at)).collect()
+    }
+
+    /// Whether a tab is open.
+    pub fn is_open(&self, at: usize) -> bool {
+        self.hosts[at].node.is_some()
+    }
+
+    /// The node of an open tab.
+    pub fn node(&self, at: usize) -> &Node {
+        self.hosts[at].node.as_ref().expect("the tab is open")
+    }
+
+    /// Ask something of a tab.
+    pub fn request(&mut self, at: usize, request: Request) -> RequestId {
+        self.requests += 1;
+        let id = RequestId(self.requests);
+        self.input(at, Input::Request { id, request });
+        id
+    }
+
+    /// What a request was last told.
+    pub fn last(&self, at: usize, id: RequestId) -> Option<&Reply> {
+        self.hosts[at].replies.get(&id)?.last()
+    }
+
+    /// Give a tab any input. One that is frozen handles it when it resumes.
+    pub fn input(&mut self, at: usize, input: Input) {
+        let now = self.now;
+        let host = &mut self.hosts[at];
+        if let Some(waiting) = &mut host.frozen {
+            waiting.push_back(input);
+            return;
+        }
+        if let Some(node) = &mut host.node {
+            node.handle_input(now, input);
+        }
+        self.drain(at);
+    }
+
+    /// Let time pass.
+    pub fn run_for(&mut self, ms: u64) {
+        let end = self.now + ms;
+        while self.step(end) {}
+        self.now = end;
+    }
+
+    /// Let time pass until something holds, at most so long. Tells whether it holds.
+    pub fn run_until(&mut self, ms_max: u64, mut holds: impl FnMut(&World) -> bool) -> bool {
+        let end = self.now + ms_max;
+        while !holds(self) {
+            if !self.step(end) {
+                return holds(self);
+            }
+        }
+        true
+    }
+
+    /// Let time pass until every open tab is linked with every other it can reach, and settled.
+    pub fn settle(&mut self, ms_max: u64) -> bool {
+        let mut looked_at = None;
+        self.run_until(ms_max, |world| {
+            if looked_at.is_some_and(|then| world.now.since(then) < SETTLE_CHECK_MS) {
+                return false;
+            }
+            looked_at = Some(world.now);
+            world.is_settled()
+        }) || self.is_settled()
+    }
+
+    /// Whether every open tab is linked with every other it can reach, and settled.
+    pub fn is_settled(&self) -> bool {
+        let alive = self.alive();
+        let is_met = |a: usize, b: usize| a == b || self.cuts.contains(&pair(a, b)) || self.is_linked(a, b);
+        let is_meshed = alive.iter().all(|&a| alive.iter().all(|&b| is_met(a, b)));
+        is_meshed && alive.iter().all(|&at| self.node(at).view().settled())
+    }
+
+    /// What keeps the room from being settled, for people to read.
+    pub fn unsettled(&self) -> String {
+        let mut found = Vec::new();
+        let alive = self.alive();
+        for &a in &alive {
+            let apart: Vec<usize> = alive.iter().copied().filter(|&b| a < b && !self.is_linked(a, b)).collect();
+            if !apart.is_empty() {
+                found.push(format!("{a} has no link with {apart:?}"));
+            }
+            if !self.node(a).view().settled() {
+                found.push(format!("{a} is not settled: {}", self.node(a).view().unsettled()));
+            }
+        }
+        found.join("; ")
+    }
+
+    /// A hash of everything that has come out of any node.
+    pub fn trace(&self) -> u64 {
+        self.outputs.hash()
+    }
+
+    /// Do the next thing, if it is due by `end`.
+    fn step(&mut self, end: Instant) -> bool {
+        let timer = self.timers.first().map(|&(due, at)| (due.max(self.now), at));
+        let queued = self.queue.first_key_value().map(|(key, _)| key.0);
+        match (queued, timer) {
+            (Some(due), timer) if due <= end && timer.is_none_or(|(at, _)| due <= at) => {
+                self.now = self.now.max(due);
+                if let Some((_, happening)) = self.queue.pop_first() {
+                    self.happen(happening);
+                }
+                true
+            }
+            (_, Some((due, at))) if due <= end => {
+                self.stalled = if due == self.now { self.stalled + 1 } else { 0 };
+                assert!(self.stalled < TIMERS_AT_ONCE_MAX, "time stands still: {:?}", self.node(at).view().deadlines());
+                self.now = due;
+                if let Some(node) = &mut self.hosts[at].node {
+                    node.handle_timeout(due);
+                }
+                self.drain(at);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        match happening {
+            Happening::Frame { from, to, link, bytes } => self.on_frame(from, to, link, bytes),
+            Happening::LinkOpens { a, b, lives } => self.on_link_opens(a, b, lives),
+            Happening::DialFails { at, life, to } => {
+                if self.hosts[at].life == life {
+                    self.input(at, Input::DialFailed(to));
+                }
+            }
+            Happening::LinkDies { a, b } => self.on_link_dies(a, b),
+            Happening::Durable { at, life, id, batch } => self.on_durable(at, life, id, batch),
+            Happening::WallClock { at, life } => self.on_wall_clock(at, life),
+            Happening::Flips { a, b, period_ms, left, peace } => self.on_flip(a, b, period_ms, left, peace),
+        }
+    }
+
+    /// Carry out what the node of a tab wants done.
+    fn drain(&mut self, at: usize) {
+        let mut outputs = Vec::new();
+        if let Some(node) = &mut self.hosts[at].node {
+            while let Some(output) = node.poll_output() {
+                outputs.push(output);
+            }
+        }
+        for output in outputs {
+            self.outputs.add(self.now, at, &output);
+            self.carry_out(at, output);
+        }
+        self.set_timer(at);
+    }
+
+    fn carry_out(&mut self, at: usize, output: Output) {
+        match output {
+            Output::Send { to, lane, bytes } => self.send(at, to, lane, bytes),
+            Output::Dial(id) => self.dial(at, id),
+            Output::Persist { id, batch } => self.persist(at, id, batch),
+            Output::Reply { id, result } => self.hosts[at].replies.entry(id).or_default().push(result),
+            Output::Event(event) => {
+                let now = self.now;
+                self.hosts[at].events.push((now, event));
+            }
+            // Links here need no signals, and a link that is hung up is one that is cut.
+            Output::Signal { .. } | Output::Hangup(_) => {}
+        }
+    }
+
+    fn between(&mut self, span: (u64, u64)) -> u64 {
+        self.random.u64(span.0..=span.1)
+    }
+
+    /// Whether something that happens to so many of a hundred happens now. Nothing is drawn for what never happens.
+    fn happens(&mut self, percent: u8) -> bool {
+        percent > 0 && self.random.u8(0..100) < percent
+    }
+
+    fn later(&mut self, ms: u64, happening: Happening) {
+        self.made += 1;
+        self.queue.insert((self.now + ms, self.made), happening);
+    }
+}

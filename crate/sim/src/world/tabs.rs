@@ -1,0 +1,306 @@
+//! Tabs: how they open and end, what their disks do to them, when their timers fire, and what time they think it is.
+
+use std::collections::VecDeque;
+
+use roundtable_core::coordinator::Level;
+use roundtable_core::id::{BatchId, DeviceId, KeyPair, Room};
+use roundtable_core::node::{Config, Input, Lifecycle, Limits, Node};
+use roundtable_core::store::{Batch, PersistError, Restored, Rows, is_clean};
+use roundtable_core::time::{Instant, WallTime};
+
+use super::{Happening, Host, World, pair};
+use crate::Disk;
+
+/// The wall time of the world at its first millisecond: some day of 2026.
+const WALL_MS: u64 = 1_770_000_000_000;
+/// How often a tab is told the time.
+const WALL_EVERY_MS: u64 = 30_000;
+
+/// Where a tab dies while its disk takes a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CrashPoint {
+    /// The batch is lost.
+    BeforeApply,
+    /// The batch is durable, and the node was not told.
+    AfterApply,
+}
+
+impl World {
+    /// A new tab on a device, at N = 3 with 32 virtual nodes; it hears of all others, and they of it.
+    pub fn open(&mut self, device: u8) -> usize {
+        self.open_with(device, |_| {})
+    }
+
+    /// A new tab, its configuration changed.
+    pub fn open_with(&mut self, device: u8, change: impl FnOnce(&mut Config)) -> usize {
+        let at = self.hosts.len();
+        let mut seed = [0; 32];
+        seed.iter_mut().for_each(|byte| *byte = self.random.u8(..));
+        let keys = KeyPair::from_seed(seed);
+        let mut config = Config {
+            room: Room::open("sim").expect("a short name"),
+            keys,
+            device: DeviceId::from_bytes([device; 16]),
+            label: format!("tab {at}"),
+            capacity: 32,
+            n: 3,
+            r: Level::Quorum,
+            w: Level::Quorum,
+            limits: Limits::default(),
+        };
+        change(&mut config);
+        self.add(config, Disk::default(), 0);
+        self.start(at, Vec::new());
+        at
+    }
+
+    fn add(&mut self, config: Config, disk: Disk, skew_ms: i64) {
+        let id = config.keys.id();
+        self.tabs_of.entry(id).or_default().push(self.hosts.len());
+        self.hosts.push(Host {
+            id,
+            node: None,
+            disk,
+            events: Vec::new(),
+            replies: std::collections::BTreeMap::new(),
+            disk_full: false,
+            disk_fails: 0,
+            frames_sent: 0,
+            config,
+            life: 0,
+            disk_free_at: Instant(0),
+            crash_at: None,
+            timer_grid_ms: 0,
+            timer: None,
+            frozen: None,
+            skew_ms,
+        });
+    }
+
+    /// Open a closed tab again: same slot, same identity, same database.
+    pub fn reopen(&mut self, at: usize) {
+        self.start(at, Vec::new());
+    }
+
+    /// Open a closed tab again, which also adopts what these closed tabs left behind.
+    pub fn reopen_adopting(&mut self, at: usize, closed: &[usize]) {
+        let adopted = closed.iter().map(|&other| self.hosts[other].disk.rows()).collect();
+        self.start(at, adopted);
+    }
+
+    /// A new tab that adopts what these closed tabs left behind.
+    pub fn open_adopting(&mut self, device: u8, closed: &[usize]) -> usize {
+        let adopted = closed.iter().map(|&other| self.hosts[other].disk.rows()).collect();
+        let at = self.open(device);
+        self.crash(at);
+        self.start(at, adopted);
+        at
+    }
+
+    /// A second tab runs under the identity of this one, from a copy of its database as it is now. A browser's lock
+    /// prevents that. `None` if that database says that it is clean: a cloned clean profile uses dots twice until the
+    /// two meet, which is documented.
+    pub fn duplicate(&mut self, at: usize) -> Option<usize> {
+        let (config, disk) = (self.hosts[at].config.clone(), self.hosts[at].disk.clone());
+        if is_clean(&disk.rows()) {
+            return None;
+        }
+        let twin = self.hosts.len();
+        self.add(config, disk, self.hosts[at].skew_ms);
+        self.start(twin, Vec::new());
+        Some(twin)
+    }
+
+    /// The tabs that run, or ran, under the identity of this one.
+    pub fn twins(&self, at: usize) -> &[usize] {
+        self.tabs_of.get(&self.hosts[at].id).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn start(&mut self, at: usize, adopted: Vec<Rows>) {
+        let seed = self.random.u64(..);
+        let wall = self.wall(at);
+        let host = &mut self.hosts[at];
+        assert!(host.node.is_none(), "tab {at} is open already");
+        host.life += 1;
+        host.timer_grid_ms = 0;
+        let restored = Restored { own: host.disk.rows(), adopted };
+        host.node = Some(Node::new(host.config.clone(), restored, seed, self.now));
+        let life = host.life;
+        self.drain(at);
+        self.input(at, Input::WallClock(wall));
+        self.later(WALL_EVERY_MS, Happening::WallClock { at, life });
+        self.introduce(at);
+    }
+
+    /// This tab and all others hear of each other, as over a broadcast channel or a rendezvous.
+    pub fn introduce(&mut self, at: usize) {
+        for other in (0..self.hosts.len()).filter(|&other| other != at) {
+            if self.is_open(other) && !self.cuts.contains(&pair(at, other)) {
+                let (id, other_id) = (self.hosts[at].id, self.hosts[other].id);
+                self.input(at, Input::Discovered(other_id));
+                self.input(other, Input::Discovered(id));
+            }
+        }
+    }
+
+    /// The tab is gone without a word; what was not durable is lost.
+    pub fn crash(&mut self, at: usize) {
+        self.end(at, self.tuning.silence_ms);
+    }
+
+    /// The tab is closed: it says goodbye, and its links close.
+    pub fn close(&mut self, at: usize) {
+        self.input(at, Input::Lifecycle(Lifecycle::Closing));
+        self.run_for(self.tuning.latency_ms.1 + 1);
+        self.end(at, 1);
+    }
+
+    /// The tab dies while its disk takes the next batch.
+    pub fn crash_in_persist(&mut self, at: usize, point: CrashPoint) {
+        self.hosts[at].crash_at = Some(point);
+    }
+
+    fn end(&mut self, at: usize, until_told_ms: u64) {
+        let host = &mut self.hosts[at];
+        host.node = None;
+        host.frozen = None;
+        host.crash_at = None;
+        self.set_timer(at);
+        let linked: Vec<(usize, usize)> = self.links.keys().copied().filter(|&(a, b)| a == at || b == at).collect();
+        for (a, b) in linked {
+            self.links.remove(&(a, b));
+            self.later(until_told_ms, Happening::LinkDies { a, b });
+        }
+    }
+
+    /// A closed tab's database is deleted. It keeps its name here, which is harder than what browsers do.
+    pub fn wipe(&mut self, at: usize) {
+        assert!(!self.is_open(at), "the disk of an open tab is not wiped");
+        self.hosts[at].disk = Disk::default();
+    }
+
+    /// A closed tab's database is as it was some batches ago: `back` of them, or a few more until it is a state from
+    /// which no dot is used twice. A database that was rolled back to a *clean* state, with writes since, is a cloned
+    /// clean profile, which is documented. Tells how many batches it has lost.
+    pub fn roll_back(&mut self, at: usize, back: usize) -> usize {
+        assert!(!self.is_open(at), "the disk of an open tab is not rolled back");
+        let disk = &mut self.hosts[at].disk;
+        let mut lost = 0;
+        while lost < back && disk.undo() {
+            lost += 1;
+        }
+        while lost > 0 && is_clean(&disk.rows()) && disk.undo() {
+            lost += 1;
+        }
+        if is_clean(&disk.rows()) {
+            *disk = Disk::default();
+        }
+        lost
+    }
+
+    /// Nothing is handled any more until [`World::resume`].
+    pub fn freeze(&mut self, at: usize) {
+        if !self.is_open(at) || self.is_frozen(at) {
+            return;
+        }
+        self.input(at, Input::Lifecycle(Lifecycle::Freezing));
+        self.hosts[at].frozen = Some(VecDeque::new());
+        self.set_timer(at);
+    }
+
+    /// The page runs again and handles all that came meanwhile.
+    pub fn resume(&mut self, at: usize) {
+        let Some(waiting) = self.hosts[at].frozen.take() else { return };
+        self.input(at, Input::Lifecycle(Lifecycle::Resumed));
+        waiting.into_iter().for_each(|input| self.input(at, input));
+        self.set_timer(at);
+    }
+
+    /// Whether a tab is frozen.
+    pub fn is_frozen(&self, at: usize) -> bool {
+        self.hosts[at].frozen.is_some()
+    }
+
+    /// The page is hidden, and its timers fire only at multiples of so many milliseconds; with 0 it is seen again.
+    pub fn throttle(&mut self, at: usize, grid_ms: u64) {
+        let lifecycle = if grid_ms > 0 { Lifecycle::Hidden } else { Lifecycle::Visible };
+        self.hosts[at].timer_grid_ms = grid_ms;
+        self.input(at, Input::Lifecycle(lifecycle));
+    }
+
+    /// The tab's clock is so far from the world's, from now on.
+    pub fn set_clock(&mut self, at: usize, skew_ms: i64) {
+        self.hosts[at].skew_ms = skew_ms;
+        let wall = self.wall(at);
+        self.input(at, Input::WallClock(wall));
+    }
+
+    /// What time a tab thinks it is.
+    pub fn wall(&self, at: usize) -> WallTime {
+        WallTime((WALL_MS + self.now.0).saturating_add_signed(self.hosts[at].skew_ms))
+    }
+
+    pub(super) fn on_wall_clock(&mut self, at: usize, life: u64) {
+        if self.hosts[at].life == life && self.is_open(at) {
+            let wall = self.wall(at);
+            self.input(at, Input::WallClock(wall));
+            self.later(WALL_EVERY_MS, Happening::WallClock { at, life });
+        }
+    }
+
+    /// When a tab's node is to be called next, as far as the browser lets it.
+    pub(super) fn set_timer(&mut self, at: usize) {
+        let host = &mut self.hosts[at];
+        let grid_ms = host.timer_grid_ms.max(1);
+        let due = match (&host.node, &host.frozen) {
+            (Some(node), None) => node.poll_timeout().map(|due| Instant(due.0.next_multiple_of(grid_ms))),
+            _ => None,
+        };
+        if due == host.timer {
+            return;
+        }
+        if let Some(before) = host.timer.take() {
+            self.timers.remove(&(before, at));
+        }
+        if let Some(due) = due {
+            // What is overdue waits for the next multiple too.
+            let due =
+                if grid_ms > 1 && due <= self.now { Instant((self.now.0 + 1).next_multiple_of(grid_ms)) } else { due };
+            host.timer = Some(due);
+            self.timers.insert((due, at));
+        }
+    }
+
+    pub(super) fn persist(&mut self, at: usize, id: BatchId, batch: Batch) {
+        let delay = self.between(self.tuning.disk_ms);
+        let host = &mut self.hosts[at];
+        let due = (self.now + delay).max(host.disk_free_at);
+        host.disk_free_at = due;
+        let life = host.life;
+        self.later(due.since(self.now), Happening::Durable { at, life, id, batch });
+    }
+
+    pub(super) fn on_durable(&mut self, at: usize, life: u64, id: BatchId, batch: Batch) {
+        let host = &mut self.hosts[at];
+        if host.life != life || host.node.is_none() {
+            return;
+        }
+        match host.crash_at {
+            Some(CrashPoint::BeforeApply) => return self.crash(at),
+            Some(CrashPoint::AfterApply) => {
+                host.disk.apply(batch);
+                return self.crash(at);
+            }
+            None => {}
+        }
+        if host.disk_full {
+            self.input(at, Input::PersistFailed { id, reason: PersistError::Quota });
+        } else if host.disk_fails > 0 {
+            host.disk_fails -= 1;
+            self.input(at, Input::PersistFailed { id, reason: PersistError::Failed });
+        } else {
+            host.disk.apply(batch);
+            self.input(at, Input::Persisted(id));
+        }
+    }
+}
