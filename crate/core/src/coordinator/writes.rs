@@ -135,7 +135,7 @@ impl Coordinator {
             return self.replies.push((id, Reply::Failed(RequestError::TooLarge)));
         }
         let context = given.clone().unwrap_or_else(|| self.default_context(near, &key));
-        if !near.store.is_ready(&context) {
+        if !near.store.is_ready(&key, &context) {
             // The disk must first know that there will be dots; until then all requests wait, in their order.
             near.store.open_mint();
             self.waiting.push_back((id, Request::Put { key, value, context: given, terms }));

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use super::{Begun, CLEAN_AFTER_MS, Event, Node, Output, near};
 use crate::coordinator::Surroundings;
 use crate::id::BatchId;
-use crate::store::{PersistError, Table};
+use crate::store::{PersistError, Store, Table};
 use crate::time::{Instant, Millis};
 use crate::wire::{Message, Outbox};
 
@@ -99,7 +99,7 @@ impl Node {
         let Some(failed) = self.disk.under_way.remove(&id) else { return };
         let was_opening = self.store.mint().is_opening();
         self.store.on_rows(&failed.rows, false);
-        self.disk.refused.extend(failed.rows.into_iter().filter(|(table, _)| *table != Table::Meta));
+        self.disk.refused.extend(failed.rows.into_iter().filter(|(table, key)| !Store::is_mint_row(*table, key)));
         self.disk.failures += 1;
         let wait = (RETRY_MS << (self.disk.failures - 1).min(5)).min(RETRY_MS_MAX);
         self.disk.retry_at = Some(now + wait);

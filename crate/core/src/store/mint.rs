@@ -11,8 +11,10 @@
 //! It is not enough that a dot waits for the disk before it is *sent*: an object that holds one leaves by many doors.
 //! So no dot is made until the mint is open.
 //!
-//! The rule that a node which has let a key go must remember its clock, or begin a new epoch, is kept here trivially:
-//! nothing is let go yet.
+//! A vector entry covers all of an actor's dots on its key up to a number. So a node that has let a key go may not
+//! mint on it as if it had never done so: a dot above one that its context does not cover would cover that one too.
+//! The [`super::Memo`] remembers, per key let go, up to where this actor had minted on it; a write that has not seen
+//! that much begins an epoch, and so does a memo that overflows.
 
 use alloc::vec::Vec;
 
@@ -47,6 +49,10 @@ pub enum EpochReason {
     UncleanStop,
     /// A peer, or a context, knows a dot of ours that we do not.
     ForeignDot,
+    /// A write had not seen an earlier one of ours on a key that was let go since.
+    LetGo,
+    /// More keys were let go than can be remembered.
+    MemoFull,
 }
 
 /// Whether dots may be made.
@@ -67,6 +73,9 @@ pub struct Mint {
     epoch: u64,
     counter: u64,
     state: State,
+    /// For the test of the rule alone: the epoch never changes.
+    #[cfg(test)]
+    pub(super) is_planted: bool,
 }
 
 impl Mint {
@@ -77,13 +86,29 @@ impl Mint {
         random: &mut fastrand::Rng,
     ) -> (Mint, Option<EpochReason>) {
         let row = disk.and_then(|bytes| postcard::from_bytes::<Row>(bytes).ok());
-        let state = State::Closed;
-        match row {
-            Some(Row { epoch, counter, clean: true }) => (Mint { node, epoch, counter, state }, None),
-            _ => {
-                let reason = if disk.is_some() { EpochReason::UncleanStop } else { EpochReason::First };
-                (Mint { node, epoch: random.u64(..), counter: 0, state }, Some(reason))
-            }
+        let (epoch, counter, reason) = match row {
+            Some(Row { epoch, counter, clean: true }) => (epoch, counter, None),
+            Some(_) => (random.u64(..), 0, Some(EpochReason::UncleanStop)),
+            None if disk.is_some() => (random.u64(..), 0, Some(EpochReason::UncleanStop)),
+            None => (random.u64(..), 0, Some(EpochReason::First)),
+        };
+        let mint = Mint {
+            node,
+            epoch,
+            counter,
+            state: State::Closed,
+            #[cfg(test)]
+            is_planted: false,
+        };
+        (mint, reason)
+    }
+
+    /// For the test of the rule alone: go on where the disk says although it is not clean, and never begin an epoch.
+    #[cfg(test)]
+    pub(super) fn plant(&mut self, disk: Option<&[u8]>) {
+        self.is_planted = true;
+        if let Some(row) = disk.and_then(|bytes| postcard::from_bytes::<Row>(bytes).ok()) {
+            (self.epoch, self.counter) = (row.epoch, row.counter);
         }
     }
 
@@ -100,9 +125,18 @@ impl Mint {
     pub(super) fn watch(&mut self, seen: &VersionVector, random: &mut fastrand::Rng) -> bool {
         let is_foreign = seen.counter(&self.actor()) > self.counter;
         if is_foreign {
-            (self.epoch, self.counter, self.state) = (random.u64(..), 0, State::Closed);
+            self.begin(random);
         }
         is_foreign
+    }
+
+    /// Begin a new epoch; no dot is made before the disk knows it.
+    pub(super) fn begin(&mut self, random: &mut fastrand::Rng) {
+        #[cfg(test)]
+        if self.is_planted {
+            return;
+        }
+        (self.epoch, self.counter, self.state) = (random.u64(..), 0, State::Closed);
     }
 
     /// Whether a dot may be made.
@@ -136,8 +170,14 @@ impl Mint {
     /// The next dot.
     pub(super) fn mint(&mut self) -> Dot {
         assert!(self.is_open(), "no dot is made before the disk knows that there may be one");
-        self.counter += 1;
-        Dot { actor: self.actor(), counter: self.counter }
+        let dot = self.next();
+        self.counter = dot.counter;
+        dot
+    }
+
+    /// Which dot the next one is.
+    pub(super) fn next(&self) -> Dot {
+        Dot { actor: self.actor(), counter: self.counter + 1 }
     }
 
     /// All minted dots are durable: the row that says so.

@@ -8,7 +8,10 @@
 
 mod batch;
 mod hints;
+mod memo;
 mod mint;
+#[cfg(test)]
+mod rule;
 mod sums;
 #[cfg(test)]
 mod tests;
@@ -25,6 +28,7 @@ use crate::clock::{ACTORS_MAX, Dot, VersionVector};
 use crate::id::{Key, NodeId, Position, Room};
 use crate::ring::RangeSet;
 use crate::wire::{Object, SignedRecord, Version};
+use memo::Memo;
 use sums::Sums;
 
 /// The largest object, all siblings together, in bytes of values: with its clock it fits a frame.
@@ -54,6 +58,7 @@ pub struct Store {
     sums: Sums,
     hints: Hints,
     mint: Mint,
+    memo: Memo,
     random: fastrand::Rng,
     /// The rows of members, as they were last handed to the disk.
     records: BTreeMap<NodeId, Vec<u8>>,
@@ -83,6 +88,7 @@ impl Store {
             sums: Sums::new(),
             hints: Hints::default(),
             mint,
+            memo: Memo::default(),
             random,
             records: BTreeMap::new(),
             batch: Batch::default(),
@@ -90,17 +96,22 @@ impl Store {
             live: 0,
             bytes: 0,
         };
-        let mut remembered = Remembered::default();
+        let (mut remembered, mut outdated) = (Remembered::default(), Vec::new());
         for (table, key, value) in restored.own {
             let is_read = match table {
                 Table::Objects => store.restore_object(&key, &value).is_some(),
                 Table::Hints => Key::from_bytes(&key).map(|key| store.hints.restore(key, &value)).is_ok(),
                 Table::Members => postcard::from_bytes(&value).map(|record| remembered.records.push(record)).is_ok(),
-                Table::Meta => true,
+                Table::Meta => {
+                    if store.memo.restore(store.mint.actor().epoch, &key, &value) {
+                        outdated.push(Op { table, key, value: None });
+                    }
+                    true
+                }
             };
             remembered.unreadable += usize::from(!is_read);
         }
-        store.batch = Batch::default();
+        store.batch = Batch { ops: outdated, ..Batch::default() };
         store.hints.take_ops();
         for rows in restored.adopted {
             remembered.unreadable += store.adopt(rows);
@@ -177,9 +188,7 @@ impl Store {
 
     /// Join with another copy. `None`: nothing changed, or it would have grown beyond what can be stored or sent.
     pub fn merge(&mut self, key: &Key, other: &Object) -> Option<Changed> {
-        if self.mint.watch(other.context(), &mut self.random) {
-            self.epochs.push(EpochReason::ForeignDot);
-        }
+        self.watch(other.context());
         if self.would_overflow(key, other) {
             return None;
         }
@@ -205,12 +214,51 @@ impl Store {
         (dot, Changed { before, after })
     }
 
-    /// Whether a write with this context can be minted now. If not, call [`Store::open_mint`] and wait for the disk.
-    pub fn is_ready(&mut self, context: &VersionVector) -> bool {
-        if self.mint.watch(context, &mut self.random) {
-            self.epochs.push(EpochReason::ForeignDot);
+    /// Whether a write of this key with this context can be minted now. If not, call [`Store::open_mint`] and wait for
+    /// the disk.
+    pub fn is_ready(&mut self, key: &Key, context: &VersionVector) -> bool {
+        self.watch(context);
+        let actor = self.mint.actor();
+        let held = self.object(key).map_or(0, |object| object.context().counter(&actor));
+        if self.memo.counter(key) > held.max(context.counter(&actor)) {
+            self.mint.begin(&mut self.random);
+            self.on_epoch(EpochReason::LetGo);
         }
         self.mint.is_open()
+    }
+
+    /// Somebody has seen this much: if it is more of ours than we know of, begin an epoch.
+    fn watch(&mut self, seen: &VersionVector) {
+        if self.mint.watch(seen, &mut self.random) {
+            self.on_epoch(EpochReason::ForeignDot);
+        }
+    }
+
+    fn on_epoch(&mut self, reason: EpochReason) {
+        self.epochs.push(reason);
+        self.batch.ops.extend(self.memo.clear());
+    }
+
+    /// No longer hold a key. The caller has made sure that whoever should hold it does, and holds no hint for it. Tells
+    /// whether it was held.
+    pub fn let_go(&mut self, key: &Key) -> bool {
+        let place = self.place(key);
+        let Some(old) = self.objects.remove(&place) else { return false };
+        self.count(&old.object, key, u64::wrapping_sub);
+        self.sums.remove(place.0.0, Sum { fingerprint: old.fingerprint, count: 1 });
+        self.batch.ops.push(Op { table: Table::Objects, key: key.as_bytes().to_vec(), value: None });
+        let actor = self.mint.actor();
+        let counter = old.object.context().counter(&actor);
+        if counter > 0 {
+            match self.memo.remember(actor.epoch, key, counter) {
+                Some(op) => self.batch.ops.push(op),
+                None => {
+                    self.mint.begin(&mut self.random);
+                    self.on_epoch(EpochReason::MemoFull);
+                }
+            }
+        }
+        true
     }
 
     /// Tell the disk that dots will be minted, unless it is being told already.
@@ -222,18 +270,21 @@ impl Store {
         }
     }
 
+    /// Whether this row is the mint's, which is written anew whenever the mint opens.
+    pub fn is_mint_row(table: Table, key: &[u8]) -> bool {
+        table == Table::Meta && Mint::is_row(key)
+    }
+
     /// The disk has taken these rows, or not.
     pub fn on_rows(&mut self, rows: &[(Table, Vec<u8>)], durable: bool) {
-        if rows.iter().any(|(table, key)| *table == Table::Meta && Mint::is_row(key)) {
+        if rows.iter().any(|(table, key)| Store::is_mint_row(*table, key)) {
             if durable { self.mint.opened() } else { self.mint.refused() }
         }
     }
 
     /// Supersede what `context` has seen by nothing.
     pub fn delete(&mut self, key: &Key, context: &VersionVector) -> Changed {
-        if self.mint.watch(context, &mut self.random) {
-            self.epochs.push(EpochReason::ForeignDot);
-        }
+        self.watch(context);
         let mut object = self.object(key).cloned().unwrap_or_default();
         let before = object.values().len();
         object.forget(context);
@@ -372,7 +423,11 @@ impl Store {
                     let id = key.as_slice().try_into().ok().map(NodeId::from_bytes);
                     id.and_then(|id| self.records.get(&id).cloned())
                 }
-                // The mint writes its own row anew when it is opened.
+                (Table::Meta, _) => match self.memo.row_value(self.mint.actor().epoch, &key) {
+                    Some(value) => value,
+                    // The mint writes its own row anew when it is opened.
+                    None => continue,
+                },
                 _ => continue,
             };
             self.batch.ops.push(Op { table, key, value });

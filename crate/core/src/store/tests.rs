@@ -95,17 +95,17 @@ proptest! {
 #[test]
 fn the_first_write_of_a_burst_waits_for_the_disk_and_the_second_does_not() {
     let mut store = store(Restored::default(), 1);
-    assert!(!store.is_ready(&VersionVector::new()));
+    assert!(!store.is_ready(&key("a"), &VersionVector::new()));
     store.open_mint();
     let batch = store.take_batch().unwrap();
     assert_eq!(batch.durability, Durability::Strict);
     let rows = [(Table::Meta, batch.ops[0].key.clone())];
     store.on_rows(&rows, true);
-    assert!(store.is_ready(&VersionVector::new()));
+    assert!(store.is_ready(&key("a"), &VersionVector::new()));
     store.put(&key("a"), &VersionVector::new(), value(1));
     assert_eq!(store.take_batch().unwrap().durability, Durability::Relaxed);
     store.close_mint();
-    assert!(!store.is_ready(&VersionVector::new()));
+    assert!(!store.is_ready(&key("a"), &VersionVector::new()));
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn a_mint_whose_row_was_refused_stays_closed() {
     store.open_mint();
     let batch = store.take_batch().unwrap();
     store.on_rows(&[(Table::Meta, batch.ops[0].key.clone())], false);
-    assert!(!store.is_ready(&VersionVector::new()));
+    assert!(!store.is_ready(&key("a"), &VersionVector::new()));
     store.open_mint();
     assert!(store.take_batch().is_some(), "it can be tried again");
 }
