@@ -83,8 +83,8 @@ impl WallClock {
         self.told = Some((now, wall));
     }
 
-    /// A neighbour tells the minutes of its clock, zero for none. One of this device has the same clock: its word counts
-    /// for nothing.
+    /// A neighbour tells the minutes of its clock, zero for none. One of this device has the same clock: its word is
+    /// worth nothing.
     pub fn on_minutes(&mut self, now: Instant, minutes: u32, is_same_device: bool) {
         let theirs = u64::from(minutes) * MINUTE_MS;
         let agrees = self.read(now).is_some_and(|ours| ours.0.abs_diff(theirs) <= JUMP_MS);
@@ -102,6 +102,12 @@ impl WallClock {
     /// The time by which values expire. `None`: unknown, or the clock has jumped and nobody has confirmed it.
     pub fn trusted(&self, now: Instant) -> Option<WallTime> {
         self.read(now).filter(|_| self.before_jump.is_none())
+    }
+
+    /// When this wall time comes, if the driver tells nothing else meanwhile. `None`: the time is not trusted.
+    pub fn instant_of(&self, wall: WallTime) -> Option<Instant> {
+        let (instant, told) = self.told.filter(|_| self.before_jump.is_none())?;
+        Some(instant + wall.0.saturating_sub(told.0))
     }
 
     /// The time by which tombstones are reaped and departures derived. `None` unless within the last hour a node of
@@ -134,6 +140,7 @@ mod tests {
         clock.set(Instant(1_000), NOON);
         assert_eq!(clock.trusted(Instant(4_000)), Some(WallTime(NOON.0 + 3_000)));
         assert_eq!(clock.confirmed(Instant(4_000)), None, "nobody else has said so");
+        assert_eq!(clock.instant_of(WallTime(NOON.0 + 3_000)), Some(Instant(4_000)));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use roundtable_core::clock::VersionVector;
-use roundtable_core::coordinator::{Level, Reached, Reply, Request, Terms};
+use roundtable_core::coordinator::{Keep, Level, Reached, Reply, Request, Terms};
 use roundtable_core::id::{Key, NodeId, RequestId};
 use roundtable_core::node::Event;
 use roundtable_core::wire::{Object, Payload};
@@ -303,7 +303,7 @@ impl Soak {
         };
         self.written += 1;
         let value: Payload = self.written.to_le_bytes().to_vec().into();
-        let id = self.world.request(tab, Request::Put { key, value, context, terms });
+        let id = self.world.request(tab, Request::Put { key, value, keep: Keep::default(), context, terms });
         self.numbers.insert(id, self.written);
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use roundtable_core::coordinator::{Level, Reached, ReadReply, Receipt, Reply, Request, Terms};
+use roundtable_core::coordinator::{Keep, Level, Reached, ReadReply, Receipt, Reply, Request, Terms};
 use roundtable_core::id::{Key, RequestId};
 use roundtable_core::membership::Status;
 use roundtable_core::node::Event;
@@ -21,7 +21,7 @@ fn at(level: Level) -> Terms {
 
 fn put(world: &mut World, tab: usize, name: &str, value: &str, level: Level) -> RequestId {
     let value = Arc::from(value.as_bytes());
-    world.request(tab, Request::Put { key: key(name), value, context: None, terms: at(level) })
+    world.request(tab, Request::Put { key: key(name), value, keep: Keep::default(), context: None, terms: at(level) })
 }
 
 fn receipt(world: &World, tab: usize, id: RequestId) -> &Receipt {

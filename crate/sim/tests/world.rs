@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use roundtable_core::coordinator::{Level, Reached, Reply, Request, Terms};
+use roundtable_core::coordinator::{Keep, Level, Reached, Reply, Request, Terms};
 use roundtable_core::id::{Key, RequestId};
 use roundtable_core::membership::Status;
 use roundtable_core::node::{EpochReason, Event};
@@ -15,7 +15,10 @@ fn key() -> Key {
 
 fn put(world: &mut World, tab: usize) -> RequestId {
     let terms = Terms { level: Some(Level::All), timeout_ms: Some(1_000) };
-    world.request(tab, Request::Put { key: key(), value: Arc::from([1_u8].as_slice()), context: None, terms })
+    world.request(
+        tab,
+        Request::Put { key: key(), value: Arc::from([1_u8].as_slice()), keep: Keep::default(), context: None, terms },
+    )
 }
 
 /// So many tabs, each on a device of its own, meshed and settled.

@@ -86,6 +86,14 @@ impl<V: Clone> Siblings<V> {
         self.context.merge(context);
     }
 
+    /// Drop the values for which `is_over` holds, as seen: they do not come back by joining with a copy that has them.
+    /// Tells whether there were any.
+    pub fn drop_where(&mut self, is_over: impl Fn(&V) -> bool) -> bool {
+        let before = self.values.len();
+        self.values.retain(|(_, value)| !is_over(value));
+        self.values.len() < before
+    }
+
     /// Join with another copy: keep a value unless the other side has seen it and dropped it. Commutative, associative,
     /// idempotent. Tells whether anything changed here.
     pub fn sync(&mut self, other: &Siblings<V>) -> bool {

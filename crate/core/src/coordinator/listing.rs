@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use super::reads::Reader;
 use super::{Coordinator, KeysReply, Level, Quorum, Reply, Surroundings, Terms};
+use crate::datatype::lives;
 use crate::id::{Key, NodeId, RequestId};
 use crate::time::Instant;
 use crate::wire::Message;
@@ -53,10 +54,11 @@ impl Coordinator {
             names: BTreeMap::new(),
             disputes: None,
         };
+        let wall = near.store.expiry_clock();
         let own: Vec<(String, bool)> = near
             .store
             .list(&listing.bucket, &listing.prefix)
-            .map(|(key, object, _)| (key.name().into(), object.values().len() > 0))
+            .map(|(key, object, _)| (key.name().into(), lives(object, wall)))
             .collect();
         own.into_iter().for_each(|(name, lives)| listing.note(name, lives));
         listing.quorum.ask(near.me);
@@ -214,10 +216,11 @@ impl Listing {
 
 /// Answer another node's listing.
 pub fn answer_list(near: &mut Surroundings<'_>, from: NodeId, request: u64, bucket: &str, prefix: &str) {
+    let wall = near.store.expiry_clock();
     let keys: Vec<(String, bool, u64)> = near
         .store
         .list(bucket, prefix)
-        .map(|(key, object, fingerprint)| (key.name().into(), object.values().len() > 0, fingerprint as u64))
+        .map(|(key, object, fingerprint)| (key.name().into(), lives(object, wall), fingerprint as u64))
         .collect();
     let incoming = !near.incoming.is_empty();
     let mut parts = keys.chunks(KEYS_PER_MESSAGE).map(<[_]>::to_vec).peekable();

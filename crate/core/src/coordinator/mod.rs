@@ -10,7 +10,8 @@
 //! is still incoming does not; a write is followed until all N owners have it or it is superseded.
 //!
 //! - `quorum`: when enough have answered, as a pure accumulator.
-//! - `writes`: puts and deletes, and their receipts.
+//! - `puts`: what a put makes.
+//! - `writes`: writes in flight, deletes, and receipts.
 //! - `reads`: gets.
 //! - `listing`: keys.
 //! - `watching`: watches.
@@ -19,6 +20,7 @@
 
 mod latency;
 mod listing;
+mod puts;
 mod quorum;
 mod reads;
 mod request;
@@ -26,7 +28,9 @@ mod watching;
 mod writes;
 
 pub use quorum::{Progress, Quorum};
-pub use request::{Ended, KeysReply, Level, Reached, ReadReply, Receipt, Reply, Request, RequestError, Terms};
+pub use request::{
+    Ended, Keep, KeysReply, Level, Reached, ReadReply, Receipt, Reply, Request, RequestError, TTL_MS_MAX, Terms,
+};
 
 pub use crate::wire::Payload;
 
@@ -34,6 +38,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use crate::clock::VersionVector;
+use crate::datatype::HybridClock;
 use crate::id::{Key, NodeId, Position, RequestId};
 use crate::membership::Membership;
 use crate::ring::{RangeSet, Ring};
@@ -44,6 +49,7 @@ use crate::wire::{Object, Outbox};
 pub use latency::Latency;
 use listing::Listing;
 pub use listing::answer_list;
+use puts::Put;
 use reads::Read;
 use watching::Watching;
 pub use writes::Made;
@@ -145,6 +151,8 @@ pub struct Coordinator {
     watching: Watching,
     /// What this session's application was shown of each key: the context of its next write.
     shown: BTreeMap<Key, VersionVector>,
+    /// Stamps last-write-wins values.
+    hybrid: HybridClock,
     replies: Vec<(RequestId, Reply)>,
     repaired: Vec<NodeId>,
     gets: Latency,
@@ -167,6 +175,7 @@ impl Coordinator {
             listings: BTreeMap::new(),
             watching: Watching::default(),
             shown: BTreeMap::new(),
+            hybrid: HybridClock::default(),
             replies: Vec::new(),
             repaired: Vec::new(),
             gets: Latency::default(),
@@ -185,7 +194,9 @@ impl Coordinator {
 
     fn begin(&mut self, near: &mut Surroundings<'_>, id: RequestId, request: Request) {
         match request {
-            Request::Put { key, value, context, terms } => self.put(near, id, key, value, context, terms),
+            Request::Put { key, value, keep, context, terms } => {
+                self.put(near, id, Put { key, value, keep, context, terms });
+            }
             Request::Delete { key, context, terms } => self.delete(near, id, key, context, terms),
             Request::Get { key, terms } => self.get(near, id, key, terms),
             Request::Keys { bucket, prefix, terms } => self.list(near, id, bucket, prefix, terms),

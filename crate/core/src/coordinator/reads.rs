@@ -10,9 +10,10 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::{Coordinator, Level, Progress, Quorum, ReadReply, Reply, Surroundings, Terms};
+use crate::datatype::{self, Merged};
 use crate::id::{Key, NodeId, RequestId};
 use crate::membership::Status;
-use crate::time::{Instant, Millis};
+use crate::time::{Instant, Millis, WallTime};
 use crate::wire::{Message, Object, Purpose};
 
 /// How soon an owner whose arc is incoming is asked again: comparisons take a few round trips.
@@ -206,7 +207,7 @@ impl Coordinator {
         quorum: &Quorum,
         started: Instant,
     ) {
-        let reply = read_reply(merged, quorum);
+        let reply = read_reply(merged, quorum, near.store.expiry_clock());
         match reader {
             Reader::Get(id) => {
                 self.gets.add(near.now.since(started));
@@ -218,7 +219,9 @@ impl Coordinator {
                 self.delete_seen(near, *id, key.clone(), merged.context().clone(), *terms, is_sure);
             }
             Reader::Watch(id) => self.on_watch_read(near, *id, merged, reply),
-            Reader::Listing(listing) => self.on_listing_read(near, *listing, key, merged.values().len() > 0),
+            Reader::Listing(listing) => {
+                self.on_listing_read(near, *listing, key, !reply.siblings.is_empty());
+            }
         }
     }
 
@@ -297,14 +300,16 @@ impl Coordinator {
     }
 }
 
-/// What an application is told of an object and of who answered.
-pub(super) fn read_reply(object: &Object, quorum: &Quorum) -> ReadReply {
+/// What an application is told of an object and of who answered, at a wall time.
+pub(super) fn read_reply(object: &Object, quorum: &Quorum, wall: Option<WallTime>) -> ReadReply {
+    let Merged { siblings, datatypes } = datatype::merged(object, wall);
     ReadReply {
         met: quorum.progress() == Progress::Met,
         needed: quorum.needed(),
         answered: quorum.answered().iter().copied().collect(),
         context: object.context().clone(),
-        siblings: object.values().map(|version| version.payload.clone()).collect(),
+        siblings,
+        datatypes,
     }
 }
 

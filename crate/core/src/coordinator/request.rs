@@ -1,9 +1,11 @@
 //! What an application asks of its node and what it is told: requests, levels, receipts, reads.
 
+use alloc::collections::BTreeSet;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::clock::Context;
+use crate::datatype::DataType;
 use crate::id::{Key, NodeId};
 use crate::store::PersistError;
 use crate::time::Millis;
@@ -45,6 +47,18 @@ pub struct Terms {
     pub timeout_ms: Option<Millis>,
 }
 
+/// The longest time to live, in milliseconds: ten years. Whoever means more means no expiry.
+pub const TTL_MS_MAX: Millis = 3_653 * 24 * 60 * 60 * 1_000;
+
+/// How a value is kept; by default, as one of the key's siblings until something supersedes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Keep {
+    /// By which law it is merged with concurrent values.
+    pub datatype: DataType,
+    /// When it expires, in milliseconds from now by the wall clock: 1 to [`TTL_MS_MAX`]. `None`: never.
+    pub ttl_ms: Option<Millis>,
+}
+
 /// What an application asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
@@ -55,6 +69,8 @@ pub enum Request {
         key: Key,
         /// What.
         value: Payload,
+        /// How it is kept.
+        keep: Keep,
         /// What this write supersedes; `None`: what the application was shown of the key, or else what this node holds.
         context: Option<Context>,
         /// When it counts as done.
@@ -117,8 +133,11 @@ pub struct ReadReply {
     pub answered: Vec<NodeId>,
     /// What has been seen: hand it to the write that supersedes this.
     pub context: Context,
-    /// Every concurrent value, in the order of their dots: the same on every node. Empty: not found, or deleted.
+    /// Every concurrent value, in the order of their dots: the same on every node. Of last-write-wins values only the
+    /// latest. Empty: not found, deleted, or expired.
     pub siblings: Vec<Payload>,
+    /// Of which types these are: more than one if nodes disagree about the bucket.
+    pub datatypes: BTreeSet<DataType>,
 }
 
 /// How far a write has got.
@@ -187,6 +206,11 @@ pub enum RequestError {
     /// The key has so many concurrent values that one more would not fit a message; read it and write one that
     /// supersedes them.
     TooManySiblings,
+    /// The time to live is zero or longer than [`TTL_MS_MAX`]; nothing was stored.
+    TimeToLive,
+    /// The value is to expire, and this node does not know the time: its clock has jumped by more than a day, and no
+    /// node of another device has confirmed it. Nothing was stored; set the clock right, or put without a time to live.
+    TimeUnknown,
     /// The quota is full: the write is in memory and may still reach others, but is not durable here.
     Quota,
     /// The disk failed: the write is in memory and may still reach others, but is not durable here.

@@ -4,7 +4,7 @@
 //! answered. A node that does not own a key it watches asks the first owner that answers to be told of changes, and
 //! renews that for as long as it watches: if the owner goes away, the next renewal finds another.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::reads::{Reader, read_reply};
@@ -100,12 +100,22 @@ impl Coordinator {
         let key = watch.key.clone();
         let none = Object::new();
         let object = near.store.object(&key).unwrap_or(&none);
-        let mut reply = read_reply(object, &Quorum::new(self.settings.r.needed(near.membership.n())));
+        let quorum = Quorum::new(self.settings.r.needed(near.membership.n()));
+        let mut reply = read_reply(object, &quorum, near.store.expiry_clock());
         if let Some(quorum) = &watch.quorum {
-            reply = ReadReply { context: reply.context, siblings: reply.siblings, ..quorum.clone() };
+            let ReadReply { met, needed, answered, .. } = quorum.clone();
+            reply = ReadReply { met, needed, answered, ..reply };
         }
         self.show(&key, &reply.context.clone());
         self.replies.push((id, Reply::Read(reply)));
+    }
+
+    /// Values went out of sight, or came back: tell the application.
+    pub fn on_expired(&mut self, near: &Surroundings<'_>, keys: &[Key]) {
+        let keys: BTreeSet<&Key> = keys.iter().collect();
+        let ids: Vec<RequestId> =
+            self.watching.own.iter().filter(|(_, watch)| keys.contains(&watch.key)).map(|(&id, _)| id).collect();
+        ids.into_iter().for_each(|id| self.tell_watch(near, id));
     }
 
     /// A key has changed here: tell the application, and those who asked.

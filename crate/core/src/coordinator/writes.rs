@@ -1,15 +1,15 @@
-//! Puts and deletes in flight, and their receipts, which go on rising after the answer until all N owners have the
+//! Writes in flight, deletes, and their receipts, which go on rising after the answer until all N owners have the
 //! write.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use super::{Coordinator, Ended, Level, Reached, Receipt, Reply, Request, RequestError, Surroundings, Terms};
-use crate::clock::{ACTORS_MAX, Context, Dot, VersionVector};
+use super::{Coordinator, Ended, Level, Reached, Receipt, Reply, RequestError, Surroundings, Terms};
+use crate::clock::{Context, Dot, VersionVector};
 use crate::id::{Key, NodeId, RequestId};
 use crate::store::PersistError;
 use crate::time::Instant;
-use crate::wire::{Message, Object, Payload, Version};
+use crate::wire::Message;
 
 /// Whether the write is on this node's disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,12 +57,12 @@ pub struct Made {
 }
 
 /// A write that lies in the store and is to be brought to its owners.
-struct Order {
-    id: RequestId,
-    key: Key,
-    context: VersionVector,
-    terms: Terms,
-    is_sure: bool,
+pub(super) struct Order {
+    pub(super) id: RequestId,
+    pub(super) key: Key,
+    pub(super) context: VersionVector,
+    pub(super) terms: Terms,
+    pub(super) is_sure: bool,
 }
 
 impl Write {
@@ -122,46 +122,6 @@ impl Write {
 }
 
 impl Coordinator {
-    pub(super) fn put(
-        &mut self,
-        near: &mut Surroundings<'_>,
-        id: RequestId,
-        key: Key,
-        value: Payload,
-        given: Option<Context>,
-        terms: Terms,
-    ) {
-        if value.len() > self.settings.value_bytes_max {
-            return self.replies.push((id, Reply::Failed(RequestError::TooLarge)));
-        }
-        let context = given.clone().unwrap_or_else(|| self.default_context(near, &key));
-        if !near.store.is_ready(&key, &context) {
-            // The disk must first know that there will be dots; until then all requests wait, in their order.
-            near.store.open_mint();
-            self.waiting.push_back((id, Request::Put { key, value, context: given, terms }));
-            return;
-        }
-        let kept: usize = near.store.object(&key).map_or(0, |object| {
-            object
-                .dots()
-                .zip(object.values())
-                .filter(|(dot, _)| !context.covers(dot))
-                .map(|(_, version)| version.payload.len())
-                .sum()
-        });
-        let none = Object::new();
-        let actors = near.store.object(&key).unwrap_or(&none).context().union_len(&context);
-        if kept + value.len() > self.settings.object_bytes_max || actors >= ACTORS_MAX {
-            return self.replies.push((id, Reply::Failed(RequestError::TooManySiblings)));
-        }
-        let (dot, changed) = near.store.put(&key, &context, Version::plain(value));
-        near.changed.push((key.clone(), None, changed));
-        self.made.push(Made { id, key: key.clone(), dot: Some(dot), context: context.clone() });
-        let mut seen = context;
-        seen.see(dot);
-        self.follow(near, Order { id, key, context: seen, terms, is_sure: true });
-    }
-
     /// Without a context, and never shown the key, a delete reads first: it must not miss what it is meant to delete.
     pub(super) fn delete(
         &mut self,
@@ -192,14 +152,8 @@ impl Coordinator {
         self.follow(near, Order { id, key, context, terms, is_sure });
     }
 
-    /// What the application was shown of the key; or, if it never was, what this node holds.
-    fn default_context(&self, near: &Surroundings<'_>, key: &Key) -> Context {
-        let held = || near.store.object(key).map(|object| object.context().clone());
-        self.shown.get(key).cloned().or_else(held).unwrap_or_default()
-    }
-
     /// The write is in the store: bring it to its owners and follow it.
-    fn follow(&mut self, near: &mut Surroundings<'_>, order: Order) {
+    pub(super) fn follow(&mut self, near: &mut Surroundings<'_>, order: Order) {
         let Order { id, key, context, terms, is_sure } = order;
         self.show(&key, &context);
         for earlier in self.writes_by_key.get(&key).into_iter().flatten() {

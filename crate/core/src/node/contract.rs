@@ -184,6 +184,11 @@ pub enum Event {
         /// How many values the key has now.
         siblings: usize,
     },
+    /// Values of so many keys went out of sight, for their time has come; or came back, for the clock was set back.
+    Expired {
+        /// How many keys.
+        keys: usize,
+    },
     /// A read found a replica that lacked something and sent it.
     ReadRepaired {
         /// Whose.

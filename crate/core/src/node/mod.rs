@@ -194,6 +194,7 @@ impl Node {
 
     /// Something happened. Drain the outputs afterwards.
     pub fn handle_input(&mut self, now: Instant, input: Input) {
+        self.expire(now);
         match input {
             Input::Received { from, bytes } => self.on_frame(now, from, &bytes),
             Input::LinkUp(id) => {
@@ -233,6 +234,7 @@ impl Node {
 
     /// The moment that [`Node::poll_timeout`] named has come, or is past. Drain the outputs afterwards.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.expire(now);
         self.membership.handle_timeout(now, &mut self.scratch.out);
         self.coordinator.handle_timeout(&mut near!(self, now));
         self.handoff.handle_timeout(&mut near!(self, now));

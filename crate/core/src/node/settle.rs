@@ -13,6 +13,7 @@ use crate::wire::{self, Message, Traffic};
 
 impl Node {
     pub(super) fn settle(&mut self, now: Instant) {
+        self.expire(now);
         self.settle_members(now);
         self.settle_comparisons(now);
         self.handoff.deliver(&mut near!(self, now));
@@ -22,6 +23,15 @@ impl Node {
             self.outputs.push_back(Output::Dial(id));
         }
         self.drain(now);
+    }
+
+    /// Time has gone on, or the clock has been told: values go out of sight before anything else is done.
+    pub(super) fn expire(&mut self, now: Instant) {
+        let keys = self.store.expire(self.wall.trusted(now));
+        if !keys.is_empty() {
+            self.coordinator.on_expired(&near!(self, now), &keys);
+            self.event(Event::Expired { keys: keys.len() });
+        }
     }
 
     /// Members changed: write their records down, build the ring anew, tell the modules who answers.

@@ -85,7 +85,7 @@ pub struct Metrics {
     pub bytes: u64,
     /// Hints held.
     pub hints: u64,
-    /// Tombstones held.
+    /// Keys held without a value that is shown: deleted, or expired.
     pub tombstones: u64,
     /// Open links.
     pub links: u64,
@@ -198,7 +198,7 @@ impl View<'_> {
     }
 
     /// What each module waits for, by name: for those who look into a node that is called too often.
-    pub fn deadlines(&self) -> [(&'static str, Option<Instant>); 7] {
+    pub fn deadlines(&self) -> [(&'static str, Option<Instant>); 8] {
         let node = self.node;
         [
             ("membership", node.membership.poll_timeout()),
@@ -208,6 +208,7 @@ impl View<'_> {
             ("overlay", node.overlay.poll_timeout()),
             ("disk", node.disk.poll_timeout()),
             ("clean", node.clean_at),
+            ("expiry", node.store.next_expiry().and_then(|wall| node.wall.instant_of(wall))),
         ]
     }
 

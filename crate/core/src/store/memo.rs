@@ -1,7 +1,7 @@
 //! Up to where this node's present actor had minted on keys that it no longer holds. See [`super::mint`] for why.
 //!
-//! It is sent to nobody, lies on the disk beside the mint, holds for one epoch, and is bounded: what does not fit begins
-//! a new epoch, under which nothing has been minted yet, and the memo is empty again.
+//! It is sent to nobody, lies on the disk beside the mint, holds for one epoch, and is bounded: what does not fit
+//! begins a new epoch, under which nothing has been minted yet, and the memo is empty again.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;

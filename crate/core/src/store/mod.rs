@@ -7,6 +7,7 @@
 //! It decides nothing about who should hold what: `handoff` and `repair` do.
 
 mod batch;
+mod expiries;
 mod hints;
 mod memo;
 mod mint;
@@ -25,9 +26,11 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use crate::clock::{ACTORS_MAX, Dot, VersionVector};
+use crate::datatype::lives;
 use crate::id::{Key, NodeId, Position, Room};
 use crate::ring::RangeSet;
 use crate::wire::{Object, SignedRecord, Version};
+use expiries::Expiries;
 use memo::Memo;
 use sums::Sums;
 
@@ -56,6 +59,7 @@ pub struct Store {
     room: Room,
     objects: BTreeMap<(Position, Key), Stored>,
     sums: Sums,
+    expiries: Expiries,
     hints: Hints,
     mint: Mint,
     memo: Memo,
@@ -86,6 +90,7 @@ impl Store {
             room,
             objects: BTreeMap::new(),
             sums: Sums::new(),
+            expiries: Expiries::default(),
             hints: Hints::default(),
             mint,
             memo: Memo::default(),
@@ -246,6 +251,7 @@ impl Store {
         let Some(old) = self.objects.remove(&place) else { return false };
         self.count(&old.object, key, u64::wrapping_sub);
         self.sums.remove(place.0.0, Sum { fingerprint: old.fingerprint, count: 1 });
+        self.expiries.forget(key, &old.object);
         self.batch.ops.push(Op { table: Table::Objects, key: key.as_bytes().to_vec(), value: None });
         let actor = self.mint.actor();
         let counter = old.object.context().counter(&actor);
@@ -302,10 +308,13 @@ impl Store {
         let row = postcard::to_allocvec(&object).expect("an object always serialises to a Vec");
         self.batch.ops.push(Op { table: Table::Objects, key: key.as_bytes().to_vec(), value: Some(row) });
         self.count(&object, key, u64::wrapping_add);
+        let expiries = expiries::of(&object);
         if let Some(old) = self.objects.insert(place, Stored { object, fingerprint }) {
             self.count(&old.object, key, u64::wrapping_sub);
             self.sums.remove(position, Sum { fingerprint: old.fingerprint, count: 1 });
+            self.expiries.forget(key, &old.object);
         }
+        self.expiries.note(key, expiries);
         self.sums.add(position, Sum { fingerprint, count: 1 });
         if self.sums.is_outgrown() {
             let mut finer = self.sums.finer();
@@ -319,7 +328,7 @@ impl Store {
     fn count(&mut self, object: &Object, key: &Key, tally: fn(u64, u64) -> u64) {
         let values: usize = object.values().map(|version| version.payload.len()).sum();
         self.bytes = tally(self.bytes, (values + key.as_bytes().len()) as u64);
-        self.live = tally(self.live, u64::from(object.values().len() > 0));
+        self.live = tally(self.live, u64::from(lives(object, self.expiries.clock())));
     }
 
     /// What is held in some part of the ring.
@@ -439,7 +448,7 @@ impl Store {
         core::mem::take(&mut self.epochs)
     }
 
-    /// Keys with a value, tombstones, and bytes of keys and values.
+    /// Keys with a value that is shown, keys without, and bytes of keys and values.
     pub fn counts(&self) -> (u64, u64, u64) {
         (self.live, self.objects.len() as u64 - self.live, self.bytes)
     }

@@ -18,7 +18,7 @@ fn store(restored: Restored, seed: u64) -> Store {
 }
 
 /// A store whose mint is open.
-fn open(restored: Restored, seed: u64) -> Store {
+pub(super) fn open(restored: Restored, seed: u64) -> Store {
     let mut store = store(restored, seed);
     store.open_mint();
     let rows: Vec<_> = store.batch.ops.iter().map(|op| (op.table, op.key.clone())).collect();
@@ -26,7 +26,7 @@ fn open(restored: Restored, seed: u64) -> Store {
     store
 }
 
-fn key(name: &str) -> Key {
+pub(super) fn key(name: &str) -> Key {
     Key::new("carts", name).unwrap()
 }
 
@@ -205,7 +205,7 @@ fn what_would_grow_beyond_storing_or_sending_is_not_joined() {
 }
 
 /// The store that the disk would give back.
-fn store_after(store: &mut Store) -> Store {
+pub(super) fn store_after(store: &mut Store) -> Store {
     let batches = store.take_batch().into_iter().collect();
     self::store(disk(batches), 3)
 }

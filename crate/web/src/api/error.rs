@@ -44,6 +44,14 @@ impl From<RequestError> for Failure {
                 "too-large",
                 "this key has too many concurrent values to take one more; read it and put one that supersedes them",
             ),
+            RequestError::TimeToLive => {
+                ("invalid-argument", "a time to live is at least 1 ms and at most ten years; nothing was stored")
+            }
+            RequestError::TimeUnknown => (
+                "storage",
+                "this device's clock has jumped by more than a day and no other device has confirmed it, so a value \
+                 cannot be given an expiry; nothing was stored. Set the clock right, or put without ttlMs",
+            ),
             RequestError::Quota => {
                 ("quota", "the browser's storage quota is used up: free some space; the write is not durable here")
             }

@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use js_sys::Function;
-use roundtable_core::coordinator::Request;
+use roundtable_core::coordinator::{Keep, Request};
 use roundtable_core::datatype::Value;
 use roundtable_core::id::{Key, NodeId, RequestId};
 use roundtable_core::node::{Config, Limits, Node};
@@ -129,7 +129,7 @@ impl PeerHandle {
         let key = key(bucket, name)?;
         let value = value::from_js(value).map_err(|refusal| Failure::argument(refusal.to_string()))?;
         let (context, terms) = (options::context(context)?, options::terms(level, timeout_ms)?);
-        self.ask(Request::Put { key, value: value.encode().into(), context, terms }, on_receipt)
+        self.ask(Request::Put { key, value: value.encode().into(), keep: Keep::default(), context, terms }, on_receipt)
     }
 
     /// Ask to delete what a context covers; the number of the request.

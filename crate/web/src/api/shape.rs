@@ -177,6 +177,7 @@ fn protocol_event(event: &Event) -> JsValue {
         Event::HintStored { owner } => ("hint-stored", vec![("owner", text(owner))]),
         Event::HintDelivered { owner } => ("hint-delivered", vec![("owner", text(owner))]),
         Event::SiblingsCreated { siblings } => ("siblings-created", vec![("siblings", count(*siblings))]),
+        Event::Expired { keys } => ("expired", vec![("keys", count(*keys))]),
         Event::ReadRepaired { replica } => ("read-repaired", vec![("replica", text(replica))]),
         Event::ArcIncoming { sources } => ("arc-incoming", vec![("sources", count(*sources))]),
         Event::ArcTransferred => ("arc-transferred", vec![]),
@@ -199,6 +200,8 @@ fn protocol_event(event: &Event) -> JsValue {
                 EpochReason::First => "first",
                 EpochReason::UncleanStop => "unclean-stop",
                 EpochReason::ForeignDot => "foreign-dot",
+                EpochReason::LetGo => "let-go",
+                EpochReason::MemoFull => "memo-full",
             };
             ("epoch-begun", vec![("reason", reason.into())])
         }

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use futures_channel::oneshot;
 use gloo_timers::future::TimeoutFuture;
-use roundtable_core::coordinator::{Level, Reply, Request, Terms};
+use roundtable_core::coordinator::{Keep, Level, Reply, Request, Terms};
 use roundtable_core::id::{Key, Room};
 use roundtable_core::node::{Config, Limits, Node};
 use roundtable_core::store::Rows;
@@ -71,7 +71,7 @@ fn key(name: &str) -> Key {
 }
 
 fn put(name: &str, value: &[u8]) -> Request {
-    Request::Put { key: key(name), value: value.into(), context: None, terms: Terms::default() }
+    Request::Put { key: key(name), value: value.into(), keep: Keep::default(), context: None, terms: Terms::default() }
 }
 
 async fn until(condition: Condition, peer: &Rc<Peer>) {
