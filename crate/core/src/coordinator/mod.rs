@@ -232,6 +232,11 @@ impl Coordinator {
         }
     }
 
+    /// Whether this node's application has to do with a key: it was shown it, or a write of it is still followed.
+    pub fn keeps(&self, key: &Key) -> bool {
+        self.shown.contains_key(key) || self.writes_by_key.contains_key(key)
+    }
+
     /// What the application is to be told, in order.
     pub fn take_replies(&mut self) -> Vec<(RequestId, Reply)> {
         core::mem::take(&mut self.replies)

@@ -10,7 +10,13 @@
 //! is the merging of two meshes. Until a source has been compared with, or is gone, the arc is incoming, and this node
 //! answers reads of it with "not yet".
 //!
+//! *Strays* are let go when their owners have them: see [`strays`](Strays).
+//!
 //! Invariant: whatever leaves the hints was confirmed by its addressee's disk, or is addressed to somebody else.
+
+mod strays;
+
+pub use strays::{Strays, answer_holds};
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -260,6 +266,22 @@ impl Handoff {
         self.refresh(near);
         self.deliver(near);
     }
+}
+
+/// Objects in batches of the usual size.
+fn batches(objects: Vec<(Key, Object)>) -> Vec<Vec<(Key, Object)>> {
+    let (mut batches, mut bytes) = (Vec::new(), BATCH_BYTES_MAX);
+    for (key, object) in objects {
+        if bytes >= BATCH_BYTES_MAX {
+            batches.push(Vec::new());
+            bytes = 0;
+        }
+        bytes += key.as_bytes().len() + size(&object);
+        if let Some(batch) = batches.last_mut() {
+            batch.push((key, object));
+        }
+    }
+    batches
 }
 
 /// As many of these keys, with all that is held of them, as go into one batch.

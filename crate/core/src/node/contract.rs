@@ -201,6 +201,11 @@ pub enum Event {
     },
     /// The arcs that were incoming have arrived.
     ArcTransferred,
+    /// Keys that this node does not own were let go: all their owners have them.
+    LetGo {
+        /// How many.
+        keys: usize,
+    },
     /// A comparison with this node has ended: so many objects came, so many went.
     Reconciled {
         /// With whom.

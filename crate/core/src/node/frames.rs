@@ -3,6 +3,7 @@
 
 use super::{Event, Node, Output, near};
 use crate::coordinator::{Surroundings, answer_list};
+use crate::handoff::answer_holds;
 use crate::id::{Key, NodeId};
 use crate::overlay;
 use crate::time::Instant;
@@ -120,7 +121,14 @@ impl Node {
                 } else {
                     self.handoff.on_full(now, from);
                 }
+                if delivered.durable {
+                    self.strays.on_delivered(near, from, &delivered.contents);
+                }
                 self.repair.on_delivered(near, &mut self.handoff, from, durable);
+            }
+            Message::Holds { request, items } => answer_holds(near, from, request, &items)?,
+            Message::Held { request, answers } => {
+                self.strays.on_held(near, &mut self.handoff.shipments, from, request, &answers);
             }
             Message::Compare { session, scope, parts } => {
                 if let Some(ring) = self.repair.answering().on_compare(near, from, session, scope, parts)? {

@@ -26,7 +26,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::coordinator::{Coordinator, Settings, Surroundings};
-use crate::handoff::Handoff;
+use crate::handoff::{Handoff, Strays};
 use crate::id::{Key, NodeId};
 use crate::membership::{self, Membership, Timing};
 use crate::overlay::{self, Overlay};
@@ -89,6 +89,7 @@ pub struct Node {
     store: Store,
     coordinator: Coordinator,
     handoff: Handoff,
+    strays: Strays,
     repair: Repair,
     overlay: Overlay,
     disk: Disk,
@@ -172,6 +173,7 @@ impl Node {
             ring,
             store,
             handoff: Handoff::default(),
+            strays: Strays::default(),
             repair: Repair::default(),
             overlay: Overlay::default(),
             disk: Disk::default(),
@@ -240,6 +242,8 @@ impl Node {
         self.handoff.handle_timeout(&mut near!(self, now));
         self.refresh_incoming();
         self.repair.handle_timeout(&mut near!(self, now), &self.handoff);
+        let coordinator = &self.coordinator;
+        self.strays.handle_timeout(&mut near!(self, now), |key| coordinator.keeps(key));
         self.retry_disk(now);
         self.settle(now);
     }

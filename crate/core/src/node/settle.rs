@@ -77,6 +77,7 @@ impl Node {
         }
         let before = core::mem::replace(&mut self.ring, ring);
         let is_first = before.tokens().len() == 0;
+        self.strays.on_ring_change(now);
         if is_first {
             return;
         }
@@ -103,6 +104,10 @@ impl Node {
                 let (with, received, sent) = (outcome.with, outcome.received, outcome.sent);
                 self.event(Event::Reconciled { with, received, sent });
             }
+        }
+        let keys = self.strays.take_let_go();
+        if keys > 0 {
+            self.event(Event::LetGo { keys });
         }
         for replica in self.coordinator.take_repaired() {
             self.event(Event::ReadRepaired { replica });

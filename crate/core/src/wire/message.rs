@@ -198,6 +198,20 @@ pub enum Message {
         /// False: this disk takes no more.
         durable: bool,
     },
+    /// Do you, an owner, hold exactly these? Then I need not. Answered by `Held`.
+    Holds {
+        /// Comes back in the answer.
+        request: u32,
+        /// The position of each key and the fingerprint of its object.
+        items: Vec<(u64, u128)>,
+    },
+    /// What is durable here of what was asked about.
+    Held {
+        /// Of the `Holds`.
+        request: u32,
+        /// In the order in which it was asked.
+        answers: Vec<Held>,
+    },
     /// Compare what we hold. Answered by `Summary`.
     Compare {
         /// Which comparison; comes back in the answer.
@@ -237,6 +251,17 @@ pub enum Purpose {
     Repair,
     /// The receiver asked for them with a `Want` of this session.
     Answer(u32),
+}
+
+/// What an owner holds of a key that another node would let go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Held {
+    /// The very same.
+    Same,
+    /// Something else, or nothing.
+    Other,
+    /// It is no owner, or has not yet received that arc.
+    NotYet,
 }
 
 /// Over which part of the ring two nodes compare.
@@ -296,6 +321,8 @@ impl Message {
             | Message::Changed { .. } => Lane::Requests,
             Message::Objects { .. }
             | Message::Kept { .. }
+            | Message::Holds { .. }
+            | Message::Held { .. }
             | Message::Compare { .. }
             | Message::Summary { .. }
             | Message::Mismatch { .. }
