@@ -198,7 +198,7 @@ impl View<'_> {
     }
 
     /// What each module waits for, by name: for those who look into a node that is called too often.
-    pub fn deadlines(&self) -> [(&'static str, Option<Instant>); 8] {
+    pub fn deadlines(&self) -> [(&'static str, Option<Instant>); 9] {
         let node = self.node;
         [
             ("membership", node.membership.poll_timeout()),
