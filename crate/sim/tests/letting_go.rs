@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use roundtable_core::coordinator::{Level, Request, Terms};
+use roundtable_core::coordinator::{Keep, Level, Request, Terms};
 use roundtable_core::id::Key;
 use roundtable_sim::World;
 
@@ -26,7 +26,10 @@ fn written(seed: u64, tabs: u8) -> World {
     assert!(world.settle(30_000), "seed {seed}: {}", world.unsettled());
     for number in 0..KEYS {
         let value = Arc::from(number.to_string().as_bytes());
-        world.request(0, Request::Put { key: key(number), value, context: None, terms: at(Level::All) });
+        world.request(
+            0,
+            Request::Put { key: key(number), value, context: None, keep: Keep::default(), terms: at(Level::All) },
+        );
     }
     world.run_for(2_000);
     world
