@@ -14,6 +14,8 @@ extern crate std;
 pub mod id;
 pub mod time;
 
+pub mod planted;
+
 pub mod clock;
 
 pub mod datatype;

@@ -18,6 +18,8 @@ struct Arguments {
 enum Command {
     /// Random requests and faults, then peace, then judgement, for every seed. Fails on a violation.
     Soak(cli::soak::Arguments),
+    /// The bugs that can be planted; with `--check`, whether the soak catches each. Fails if one is not caught.
+    Plants(cli::plants::Arguments),
     /// Figures against their bars, those of rivals on the same schedule included. Fails if a bar does not hold.
     Measure(cli::measure::Arguments),
 }
@@ -25,6 +27,7 @@ enum Command {
 fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Soak(arguments) => cli::soak::run(&arguments),
+        Command::Plants(arguments) => cli::plants::run(&arguments),
         Command::Measure(arguments) => cli::measure::run(&arguments),
     }
 }

@@ -12,6 +12,7 @@ use roundtable_core::clock::VersionVector;
 use roundtable_core::coordinator::{Keep, Level, Reached, Reply, Request, Terms};
 use roundtable_core::id::{Key, NodeId, RequestId};
 use roundtable_core::node::Event;
+use roundtable_core::planted::Planted;
 use roundtable_core::wire::{Object, Payload};
 
 use crate::World;
@@ -140,7 +141,21 @@ pub struct Report {
 
 /// Run one seed.
 pub fn run(seed: u64, nodes: &Range<usize>) -> Report {
-    let mut soak = Soak::new(seed, nodes);
+    run_planted(seed, nodes, Planted::default())
+}
+
+/// Run one seed with a bug in every node. A node that panics is a violation.
+pub fn run_planted(seed: u64, nodes: &Range<usize>, planted: Planted) -> Report {
+    let outcome = std::panic::catch_unwind(|| run_unguarded(seed, nodes, planted));
+    outcome.unwrap_or_else(|panic| {
+        let said = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        let violations = vec![format!("panic: {}", said.unwrap_or("without a word"))];
+        Report { seed, steps: BTreeMap::new(), violations, trace: 0 }
+    })
+}
+
+fn run_unguarded(seed: u64, nodes: &Range<usize>, planted: Planted) -> Report {
+    let mut soak = Soak::new(seed, nodes, planted);
     for _ in 0..soak.plan.steps {
         let step = soak.plan.step(&mut soak.random);
         *soak.steps.entry(step).or_default() += 1;
@@ -185,9 +200,10 @@ struct Soak {
 }
 
 impl Soak {
-    fn new(seed: u64, nodes: &Range<usize>) -> Soak {
+    fn new(seed: u64, nodes: &Range<usize>, planted: Planted) -> Soak {
         let plan = Plan::of(seed, nodes);
         let mut world = World::new(seed);
+        world.planted = planted;
         let random = fastrand::Rng::with_seed(seed.rotate_left(17) ^ 0x50a4);
         for index in 0..plan.nodes {
             world.open(u8::try_from(index % usize::from(plan.devices)).unwrap_or(0));

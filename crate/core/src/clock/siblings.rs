@@ -6,6 +6,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Dot, VersionVector};
+use crate::planted::{Plant, Planted};
 
 /// All concurrent values of one key, each with its dot, and one context that covers everything seen of the key.
 ///
@@ -97,6 +98,11 @@ impl<V: Clone> Siblings<V> {
     /// Join with another copy: keep a value unless the other side has seen it and dropped it. Commutative, associative,
     /// idempotent. Tells whether anything changed here.
     pub fn sync(&mut self, other: &Siblings<V>) -> bool {
+        self.join(other, Planted::default())
+    }
+
+    /// [`Siblings::sync`], with the bug that was planted.
+    pub(crate) fn join(&mut self, other: &Siblings<V>, planted: Planted) -> bool {
         let before = (self.values.len(), self.context.clone());
         let kept = |side: &Siblings<V>, dot: &Dot| side.values.binary_search_by(|(known, _)| known.cmp(dot)).is_ok();
         self.values.retain(|(dot, _)| !other.context.covers(dot) || kept(other, dot));
@@ -109,7 +115,14 @@ impl<V: Clone> Siblings<V> {
                 added = true;
             }
         }
-        self.context.merge(&other.context);
+        if planted.has(Plant::ContextNotMerged) {
+            other.dots().for_each(|dot| self.context.see(dot));
+        } else {
+            self.context.merge(&other.context);
+        }
+        if planted.has(Plant::LoseASibling) {
+            self.values.drain(..self.values.len().saturating_sub(1));
+        }
         dropped || added || self.context != before.1
     }
 

@@ -41,6 +41,7 @@ use crate::clock::VersionVector;
 use crate::datatype::HybridClock;
 use crate::id::{Key, NodeId, Position, RequestId};
 use crate::membership::Membership;
+use crate::planted::Planted;
 use crate::ring::{RangeSet, Ring};
 use crate::store::{Changed, PersistError, Store};
 use crate::time::{Instant, Millis, WallClock};
@@ -61,6 +62,8 @@ pub struct Surroundings<'a> {
     pub now: Instant,
     /// This node.
     pub me: NodeId,
+    /// The bug it has on purpose, if any.
+    pub planted: Planted,
     /// Where keys live.
     pub ring: &'a Ring,
     /// Who is here.

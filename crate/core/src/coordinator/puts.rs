@@ -13,6 +13,7 @@ use super::{Coordinator, Keep, Made, Reply, Request, RequestError, Surroundings,
 use crate::clock::{ACTORS_MAX, Context};
 use crate::datatype::DataType;
 use crate::id::{Key, RequestId};
+use crate::planted::Plant;
 use crate::time::WallTime;
 use crate::wire::{Object, Payload, Version};
 
@@ -79,7 +80,7 @@ impl Coordinator {
     /// this node holds.
     fn context_of(&self, near: &Surroundings<'_>, put: &Put) -> Context {
         let held = || near.store.object(&put.key).map(|object| object.context().clone());
-        let shown = || self.shown.get(&put.key).cloned();
+        let shown = || self.shown.get(&put.key).filter(|_| !near.planted.has(Plant::SupersedeUnseen)).cloned();
         let mut context = put.context.clone().or_else(shown).or_else(held).unwrap_or_default();
         if put.keep.datatype == DataType::LastWriteWins {
             held().iter().for_each(|held| context.merge(held));

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use super::{Coordinator, Ended, Level, Reached, Receipt, Reply, RequestError, Surroundings, Terms};
 use crate::clock::{Context, Dot, VersionVector};
 use crate::id::{Key, NodeId, RequestId};
+use crate::planted::Plant;
 use crate::store::PersistError;
 use crate::time::Instant;
 use crate::wire::Message;
@@ -72,10 +73,19 @@ impl Write {
 
     /// How far it has got, by the ring and the members of now.
     fn receipt(&self, near: &Surroundings<'_>) -> Receipt {
-        let n = near.membership.n();
+        let n = match near.membership.n() {
+            n if near.planted.has(Plant::QuorumOfPresent) => {
+                let answering = near.membership.links().iter().filter(|&&id| near.membership.answers(id)).count();
+                n.min(u8::try_from(answering + 1).unwrap_or(n))
+            }
+            n => n,
+        };
         let ring_owners = near.ring.owners(near.position(&self.key));
         let has = |id: NodeId| if id == near.me { self.local == Local::Durable } else { self.held.contains(&id) };
         let mut owners: Vec<NodeId> = ring_owners.iter().copied().filter(|&id| has(id)).collect();
+        if near.planted.has(Plant::CountNonOwner) && has(near.me) && !owners.contains(&near.me) {
+            owners.push(near.me);
+        }
         owners.sort_unstable();
         let fallbacks: Vec<NodeId> = self
             .stand_ins
@@ -133,6 +143,10 @@ impl Coordinator {
     ) {
         match context.or_else(|| self.shown.get(&key).cloned()) {
             Some(context) => self.delete_seen(near, id, key, context, terms, true),
+            None if near.planted.has(Plant::DeleteUnread) => {
+                let context = near.store.object(&key).map(|object| object.context().clone()).unwrap_or_default();
+                self.delete_seen(near, id, key, context, terms, true);
+            }
             None => self.read_to_delete(near, id, key, terms),
         }
     }
@@ -337,6 +351,9 @@ impl Coordinator {
             self.writes_due.pop_first();
             let Some(write) = self.writes.get_mut(&number) else { continue };
             write.deadline = None;
+            if near.planted.has(Plant::RiseWithoutAnswer) {
+                write.held.append(&mut write.waiting);
+            }
             write.waiting.clear();
             for owner in near.ring.owners(near.position(&write.key)) {
                 if owner != near.me && !write.held.contains(&owner) {

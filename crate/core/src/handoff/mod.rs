@@ -24,6 +24,7 @@ use alloc::vec::Vec;
 use crate::clock::VersionVector;
 use crate::coordinator::Surroundings;
 use crate::id::{Key, NodeId};
+use crate::planted::Plant;
 use crate::ring::{RangeSet, Ring};
 use crate::time::{Instant, Millis};
 use crate::wire::{Message, Object, Outbox, Purpose};
@@ -163,7 +164,7 @@ impl Handoff {
 
     fn add_source(&mut self, near: &Surroundings<'_>, id: NodeId, ranges: RangeSet) {
         let is_here = matches!(near.membership.status(id), Some(crate::membership::Status::Up));
-        if id != near.me && is_here && !ranges.is_empty() {
+        if id != near.me && is_here && !ranges.is_empty() && !near.planted.has(Plant::SkipAnArc) {
             let known = self.sources.entry(id).or_default();
             *known = known.union(&ranges);
         }
@@ -236,6 +237,11 @@ impl Handoff {
                     near.store.hints_mut().confirm(key, id);
                 });
                 continue;
+            }
+            if near.planted.has(Plant::DropHintUnconfirmed) {
+                objects.iter().for_each(|(key, _)| {
+                    near.store.hints_mut().confirm(key, id);
+                });
             }
             self.shipments.send(near.now, id, Purpose::Hint, objects, None, near.out);
         }

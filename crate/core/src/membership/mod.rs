@@ -24,6 +24,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use crate::id::{DeviceId, KeyPair, NodeId, Room};
+use crate::planted::{Plant, Planted};
 use crate::time::{Instant, Millis};
 use crate::wire::{Claim, N_MAX, Outbox, Presence, Record, Rumour, SignedRecord, Standing};
 
@@ -84,6 +85,8 @@ pub struct Settings {
     pub members_max: usize,
     /// Spans of failure detection.
     pub timing: Timing,
+    /// The bug it has on purpose, if any.
+    pub planted: Planted,
 }
 
 /// What changed, for the node to act on.
@@ -140,6 +143,7 @@ pub struct Membership {
     is_closing: bool,
     members_max: usize,
     timing: Timing,
+    planted: Planted,
     probing: Probing,
     random: fastrand::Rng,
     changes: Vec<Change>,
@@ -158,7 +162,7 @@ impl Membership {
         mut random: fastrand::Rng,
         now: Instant,
     ) -> Membership {
-        let Settings { members_max, timing } = settings;
+        let Settings { members_max, timing, planted } = settings;
         let me = keys.id();
         let own = SignedRecord::sign(&room, &keys, own);
         let members = records
@@ -179,6 +183,7 @@ impl Membership {
             is_closing: false,
             members_max,
             timing,
+            planted,
             probing,
             random,
             changes,
@@ -288,7 +293,8 @@ impl Membership {
     /// Take in what somebody claims of somebody. Only what is newer than what is held changes anything.
     fn apply_rumour(&mut self, now: Instant, rumour: Rumour, out: &mut Outbox) {
         if rumour.about == self.me {
-            let is_false = rumour.claim > Claim::Up && !self.is_closing;
+            let is_deaf = self.planted.has(Plant::ForgetRefutation);
+            let is_false = rumour.claim > Claim::Up && !self.is_closing && !is_deaf;
             let own = self.own.record().incarnation;
             if is_false && (own..own + LEAP_MAX).contains(&rumour.incarnation) {
                 self.rewrite(out, |record| record.incarnation = rumour.incarnation + 1);

@@ -26,7 +26,7 @@ fn member(seed: u8) -> Membership {
         keys,
         record,
         vec![],
-        Settings { members_max: 16, timing: Timing::default() },
+        Settings { members_max: 16, timing: Timing::default(), planted: Planted::default() },
         random,
         Instant(0),
     )

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use super::{Begun, CLEAN_AFTER_MS, Event, Node, Output, near};
 use crate::coordinator::Surroundings;
 use crate::id::BatchId;
+use crate::planted::Plant;
 use crate::store::{PersistError, Store, Table};
 use crate::time::{Instant, Millis};
 use crate::wire::{Message, Outbox};
@@ -103,13 +104,14 @@ impl Node {
         self.disk.failures += 1;
         let wait = (RETRY_MS << (self.disk.failures - 1).min(5)).min(RETRY_MS_MAX);
         self.disk.retry_at = Some(now + wait);
+        let durable = self.config.limits.planted.has(Plant::AckThoughRefused);
         for (to, message) in failed.then_send {
             // What says "durable" now says that it is not.
             match message {
                 Message::Stored { request, .. } => {
-                    self.scratch.out.push((to, Message::Stored { request, durable: false }));
+                    self.scratch.out.push((to, Message::Stored { request, durable }));
                 }
-                Message::Kept { batch, .. } => self.scratch.out.push((to, Message::Kept { batch, durable: false })),
+                Message::Kept { batch, .. } => self.scratch.out.push((to, Message::Kept { batch, durable })),
                 _ => {}
             }
         }

@@ -6,6 +6,7 @@ use crate::coordinator::{Surroundings, answer_list};
 use crate::handoff::answer_holds;
 use crate::id::{Key, NodeId};
 use crate::overlay;
+use crate::planted::Plant;
 use crate::time::Instant;
 use crate::wire::{self, Message, Object, Purpose, WireError};
 
@@ -59,12 +60,22 @@ impl Node {
                 if let Some(owner) = hint.filter(|&owner| owner != near.me) {
                     near.store.hints_mut().add(&key, owner);
                 }
-                near.gated.push((from, Message::Stored { request, durable: true }));
+                if near.planted.has(Plant::MintTwice) {
+                    write_anew(near, &key, &object);
+                }
+                let stored = (from, Message::Stored { request, durable: true });
+                if near.planted.has(Plant::AckBeforePersist) {
+                    near.out.push(stored);
+                } else {
+                    near.gated.push(stored);
+                }
             }
             Message::Stored { request, durable } => self.coordinator.on_stored(near, from, request, durable),
             Message::Fetch { request, key, have } => {
                 let position = near.position(&key);
-                let incoming = near.ring.owns(near.me, position) && near.incoming.contains(position.0);
+                let incoming = near.ring.owns(near.me, position)
+                    && near.incoming.contains(position.0)
+                    && !near.planted.has(Plant::CountIncoming);
                 let is_same = near.store.fingerprint(&key) as u64 == have;
                 let object = (!is_same).then(|| near.store.object(&key).cloned().unwrap_or_default());
                 near.out.push((from, Message::Fetched { request, object, incoming }));
@@ -96,7 +107,13 @@ impl Node {
                 for (key, object) in &objects {
                     if refuses(near, is_full, key, object) {
                         refused = true;
+                    } else if purpose != Purpose::Hint && near.planted.has(Plant::OverwriteOnRepair) {
+                        near.store.overwrite(key, object);
                     } else {
+                        let is_dead = near.store.object(key).is_some_and(Object::is_tombstone);
+                        if purpose == Purpose::Hint && is_dead && near.planted.has(Plant::ResurrectByHint) {
+                            write_anew(near, key, object);
+                        }
                         near.merge(key, object, from);
                     }
                 }
@@ -188,4 +205,11 @@ impl Node {
 /// would grow beyond what can be stored or sent.
 fn refuses(near: &Surroundings<'_>, is_full: bool, key: &Key, object: &Object) -> bool {
     object.is_unknown() || (is_full && near.store.object(key).is_none()) || near.store.would_overflow(key, object)
+}
+
+/// What a planted bug does: values that have a dot are given another.
+fn write_anew(near: &mut Surroundings<'_>, key: &Key, object: &Object) {
+    for value in object.values().filter(|_| near.store.mint().is_open()).cloned().collect::<alloc::vec::Vec<_>>() {
+        near.store.put(key, &crate::clock::VersionVector::new(), value);
+    }
 }

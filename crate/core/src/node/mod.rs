@@ -30,6 +30,7 @@ use crate::handoff::{Handoff, Strays};
 use crate::id::{Key, NodeId};
 use crate::membership::{self, Membership, Timing};
 use crate::overlay::{self, Overlay};
+use crate::planted::Planted;
 use crate::repair::Repair;
 use crate::ring::{RangeSet, Ring};
 use crate::store::{Changed, Restored, Store};
@@ -56,6 +57,8 @@ pub struct Limits {
     pub timing: Timing,
     /// Limits of requests.
     pub requests: Settings,
+    /// The bug that is planted, if any; in every build but the simulator's a type of size zero.
+    pub planted: Planted,
 }
 
 impl Default for Limits {
@@ -67,6 +70,7 @@ impl Default for Limits {
             horizon_ms: HORIZON_MS,
             timing: Timing::default(),
             requests: Settings::default(),
+            planted: Planted::default(),
         }
     }
 }
@@ -117,6 +121,7 @@ macro_rules! near {
         Surroundings {
             now: $now,
             me: $node.me,
+            planted: $node.config.limits.planted,
             ring: &$node.ring,
             membership: &$node.membership,
             store: &mut $node.store,
@@ -138,7 +143,8 @@ impl Node {
         config.label = shortened(&config.label);
         let mut random = fastrand::Rng::with_seed(seed);
         let me = config.keys.id();
-        let (store, mut remembered) = Store::restore(config.room.clone(), me, restored, random.fork());
+        let planted = config.limits.planted;
+        let (store, mut remembered) = Store::restore(config.room.clone(), me, restored, random.fork(), planted);
         // What was said before holds until something higher is said.
         let before = remembered.records.iter().position(|signed| signed.id() == me);
         let before = before.map(|index| remembered.records.swap_remove(index).record().clone());
@@ -160,7 +166,11 @@ impl Node {
             config.keys.clone(),
             own,
             remembered.records,
-            membership::Settings { members_max: config.limits.members_max, timing: config.limits.timing.clone() },
+            membership::Settings {
+                members_max: config.limits.members_max,
+                timing: config.limits.timing.clone(),
+                planted,
+            },
             random.fork(),
             now,
         );

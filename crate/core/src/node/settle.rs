@@ -7,6 +7,7 @@ use super::{Event, Node, Output, near};
 use crate::coordinator::{Made, Surroundings};
 use crate::id::{Key, NodeId};
 use crate::membership::{Change, Status};
+use crate::planted::Plant;
 use crate::ring::Ring;
 use crate::time::Instant;
 use crate::wire::{self, Message, Traffic};
@@ -71,7 +72,9 @@ impl Node {
 
     fn settle_ring(&mut self, now: Instant, appeared: &[NodeId]) {
         let seats = self.membership.present().map(|(id, record)| (id, record.device, record.capacity));
-        let ring = Ring::new(&self.config.room, self.membership.n(), seats);
+        let is_odd = self.me.as_bytes()[0] % 2 == 1;
+        let planted = Some(self.config.limits.planted).filter(|planted| is_odd || !planted.has(Plant::WrongOrder));
+        let ring = Ring::new(&self.config.room, self.membership.n(), seats).planted(planted.unwrap_or_default());
         if ring.hash() == self.ring.hash() && appeared.is_empty() {
             return;
         }
@@ -146,12 +149,16 @@ impl Node {
 
     /// Everything that is to be sent or said, in order.
     fn drain(&mut self, now: Instant) {
+        let leaves_tombstones = self.config.limits.planted.has(Plant::TombstoneNotSent);
         for (to, mut message) in core::mem::take(&mut self.scratch.out) {
             if !self.membership.links().contains(&to) {
                 continue;
             }
             if let Message::Ping { minutes, .. } | Message::Ack { minutes, .. } = &mut message {
                 *minutes = self.wall.minutes(now);
+            }
+            if let (true, Message::Objects { objects, .. }) = (leaves_tombstones, &mut message) {
+                objects.retain(|(_, object)| !object.is_tombstone());
             }
             let bytes = wire::encode(&message);
             if bytes.len() > wire::FRAME_BYTES_MAX {

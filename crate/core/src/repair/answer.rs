@@ -7,6 +7,7 @@ use super::{LISTED_MAX, part_of};
 use crate::coordinator::Surroundings;
 use crate::handoff::{Handoff, size};
 use crate::id::{Key, NodeId};
+use crate::planted::Plant;
 use crate::ring::{PART_FANOUT, RangeSet};
 use crate::wire::{Message, Object, Part, PartSummary, Purpose, Scope, Wanted, WireError};
 
@@ -123,7 +124,7 @@ impl Answering {
 fn summarize(near: &Surroundings<'_>, scope: &RangeSet, part: Part, theirs: Option<u128>) -> PartSummary {
     let range = part_of(scope, part);
     let ours = near.store.sum(&range);
-    if theirs == Some(ours.fingerprint) {
+    if theirs == Some(ours.fingerprint) || near.planted.has(Plant::ForgeEqual) {
         return PartSummary::Same;
     }
     if ours.count <= LISTED_MAX || part.depth >= crate::ring::PART_DEPTH_MAX {

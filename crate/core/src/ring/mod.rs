@@ -22,6 +22,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use crate::id::{DeviceId, NodeId, Position, Room};
+use crate::planted::{Plant, Planted};
 
 /// One node of the ring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +42,7 @@ pub struct Ring {
     /// Clockwise; each with the place of its node among the seats.
     tokens: Vec<(Position, u16)>,
     hash: u64,
+    planted: Planted,
 }
 
 /// Who keeps a position: owners first, then fallbacks in the order in which they stand in.
@@ -79,7 +81,20 @@ impl Ring {
         let devices = seats.iter().map(|seat| seat.device).collect::<BTreeSet<_>>().len();
         let n = usize::from(n);
         let hash = Ring::hash_of(room, n, &seats);
-        Ring { n, seats, devices, tokens, hash }
+        Ring { n, seats, devices, tokens, hash, planted: Planted::default() }
+    }
+
+    /// The same, with the bug that was planted.
+    pub(crate) fn planted(mut self, planted: Planted) -> Ring {
+        self.planted = planted;
+        if planted.has(Plant::WrongOrder) {
+            let places: Vec<u16> = self.tokens.iter().rev().map(|token| token.1).collect();
+            self.tokens.iter_mut().zip(places).for_each(|(token, place)| token.1 = place);
+        }
+        if planted.has(Plant::SameDeviceReplicas) {
+            self.devices = self.seats.len();
+        }
+        self
     }
 
     fn hash_of(room: &Room, n: usize, seats: &[Seat]) -> u64 {
@@ -146,6 +161,7 @@ impl Ring {
         let seconds_wanted = count - firsts_wanted;
         let (mut firsts, mut seconds): (Vec<u16>, Vec<u16>) = (Vec::new(), Vec::new());
         let (before, after) = self.tokens.split_at(start.min(self.tokens.len()));
+        let before = if self.planted.has(Plant::IgnoreTheWrap) { &[] } else { before };
         for &(_, place) in after.iter().chain(before) {
             if firsts.len() == firsts_wanted && seconds.len() >= seconds_wanted {
                 break;
@@ -154,7 +170,8 @@ impl Ring {
                 continue;
             }
             let device = self.seats[usize::from(place)].device;
-            let is_taken = firsts.iter().any(|&taken| self.seats[usize::from(taken)].device == device);
+            let is_taken = !self.planted.has(Plant::SameDeviceReplicas)
+                && firsts.iter().any(|&taken| self.seats[usize::from(taken)].device == device);
             if is_taken {
                 seconds.push(place);
             } else if firsts.len() < firsts_wanted {

@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use super::{Op, Table};
 use crate::clock::{Dot, VersionVector};
 use crate::id::{Actor, NodeId};
+use crate::planted::{Plant, Planted};
 
 const ROW: &[u8] = b"actor";
 
@@ -76,6 +77,7 @@ pub struct Mint {
     /// For the test of the rule alone: the epoch never changes.
     #[cfg(test)]
     pub(super) is_planted: bool,
+    planted: Planted,
 }
 
 impl Mint {
@@ -84,9 +86,12 @@ impl Mint {
         node: NodeId,
         disk: Option<&[u8]>,
         random: &mut fastrand::Rng,
+        planted: Planted,
     ) -> (Mint, Option<EpochReason>) {
         let row = disk.and_then(|bytes| postcard::from_bytes::<Row>(bytes).ok());
         let (epoch, counter, reason) = match row {
+            Some(Row { epoch, clean: true, .. }) if planted.has(Plant::ReuseADot) => (epoch, 0, None),
+            Some(Row { epoch, counter, .. }) if planted.has(Plant::KeepTheEpoch) => (epoch, counter, None),
             Some(Row { epoch, counter, clean: true }) => (epoch, counter, None),
             Some(_) => (random.u64(..), 0, Some(EpochReason::UncleanStop)),
             None if disk.is_some() => (random.u64(..), 0, Some(EpochReason::UncleanStop)),
@@ -97,6 +102,7 @@ impl Mint {
             epoch,
             counter,
             state: State::Closed,
+            planted,
             #[cfg(test)]
             is_planted: false,
         };
@@ -132,6 +138,9 @@ impl Mint {
 
     /// Begin a new epoch; no dot is made before the disk knows it.
     pub(super) fn begin(&mut self, random: &mut fastrand::Rng) {
+        if self.planted.has(Plant::ReuseADot) {
+            return;
+        }
         #[cfg(test)]
         if self.is_planted {
             return;
@@ -151,7 +160,7 @@ impl Mint {
 
     /// The row that must be strictly durable before a dot is made.
     pub(super) fn open(&mut self) -> Op {
-        self.state = State::Opening;
+        self.state = if self.planted.has(Plant::MintBeforeDurable) { State::Open } else { State::Opening };
         self.row(false)
     }
 
@@ -198,7 +207,7 @@ mod tests {
     use super::*;
 
     fn restored(disk: Option<&[u8]>, seed: u64) -> (Mint, Option<EpochReason>) {
-        Mint::restore(NodeId::from_bytes([1; 16]), disk, &mut fastrand::Rng::with_seed(seed))
+        Mint::restore(NodeId::from_bytes([1; 16]), disk, &mut fastrand::Rng::with_seed(seed), Planted::default())
     }
 
     #[test]

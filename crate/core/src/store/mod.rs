@@ -28,6 +28,7 @@ use alloc::vec::Vec;
 use crate::clock::{ACTORS_MAX, Dot, VersionVector};
 use crate::datatype::lives;
 use crate::id::{Key, NodeId, Position, Room};
+use crate::planted::{Plant, Planted};
 use crate::ring::RangeSet;
 use crate::wire::{Object, SignedRecord, Version};
 use expiries::Expiries;
@@ -63,6 +64,7 @@ pub struct Store {
     hints: Hints,
     mint: Mint,
     memo: Memo,
+    planted: Planted,
     random: fastrand::Rng,
     /// The rows of members, as they were last handed to the disk.
     records: BTreeMap<NodeId, Vec<u8>>,
@@ -83,9 +85,15 @@ pub struct Remembered {
 
 impl Store {
     /// Take in what the disk held. Rows that cannot be read are left alone and counted.
-    pub fn restore(room: Room, node: NodeId, restored: Restored, mut random: fastrand::Rng) -> (Store, Remembered) {
+    pub fn restore(
+        room: Room,
+        node: NodeId,
+        restored: Restored,
+        mut random: fastrand::Rng,
+        planted: Planted,
+    ) -> (Store, Remembered) {
         let mint_row = restored.own.iter().find(|(table, key, _)| *table == Table::Meta && Mint::is_row(key));
-        let (mint, epoch) = Mint::restore(node, mint_row.map(|row| &row.2[..]), &mut random);
+        let (mint, epoch) = Mint::restore(node, mint_row.map(|row| &row.2[..]), &mut random, planted);
         let mut store = Store {
             room,
             objects: BTreeMap::new(),
@@ -94,6 +102,7 @@ impl Store {
             hints: Hints::default(),
             mint,
             memo: Memo::default(),
+            planted,
             random,
             records: BTreeMap::new(),
             batch: Batch::default(),
@@ -105,6 +114,7 @@ impl Store {
         for (table, key, value) in restored.own {
             let is_read = match table {
                 Table::Objects => store.restore_object(&key, &value).is_some(),
+                Table::Hints if planted.has(Plant::ForgetHints) => true,
                 Table::Hints => Key::from_bytes(&key).map(|key| store.hints.restore(key, &value)).is_ok(),
                 Table::Members => postcard::from_bytes(&value).map(|record| remembered.records.push(record)).is_ok(),
                 Table::Meta => {
@@ -199,12 +209,17 @@ impl Store {
         }
         let mut object = self.object(key).cloned().unwrap_or_default();
         let before = object.values().len();
-        if !object.sync(other) {
+        if !object.join(other, self.planted) {
             return None;
         }
         let after = object.values().len();
         self.replace(key, object);
         Some(Changed { before, after })
+    }
+
+    /// What a planted bug does: what is held makes way for what came.
+    pub(crate) fn overwrite(&mut self, key: &Key, object: &Object) {
+        self.replace(key, object.clone());
     }
 
     /// Write a value under a fresh dot, superseding what `context` has seen. The mint must be open: see

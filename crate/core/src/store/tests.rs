@@ -8,13 +8,14 @@ use alloc::vec::Vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::planted::Planted;
 
 fn room() -> Room {
     Room::open("kitchen").unwrap()
 }
 
 fn store(restored: Restored, seed: u64) -> Store {
-    Store::restore(room(), NodeId::from_bytes([1; 16]), restored, fastrand::Rng::with_seed(seed)).0
+    Store::restore(room(), NodeId::from_bytes([1; 16]), restored, fastrand::Rng::with_seed(seed), Planted::default()).0
 }
 
 /// A store whose mint is open.
@@ -141,7 +142,7 @@ fn rows_that_cannot_be_read_are_counted_and_harm_nothing() {
     ];
     let restored = Restored { own, adopted: vec![] };
     let (store, remembered) =
-        Store::restore(room(), NodeId::from_bytes([1; 16]), restored, fastrand::Rng::with_seed(1));
+        Store::restore(room(), NodeId::from_bytes([1; 16]), restored, fastrand::Rng::with_seed(1), Planted::default());
     assert_eq!((store.counts().0, remembered.unreadable), (0, 3));
 }
 

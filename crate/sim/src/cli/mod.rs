@@ -1,6 +1,7 @@
 //! What the commands have in common. Each command is a file: its arguments, and what it prints.
 
 pub(crate) mod measure;
+pub(crate) mod plants;
 pub(crate) mod soak;
 
 use std::ops::Range;

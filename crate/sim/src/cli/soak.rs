@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use roundtable_core::planted::{Plant, Planted};
 use roundtable_sim::soak::{self, Report};
 use serde_json::json;
 
@@ -20,6 +21,9 @@ pub(crate) struct Arguments {
     /// How many tabs a room has at first, as MIN..MAX, both included.
     #[arg(long, value_parser = range::<usize>, default_value = "3..8")]
     nodes: Range<usize>,
+    /// With this bug in every node; `plants` lists them.
+    #[arg(long, value_parser = plant)]
+    plant: Option<Plant>,
     /// Print only the summary, as JSON.
     #[arg(long)]
     json: bool,
@@ -27,16 +31,21 @@ pub(crate) struct Arguments {
 
 /// Random requests and faults, then peace, then judgement, for every seed.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let Arguments { seeds, nodes, json } = arguments;
-    soak(seeds, &(nodes.start..nodes.end + 1), *json)
+    let Arguments { seeds, nodes, plant, json } = arguments;
+    soak(seeds, &(nodes.start..nodes.end + 1), *plant, *json)
 }
 
-fn soak(seeds: &Range<u64>, nodes: &Range<usize>, is_quiet: bool) -> ExitCode {
+fn plant(name: &str) -> Result<Plant, String> {
+    Plant::named(name).ok_or_else(|| format!("there is no bug {name:?}; `plants` lists those there are"))
+}
+
+fn soak(seeds: &Range<u64>, nodes: &Range<usize>, plant: Option<Plant>, is_quiet: bool) -> ExitCode {
     if seeds.is_empty() || nodes.is_empty() || nodes.start == 0 {
         eprintln!("there is nothing to run: give at least one seed and at least one node");
         return ExitCode::from(2);
     }
     let begun = Instant::now();
+    let planted = plant.map(Planted::with).unwrap_or_default();
     let next = AtomicU64::new(seeds.start);
     let reports = Mutex::new(Vec::new());
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -48,9 +57,9 @@ fn soak(seeds: &Range<u64>, nodes: &Range<usize>, is_quiet: bool) -> ExitCode {
                     if seed >= seeds.end {
                         return;
                     }
-                    let report = soak::run(seed, nodes);
+                    let report = soak::run_planted(seed, nodes, planted);
                     if !is_quiet {
-                        tell(&report, nodes);
+                        tell(&report, nodes, plant);
                     }
                     reports.lock().unwrap_or_else(PoisonError::into_inner).push(report);
                 }
@@ -61,6 +70,7 @@ fn soak(seeds: &Range<u64>, nodes: &Range<usize>, is_quiet: bool) -> ExitCode {
     // A thread that panicked has lost its seed: that is a violation too.
     let missing = seeds.end - seeds.start - reports.len() as u64;
     let violations = reports.iter().filter(|report| !report.violations.is_empty()).count() as u64 + missing;
+    let first = reports.iter().filter(|report| !report.violations.is_empty()).map(|report| report.seed).min();
     let mut steps = std::collections::BTreeMap::new();
     for (step, count) in reports.iter().flat_map(|report| &report.steps) {
         *steps.entry(format!("{step:?}").to_lowercase()).or_insert(0) += count;
@@ -70,13 +80,13 @@ fn soak(seeds: &Range<u64>, nodes: &Range<usize>, is_quiet: bool) -> ExitCode {
     let faults: std::collections::BTreeMap<_, _> = steps.iter().filter(|(name, _)| !is_request(name)).collect();
     let summary = json!({
         "seeds": reports.len(), "operations": operations, "faults": faults, "violations": violations,
-        "seconds": begun.elapsed().as_secs(),
+        "first_violation": first, "plant": plant.map(Plant::name), "seconds": begun.elapsed().as_secs(),
     });
     println!("{summary}");
     if violations > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
-fn tell(report: &Report, nodes: &Range<usize>) {
+fn tell(report: &Report, nodes: &Range<usize>, plant: Option<Plant>) {
     if report.violations.is_empty() {
         return;
     }
@@ -84,7 +94,8 @@ fn tell(report: &Report, nodes: &Range<usize>) {
     report.violations.iter().take(5).for_each(|violation| println!("  {violation}"));
     let (seed, from, to) = (report.seed, nodes.start, nodes.end - 1);
     println!(
-        "  again: cargo run --release -p roundtable-sim -- soak --seeds {seed}..{} --nodes {from}..{to}",
-        seed + 1
+        "  again: cargo run --release -p roundtable-sim -- soak --seeds {seed}..{} --nodes {from}..{to}{}",
+        seed + 1,
+        plant.map(|plant| format!(" --plant {}", plant.name())).unwrap_or_default()
     );
 }

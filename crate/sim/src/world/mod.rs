@@ -16,6 +16,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use roundtable_core::coordinator::{Reply, Request};
 use roundtable_core::id::{BatchId, NodeId, RequestId};
 use roundtable_core::node::{Config, Event, Input, Lane, Node, Output};
+use roundtable_core::planted::Planted;
 use roundtable_core::store::Batch;
 use roundtable_core::time::Instant;
 
@@ -137,6 +138,8 @@ pub struct World {
     pub hosts: Vec<Host>,
     /// How it behaves.
     pub tuning: Tuning,
+    /// The bug that the nodes of tabs opened from now on have.
+    pub planted: Planted,
     /// What came out of the nodes.
     pub outputs: Trace,
     random: fastrand::Rng,
@@ -173,6 +176,7 @@ impl World {
             now: Instant(1_000),
             hosts: Vec::new(),
             tuning: Tuning::default(),
+            planted: Planted::default(),
             outputs: Trace::default(),
             random: fastrand::Rng::with_seed(seed),
             queue: BTreeMap::new(),

@@ -46,7 +46,7 @@ impl World {
             n: 3,
             r: Level::Quorum,
             w: Level::Quorum,
-            limits: Limits::default(),
+            limits: Limits { planted: self.planted, ..Limits::default() },
         };
         change(&mut config);
         self.add(config, Disk::default(), 0);
