@@ -3,15 +3,15 @@
 
 use alloc::vec::Vec;
 
-use super::{Change, LEAP_MAX, Membership};
+use super::{LEAP_MAX, Membership};
 use crate::id::NodeId;
 use crate::time::Instant;
-use crate::wire::{Claim, DigestEntry, Message, Outbox, Rumour, SignedRecord, Standing, WireError};
+use crate::wire::{Claim, DigestEntry, Message, Outbox, Rumour, SignedRecord, WireError};
 
 /// To how many nodes news is passed on at once. Three reach sixteen nodes in three hops.
-const FANOUT: usize = 3;
+pub(super) const FANOUT: usize = 3;
 /// The most lines of a digest, records or rumours that are read from one message.
-const LINES_MAX: usize = 2048;
+pub(super) const LINES_MAX: usize = 2048;
 
 impl Membership {
     pub(super) fn hello(&self) -> Message {
@@ -39,10 +39,12 @@ impl Membership {
         self.room.fingerprint(&[b"digest", &bytes]) as u64
     }
 
+    pub(super) fn own_record(&self) -> Message {
+        Message::Records(alloc::vec![(self.own.clone(), Claim::Up)])
+    }
+
     pub(super) fn spread_own(&self, out: &mut Outbox) {
-        for &link in &self.links {
-            out.push((link, Message::Records(alloc::vec![(self.own.clone(), Claim::Up)])));
-        }
+        out.extend(self.links.iter().map(|&link| (link, self.own_record())));
     }
 
     /// The other end of a new link says who it is.
@@ -62,23 +64,10 @@ impl Membership {
             return Err(WireError::Forged);
         }
         if self.apply_record(now, record.clone(), Claim::Up) {
+            self.on_heard(now, from, out);
             self.pass_on(from, alloc::vec![(record, Claim::Up)], out);
         }
         self.on_digest(now, from, digest, true, out)
-    }
-
-    /// A node goes away and expects to be back.
-    pub fn on_goodbye(&mut self, now: Instant, from: NodeId, incarnation: u64, out: &mut Outbox) {
-        self.apply_rumour(now, Rumour { about: from, incarnation, claim: Claim::Suspect }, out);
-    }
-
-    /// News of somebody.
-    pub fn on_rumours(&mut self, now: Instant, rumours: Vec<Rumour>, out: &mut Outbox) -> Result<(), WireError> {
-        if rumours.len() > LINES_MAX {
-            return Err(WireError::Limit);
-        }
-        rumours.into_iter().for_each(|rumour| self.apply_rumour(now, rumour, out));
-        Ok(())
     }
 
     /// What somebody knows of everybody.
@@ -110,7 +99,7 @@ impl Membership {
             }
             behind |= entry.node != self.me && known < entry.version;
             let DigestEntry { node: about, incarnation, claim, .. } = entry;
-            self.apply_rumour(now, Rumour { about, incarnation, claim }, out);
+            self.apply_rumour(now, from, Rumour { about, incarnation, claim, accuser: None }, out);
         }
         let newer: Vec<(SignedRecord, Claim)> = core::iter::once((self.me, &self.own, Claim::Up))
             .chain(self.members.iter().map(|(id, member)| (*id, &member.signed, member.claim)))
@@ -143,11 +132,12 @@ impl Membership {
         }
         let mut news = Vec::new();
         for (signed, claim) in records {
-            let rumour = Rumour { about: signed.id(), incarnation: signed.record().incarnation, claim };
+            let incarnation = signed.record().incarnation;
+            let rumour = Rumour { about: signed.id(), incarnation, claim, accuser: None };
             if self.apply_record(now, signed.clone(), claim) {
                 news.push((signed, claim));
             } else {
-                self.apply_rumour(now, rumour, out);
+                self.apply_rumour(now, from, rumour, out);
             }
         }
         self.pass_on(from, news, out);
@@ -163,54 +153,6 @@ impl Membership {
         self.random.shuffle(&mut others);
         for &other in others.iter().take(FANOUT) {
             out.push((other, Message::Records(news.clone())));
-        }
-    }
-
-    /// Say goodbye to everybody linked.
-    pub fn say_goodbye(&mut self, out: &mut Outbox) {
-        self.is_closing = true;
-        let incarnation = self.own.record().incarnation;
-        for &link in &self.links {
-            out.push((link, Message::Goodbye { incarnation }));
-        }
-    }
-
-    /// Start under a new incarnation, after the page was frozen or came back from the cache: whatever was thought of
-    /// the sleeper is void.
-    pub fn awake(&mut self, now: Instant, out: &mut Outbox) {
-        self.forgive(now);
-        self.is_closing = false;
-        if self.own.record().standing == Standing::Member {
-            self.rewrite(out, |record| record.incarnation += 1);
-        }
-    }
-
-    /// What fell due while this node slept proves nothing about the others.
-    pub(super) fn forgive(&mut self, now: Instant) {
-        for member in self.members.values_mut().filter(|member| member.claim == Claim::Suspect) {
-            member.since = now;
-        }
-        self.probing.forgive(now, &self.timing);
-    }
-
-    /// From suspect to dormant, for those who have been away for long enough.
-    pub(super) fn age(&mut self, now: Instant) {
-        let due: Vec<NodeId> = self
-            .members
-            .iter()
-            .filter(|(_, member)| {
-                member.claim == Claim::Suspect && member.signed.record().standing != Standing::Departed
-            })
-            .filter(|(_, member)| now.since(member.since) >= self.timing.dormant_after_ms)
-            .map(|(id, _)| *id)
-            .collect();
-        for id in due {
-            let Some(member) = self.members.get_mut(&id) else { continue };
-            let was = member.status();
-            member.claim = Claim::Dormant;
-            member.since = now;
-            self.changes.push(Change::Status { id, was: Some(was), now: member.status() });
-            self.revision += 1;
         }
     }
 }

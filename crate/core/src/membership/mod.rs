@@ -8,27 +8,36 @@
 //! ever removed for being silent; only a record can say that a node has departed.
 //!
 //! Invariants: a version and an incarnation only rise; a rumour never outlives the incarnation it is about; this node
-//! never thinks of itself as anything but up.
+//! never thinks of itself as anything but up; nobody becomes dormant here on hearsay while this node hears from it.
 //!
 //! - `gossip`: digests and records, so that all know the same.
 //! - `probe`: who answers.
+//! - `relay`: asking on behalf of others.
+//! - `suspicion`: what is thought of whom, and for how long.
+//! - `timing`: how long that is.
 //!
 //! It does not decide where keys live (`ring`) nor whom to be linked with (`overlay`).
 
 mod gossip;
 mod probe;
+mod relay;
+mod suspicion;
 #[cfg(test)]
 mod tests;
+mod timing;
 
-use alloc::collections::{BTreeMap, BTreeSet};
+pub use timing::Timing;
+
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use crate::id::{DeviceId, KeyPair, NodeId, Room};
-use crate::planted::{Plant, Planted};
-use crate::time::{Instant, Millis};
-use crate::wire::{Claim, N_MAX, Outbox, Presence, Record, Rumour, SignedRecord, Standing};
+use crate::planted::Planted;
+use crate::time::Instant;
+use crate::wire::{Claim, N_MAX, Outbox, Presence, Record, SignedRecord, Standing};
 
 use probe::Probing;
+use relay::Errand;
 
 /// What a node believes of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,33 +54,6 @@ pub enum Status {
     Leaving,
     /// Gone for good.
     Departed,
-}
-
-/// Spans that failure detection goes by, in milliseconds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Timing {
-    /// Between two probes. SWIM's protocol period; 1 s is memberlist's choice for a LAN.
-    pub probe_interval_ms: Millis,
-    /// Until a direct probe counts as unanswered and others are asked. Twenty times a LAN's round trip, for busy tabs.
-    pub probe_timeout_ms: Millis,
-    /// Until those others count as unable to reach it either.
-    pub enquiry_timeout_ms: Millis,
-    /// From suspicion to dormancy: longer than a reload takes.
-    pub dormant_after_ms: Millis,
-    /// A wake-up later than this means that this node slept: it forgives what fell due meanwhile.
-    pub sleep_gap_ms: Millis,
-}
-
-impl Default for Timing {
-    fn default() -> Timing {
-        Timing {
-            probe_interval_ms: 1_000,
-            probe_timeout_ms: 700,
-            enquiry_timeout_ms: 1_300,
-            dormant_after_ms: 15_000,
-            sleep_gap_ms: 2_500,
-        }
-    }
 }
 
 /// How far ahead of what this node remembers others may say that its own record is. After its disk was rolled back they
@@ -110,11 +92,28 @@ pub enum Change {
 struct Member {
     signed: SignedRecord,
     claim: Claim,
-    /// Since when the claim is held.
+    /// Since when the claim is held; a sign of life puts it off.
     since: Instant,
+    /// Who found it silent by a probe of their own, this node perhaps among them. At most one more than the
+    /// confirmations that count.
+    accusers: Vec<NodeId>,
+    /// When a frame last came from it over its own link.
+    heard: Option<Instant>,
 }
 
 impl Member {
+    fn new(signed: SignedRecord, claim: Claim, now: Instant) -> Member {
+        Member { signed, claim, since: now, accusers: Vec::new(), heard: None }
+    }
+
+    fn incarnation(&self) -> u64 {
+        self.signed.record().incarnation
+    }
+
+    fn presence(&self) -> Presence {
+        self.signed.record().presence
+    }
+
     fn status(&self) -> Status {
         status(self.signed.record().standing, self.claim)
     }
@@ -124,7 +123,7 @@ fn status(standing: Standing, claim: Claim) -> Status {
     match (standing, claim) {
         (Standing::Departed, _) => Status::Departed,
         (_, Claim::Dormant) => Status::Dormant,
-        (_, Claim::Suspect) => Status::Suspect,
+        (_, Claim::Suspect | Claim::Closed) => Status::Suspect,
         (Standing::Leaving, Claim::Up) => Status::Leaving,
         (Standing::Member, Claim::Up) => Status::Up,
     }
@@ -145,6 +144,7 @@ pub struct Membership {
     timing: Timing,
     planted: Planted,
     probing: Probing,
+    errands: VecDeque<Errand>,
     random: fastrand::Rng,
     changes: Vec<Change>,
     revision: u64,
@@ -169,7 +169,7 @@ impl Membership {
             .into_iter()
             .filter(|signed| signed.id() != me && signed.verify(&room))
             .take(members_max)
-            .map(|signed| (signed.id(), Member { signed, claim: Claim::Suspect, since: now }))
+            .map(|signed| (signed.id(), Member::new(signed, Claim::Suspect, now)))
             .collect();
         let probing = Probing::new(now + random.u64(0..timing.probe_interval_ms.max(1)));
         let changes = alloc::vec![Change::Record(own.clone())];
@@ -185,6 +185,7 @@ impl Membership {
             timing,
             planted,
             probing,
+            errands: VecDeque::new(),
             random,
             changes,
             revision: 1,
@@ -269,13 +270,21 @@ impl Membership {
         if self.links.remove(&id) {
             self.revision += 1;
             self.probing.hurry(id);
+            if let Some(member) = self.members.get_mut(&id) {
+                member.heard = None;
+            }
         }
     }
 
-    /// Tell how promptly this node can answer from now on.
+    /// Tell how promptly this node can answer from now on. One that is no longer frozen begins a new incarnation: it
+    /// was suspect on its own word.
     pub fn set_presence(&mut self, presence: Presence, out: &mut Outbox) {
-        if self.own.record().presence != presence {
-            self.rewrite(out, |record| record.presence = presence);
+        let was = self.own.record().presence;
+        if was != presence {
+            self.rewrite(out, |record| {
+                record.presence = presence;
+                record.incarnation += u64::from(was == Presence::Frozen);
+            });
         }
     }
 
@@ -290,35 +299,6 @@ impl Membership {
         self.spread_own(out);
     }
 
-    /// Take in what somebody claims of somebody. Only what is newer than what is held changes anything.
-    fn apply_rumour(&mut self, now: Instant, rumour: Rumour, out: &mut Outbox) {
-        if rumour.about == self.me {
-            let is_deaf = self.planted.has(Plant::ForgetRefutation);
-            let is_false = rumour.claim > Claim::Up && !self.is_closing && !is_deaf;
-            let own = self.own.record().incarnation;
-            if is_false && (own..own + LEAP_MAX).contains(&rumour.incarnation) {
-                self.rewrite(out, |record| record.incarnation = rumour.incarnation + 1);
-            }
-            return;
-        }
-        let Some(member) = self.members.get_mut(&rumour.about) else { return };
-        if rumour.incarnation != member.signed.record().incarnation || rumour.claim <= member.claim {
-            return;
-        }
-        let was = member.status();
-        member.claim = rumour.claim;
-        member.since = now;
-        let is = member.status();
-        self.revision += 1;
-        if was != is {
-            self.changes.push(Change::Status { id: rumour.about, was: Some(was), now: is });
-        }
-        // Whoever is accused learns of it from everybody who can still reach it.
-        if self.links.contains(&rumour.about) {
-            out.push((rumour.about, crate::wire::Message::Rumours(alloc::vec![rumour])));
-        }
-    }
-
     /// Take in a record, with what its bringer thinks of the node. Tells whether it was news.
     fn apply_record(&mut self, now: Instant, signed: SignedRecord, claim: Claim) -> bool {
         let id = signed.id();
@@ -330,12 +310,17 @@ impl Membership {
             return false;
         }
         let was = known.map(Member::status);
-        let (claim, since) = match known {
+        let mut member = match known {
             // A record of the same incarnation does not refute what is thought of it.
-            Some(member) if member.signed.record().incarnation >= incarnation => (member.claim, member.since),
-            _ => (claim, now),
+            Some(known) if known.incarnation() >= incarnation => Member { signed: signed.clone(), ..known.clone() },
+            Some(known) if self.is_fresh(now, id) => {
+                Member { heard: known.heard, ..Member::new(signed.clone(), Claim::Up, now) }
+            }
+            _ => Member::new(signed.clone(), claim, now),
         };
-        let member = Member { signed: signed.clone(), claim, since };
+        if member.presence() == Presence::Frozen && member.claim == Claim::Up {
+            (member.claim, member.since) = (Claim::Suspect, now);
+        }
         let is = member.status();
         self.members.insert(id, member);
         self.changes.push(Change::Record(signed));

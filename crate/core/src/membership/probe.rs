@@ -1,44 +1,67 @@
-//! Probes: who answers. One member a period is pinged; if it does not answer, three others are asked to try; if none
-//! can vouch for it, it is suspected, and told so by whoever reaches it.
+//! Probes: who answers. One member a period is pinged; if it does not answer, others are asked to try, three at a time,
+//! on distinct devices where there are any; if none can vouch for it, it is suspected, and told so by whoever reaches
+//! it.
 //!
-//! Local health (Lifeguard): a node that misses answers suspects itself first, and waits longer. A wake-up that comes
-//! late means that this node slept; then nothing that fell due is held against anyone.
+//! What counts as evidence: a relay that has an open link with the member and hears nothing either; or that nobody has
+//! a link with it; or, where there is nobody to ask, this node's own silence. A relay that says nothing itself is no
+//! evidence, nor is a closed channel: it only hurries the probe. Any frame from the member ends the probe.
+//!
+//! Local health (Lifeguard): a node to which relays do not answer either, or which is accused itself, suspects itself
+//! first, and waits longer. A wake-up that comes late means that this node slept; then nothing that fell due is held
+//! against anyone.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
-use super::{Membership, Timing};
-use crate::id::NodeId;
-use crate::time::Instant;
-use crate::wire::{Claim, Message, Outbox, Rumour, WireError};
+use super::{Membership, Status, Timing};
+use crate::id::{DeviceId, NodeId};
+use crate::time::{Instant, Millis};
+use crate::wire::{Claim, Message, Outbox, Presence, Rumour, WireError, Word};
 
-/// How many others are asked to try. SWIM's k; three are memberlist's choice.
+/// How many others are asked to try, at a time. SWIM's k; three are memberlist's choice.
 const ENQUIRIES: usize = 3;
+/// How often others are asked at most while each says that it has no link; and while each says nothing.
+const ROUNDS_MAX: usize = 8;
+const SILENT_ROUNDS_MAX: usize = 2;
 /// How much slower a node in bad health becomes at most.
 const HEALTH_MAX: u64 = 4;
-/// How many enquiries of others are remembered while their target is being pinged.
-const ERRANDS_MAX: usize = 64;
+/// How many members are probed at the same time; hurried ones need not wait for each other.
+const PROBES_MAX: usize = 16;
+/// How soon a digest is sent again to whoever seems to know something else.
+const DIGEST_PAUSE_MS: Millis = 200;
 
-/// The probe under way and whose turn is next.
+/// The probes under way and whose turn is next.
 #[derive(Debug, Clone)]
 pub(super) struct Probing {
     next: Instant,
     last_seen: Instant,
     turn: VecDeque<NodeId>,
     urgent: VecDeque<NodeId>,
-    current: Option<Probe>,
+    probes: Vec<Probe>,
     seq: u32,
     /// 0 is well; each step makes this node that much more patient.
     health: u64,
-    /// Pings sent on behalf of others: our sequence number, who asked, their sequence number, since when.
-    errands: VecDeque<(u32, NodeId, u32, Instant)>,
+    /// No digest before then.
+    digest_at: Instant,
 }
 
 #[derive(Debug, Clone)]
 struct Probe {
     target: NodeId,
     seq: u32,
-    asked_others: bool,
+    began: Instant,
+    /// Who has been asked, in all rounds.
+    asked: BTreeSet<NodeId>,
+    /// Who of this round has not yet said anything.
+    waiting: BTreeSet<NodeId>,
+    round_size: usize,
+    rounds: usize,
+    silent_rounds: usize,
+    /// Whether somebody who has a link with it hears nothing; whether anybody has said anything.
+    is_silent: bool,
+    is_answered: bool,
+    was_put_off: bool,
+    resend: Instant,
     deadline: Instant,
 }
 
@@ -49,10 +72,10 @@ impl Probing {
             last_seen: next,
             turn: VecDeque::new(),
             urgent: VecDeque::new(),
-            current: None,
+            probes: Vec::new(),
             seq: 0,
             health: 0,
-            errands: VecDeque::new(),
+            digest_at: Instant(0),
         }
     }
 
@@ -64,82 +87,84 @@ impl Probing {
     }
 
     pub(super) fn forgive(&mut self, now: Instant, timing: &Timing) {
-        if let Some(probe) = self.current.take() {
-            self.urgent.push_back(probe.target);
+        for probe in core::mem::take(&mut self.probes) {
+            self.hurry(probe.target);
         }
         self.next = now + timing.probe_interval_ms / 2;
         self.last_seen = now;
     }
 
-    fn number(&mut self) -> u32 {
+    /// Something is wrong with this node itself, or with its way to the others.
+    pub(super) fn doubt_oneself(&mut self) {
+        self.health = (self.health + 1).min(HEALTH_MAX);
+    }
+
+    pub(super) fn number(&mut self) -> u32 {
         self.seq = self.seq.wrapping_add(1);
         self.seq
+    }
+
+    fn due(&self) -> Instant {
+        let probe = self.probes.iter().map(|probe| probe.deadline.min(probe.resend)).min().unwrap_or(self.next);
+        let is_urgent = !self.urgent.is_empty() && self.probes.len() < PROBES_MAX;
+        if is_urgent { Instant(0) } else { probe.min(self.next) }
     }
 }
 
 impl Membership {
     /// When something falls due next; `None` while this node knows of nobody.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        if self.members.is_empty() {
+        if self.members.is_empty() && self.links.is_empty() {
             return None;
         }
-        let probe = self.probing.current.as_ref().map_or(self.probing.next, |probe| probe.deadline);
-        let urgent = (!self.probing.urgent.is_empty() && self.probing.current.is_none()).then_some(Instant(0));
-        let dormant = self
-            .members
-            .values()
-            .filter(|member| member.claim == Claim::Suspect)
-            .map(|member| member.since + self.timing.dormant_after_ms)
-            .min();
-        [Some(probe), urgent, dormant].into_iter().flatten().min()
+        [Some(self.probing.due()), self.next_errand(), self.next_dormant()].into_iter().flatten().min()
     }
 
     /// Act on what has fallen due.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) {
         let due = self.poll_timeout().unwrap_or(now).max(self.probing.last_seen);
         if now.since(due) > self.timing.sleep_gap_ms {
-            self.forgive(now);
+            self.forgive(now, now.since(due));
         }
         self.probing.last_seen = now;
         self.age(now);
-        if self.probing.current.as_ref().is_some_and(|probe| probe.deadline <= now) {
-            self.on_probe_timeout(now, out);
-        }
-        let is_due = self.probing.next <= now || !self.probing.urgent.is_empty();
-        if self.probing.current.is_none() && is_due {
-            self.probe_next(now, out);
-        }
-    }
-
-    fn probe_next(&mut self, now: Instant, out: &mut Outbox) {
-        self.probing.next = now + self.timing.probe_interval_ms * (1 + self.probing.health);
-        let Some(target) = self.next_target() else { return };
-        let seq = self.probing.number();
-        let asked_others = !self.links.contains(&target);
-        let deadline = if asked_others {
-            self.enquire(target, seq, out);
-            now + self.timing.enquiry_timeout_ms * (1 + self.probing.health)
-        } else {
-            let rumours = self.rumours_for(target);
-            out.push((target, Message::Ping { seq, digest: self.digest_hash(), rumours, minutes: 0 }));
-            now + self.timing.probe_timeout_ms * (1 + self.probing.health)
-        };
-        self.probing.current = Some(Probe { target, seq, asked_others, deadline });
-    }
-
-    /// Urgent ones first, then everybody once in a random order, then anew.
-    fn next_target(&mut self) -> Option<NodeId> {
-        let worth_it = |this: &Membership, id: &NodeId| {
-            this.members.get(id).is_some_and(|member| member.claim < Claim::Dormant || this.links.contains(id))
-        };
-        while let Some(id) = self.probing.urgent.pop_front() {
-            if worth_it(self, &id) {
-                return Some(id);
+        self.handle_errands(now, out);
+        self.handle_probes(now, out);
+        while self.probing.probes.len() < PROBES_MAX {
+            let Some(target) = self.probing.urgent.pop_front() else { break };
+            if self.is_worth_probing(target) {
+                self.probe(now, target, out);
             }
         }
+        if self.probing.next <= now {
+            self.probing.next = now + self.timing.probe_interval_ms * (1 + self.probing.health);
+            self.greet_again(out);
+            if let Some(target) = self.next_target() {
+                self.probe(now, target, out);
+            }
+        }
+    }
+
+    /// Whoever has a link and is not known has lost our hello, or we theirs.
+    fn greet_again(&self, out: &mut Outbox) {
+        let strangers = self.links.iter().filter(|link| !self.members.contains_key(link));
+        out.extend(strangers.map(|&link| (link, self.hello())));
+    }
+
+    fn is_worth_probing(&self, id: NodeId) -> bool {
+        let is_busy = self.probing.probes.iter().any(|probe| probe.target == id);
+        let is_worth = |member: &super::Member| {
+            let is_off = member.status() == Status::Departed || member.presence() == Presence::Frozen;
+            !is_off && (member.claim < Claim::Dormant || self.links.contains(&id))
+        };
+        !is_busy && self.members.get(&id).is_some_and(is_worth)
+    }
+
+    /// Everybody once in a random order, then anew.
+    fn next_target(&mut self) -> Option<NodeId> {
         for _ in 0..2 {
             while let Some(id) = self.probing.turn.pop_front() {
-                if worth_it(self, &id) {
+                if self.is_worth_probing(id) {
                     return Some(id);
                 }
             }
@@ -151,46 +176,141 @@ impl Membership {
     }
 
     /// What the target should hear of: above all, what is said of itself.
-    fn rumours_for(&self, target: NodeId) -> Vec<Rumour> {
+    pub(super) fn rumours_for(&self, target: NodeId) -> Vec<Rumour> {
         let member = self.members.get(&target).filter(|member| member.claim > Claim::Up);
-        member
-            .map(|member| Rumour {
-                about: target,
-                incarnation: member.signed.record().incarnation,
-                claim: member.claim,
-            })
-            .into_iter()
-            .collect()
+        let rumour = member.map(|member| Rumour {
+            about: target,
+            incarnation: member.incarnation(),
+            claim: member.claim,
+            accuser: None,
+        });
+        rumour.into_iter().collect()
     }
 
-    fn enquire(&mut self, target: NodeId, seq: u32, out: &mut Outbox) {
-        let mut others: Vec<NodeId> =
-            self.links.iter().copied().filter(|&link| link != target && self.answers(link)).collect();
+    pub(super) fn ping(&self, target: NodeId, seq: u32) -> (NodeId, Message) {
+        let rumours = self.rumours_for(target);
+        (target, Message::Ping { seq, digest: self.digest_hash(), rumours, minutes: 0 })
+    }
+
+    fn probe(&mut self, now: Instant, target: NodeId, out: &mut Outbox) {
+        let mut probe = Probe {
+            target,
+            seq: self.probing.number(),
+            began: now,
+            asked: BTreeSet::new(),
+            waiting: BTreeSet::new(),
+            round_size: 0,
+            rounds: 0,
+            silent_rounds: 0,
+            is_silent: false,
+            is_answered: false,
+            was_put_off: false,
+            resend: now + self.timing.resend_ms,
+            deadline: now + self.timing.probe_timeout_ms * (1 + self.probing.health),
+        };
+        if self.links.contains(&target) {
+            out.push(self.ping(target, probe.seq));
+        } else if !self.enquire(now, &mut probe, out) {
+            // Nobody to ask, and no link: it gets as long as one that has a link.
+            probe.deadline = probe.deadline + self.enquiry_ms(target);
+            probe.rounds = 1;
+        }
+        self.probing.probes.push(probe);
+    }
+
+    fn enquiry_ms(&self, target: NodeId) -> Millis {
+        let presence = self.members.get(&target).map_or(Presence::Visible, super::Member::presence);
+        self.timing.enquiry_timeout_ms * (1 + self.probing.health) + self.timing.patience_ms(presence)
+    }
+
+    /// Ask the next few. Tells whether there was anybody left to ask.
+    fn enquire(&mut self, now: Instant, probe: &mut Probe, out: &mut Outbox) -> bool {
+        let relays = self.relays(probe);
+        probe.rounds += 1;
+        probe.deadline = now + self.enquiry_ms(probe.target);
+        probe.asked.extend(&relays);
+        out.extend(relays.iter().map(|&relay| (relay, Message::Enquire { seq: probe.seq, target: probe.target })));
+        probe.round_size = relays.len();
+        probe.waiting = relays.into_iter().collect();
+        !probe.waiting.is_empty()
+    }
+
+    /// Who is asked next: prompt ones first, each on a device of its own and not the target's, as far as there are any.
+    fn relays(&mut self, probe: &Probe) -> Vec<NodeId> {
+        let is_free = |id: &NodeId| *id != probe.target && !probe.asked.contains(id) && self.answers(*id);
+        let mut others: Vec<NodeId> = self.links.iter().copied().filter(is_free).collect();
         self.random.shuffle(&mut others);
-        for &other in others.iter().take(ENQUIRIES) {
-            out.push((other, Message::Enquire { seq, target }));
+        others.sort_by_key(|id| self.members.get(id).map(super::Member::presence));
+        let mut devices: BTreeSet<DeviceId> = self.device(probe.target).into_iter().collect();
+        let mut is_distinct = |id: &NodeId| self.device(*id).is_some_and(|device| devices.insert(device));
+        let (first, rest): (Vec<NodeId>, Vec<NodeId>) = others.into_iter().partition(|id| is_distinct(id));
+        first.into_iter().chain(rest).take(ENQUIRIES).collect()
+    }
+
+    fn handle_probes(&mut self, now: Instant, out: &mut Outbox) {
+        for mut probe in core::mem::take(&mut self.probing.probes) {
+            if probe.deadline > now {
+                self.resend(now, &mut probe, out);
+                self.probing.probes.push(probe);
+            } else if now.since(probe.deadline) > self.timing.late_ms && !probe.was_put_off {
+                probe.was_put_off = true;
+                probe.deadline = now + self.timing.late_ms;
+                self.probing.probes.push(probe);
+            } else {
+                self.on_round_over(now, probe, out);
+            }
         }
     }
 
-    fn on_probe_timeout(&mut self, now: Instant, out: &mut Outbox) {
-        let Some(mut probe) = self.probing.current.take() else { return };
-        if !probe.asked_others {
-            self.enquire(probe.target, probe.seq, out);
-            probe.asked_others = true;
-            probe.deadline = now + self.timing.enquiry_timeout_ms * (1 + self.probing.health);
-            self.probing.current = Some(probe);
+    fn resend(&mut self, now: Instant, probe: &mut Probe, out: &mut Outbox) {
+        if probe.resend > now {
             return;
         }
-        self.probing.health = (self.probing.health + 1).min(HEALTH_MAX);
-        let Some(member) = self.members.get(&probe.target) else { return };
-        if member.claim > Claim::Up {
+        probe.resend = now + self.timing.resend_ms;
+        if self.links.contains(&probe.target) {
+            out.push(self.ping(probe.target, probe.seq));
+        }
+        let Probe { seq, target, .. } = *probe;
+        out.extend(probe.waiting.iter().map(|&relay| (relay, Message::Enquire { seq, target })));
+    }
+
+    /// The direct ping, or a round of relays, has run out or been answered in full without a sign of life.
+    fn on_round_over(&mut self, now: Instant, mut probe: Probe, out: &mut Outbox) {
+        let is_nobody = probe.rounds > 0 && probe.waiting.len() == probe.round_size;
+        probe.silent_rounds += usize::from(is_nobody);
+        let may_ask = probe.rounds < ROUNDS_MAX && probe.silent_rounds < SILENT_ROUNDS_MAX && !probe.is_silent;
+        let was_direct = probe.rounds == 0;
+        if may_ask && self.enquire(now, &mut probe, out) {
+            probe.was_put_off = false;
+            self.probing.probes.push(probe);
             return;
         }
-        let incarnation = member.signed.record().incarnation;
-        let rumour = Rumour { about: probe.target, incarnation, claim: Claim::Suspect };
-        self.apply_rumour(now, rumour, out);
-        for &link in self.links.iter().filter(|&&link| link != probe.target) {
-            out.push((link, Message::Rumours(alloc::vec![rumour])));
+        if was_direct && self.links.contains(&probe.target) {
+            // Nobody to ask: it gets as long as one for whom others are asked.
+            probe.waiting.clear();
+            self.probing.probes.push(probe);
+            return;
+        }
+        let was_heard = |id: &NodeId| {
+            self.members.get(id).is_some_and(|member| member.heard.is_some_and(|heard| heard >= probe.began))
+        };
+        if !probe.is_silent && !probe.is_answered && probe.asked.iter().any(was_heard) {
+            // The relays are there, and do not answer us: the trouble is on our side.
+            self.probing.doubt_oneself();
+            return;
+        }
+        if !probe.is_answered {
+            self.probing.doubt_oneself();
+        }
+        self.accuse(now, probe.target, out);
+    }
+
+    /// The target of a probe is there.
+    pub(super) fn probe_succeeded(&mut self, target: NodeId) {
+        let before = self.probing.probes.len();
+        self.probing.probes.retain(|probe| probe.target != target);
+        if self.probing.probes.len() < before {
+            self.probing.health = self.probing.health.saturating_sub(1);
         }
     }
 
@@ -204,7 +324,7 @@ impl Membership {
         rumours: Vec<Rumour>,
         out: &mut Outbox,
     ) -> Result<(), WireError> {
-        self.on_rumours(now, rumours, out)?;
+        self.on_rumours(now, from, rumours, out)?;
         let ours = self.digest_hash();
         out.push((from, Message::Ack { seq, digest: ours, rumours: self.rumours_for(from), minutes: 0 }));
         if !self.members.contains_key(&from) && digest != ours {
@@ -219,50 +339,42 @@ impl Membership {
         &mut self,
         now: Instant,
         from: NodeId,
-        seq: u32,
         digest: u64,
         rumours: Vec<Rumour>,
         out: &mut Outbox,
     ) -> Result<(), WireError> {
-        self.on_rumours(now, rumours, out)?;
-        if self.probing.current.as_ref().is_some_and(|probe| probe.target == from && probe.seq == seq) {
-            self.probing.current = None;
-            self.probing.health = self.probing.health.saturating_sub(1);
-            if digest != self.digest_hash() {
-                out.push((from, Message::Digest { entries: self.digest(), reply: true }));
-            }
-        }
-        if let Some(index) = self.probing.errands.iter().position(|errand| errand.0 == seq)
-            && let Some((_, asker, their_seq, _)) = self.probing.errands.remove(index)
-        {
-            out.push((asker, Message::Vouch { seq: their_seq, target: from }));
+        self.on_rumours(now, from, rumours, out)?;
+        if digest != self.digest_hash() && self.probing.digest_at <= now {
+            self.probing.digest_at = now + DIGEST_PAUSE_MS;
+            out.push((from, Message::Digest { entries: self.digest(), reply: true }));
         }
         Ok(())
     }
 
-    /// Somebody cannot reach `target` and asks whether we can.
-    pub fn on_enquire(&mut self, now: Instant, from: NodeId, seq: u32, target: NodeId, out: &mut Outbox) {
-        if target == self.me {
-            out.push((from, Message::Vouch { seq, target }));
+    /// A relay tells what it knows of the target of our probe.
+    pub fn on_vouch(&mut self, now: Instant, from: NodeId, seq: u32, target: NodeId, word: Word, out: &mut Outbox) {
+        if word == Word::Alive {
+            let is_ours = |probe: &Probe| probe.seq == seq && probe.target == target && probe.asked.contains(&from);
+            if self.probing.probes.iter().any(is_ours) {
+                self.probe_succeeded(target);
+                self.put_off(now, target);
+                // Whoever reaches it can tell it what is thought of it here.
+                let rumours = self.rumours_for(target);
+                out.extend((!rumours.is_empty()).then_some((from, Message::Rumours(rumours))));
+            }
             return;
         }
-        if !self.links.contains(&target) {
+        let found = self.probing.probes.iter().position(|probe| probe.seq == seq && probe.target == target);
+        let Some(at) = found else { return };
+        let probe = &mut self.probing.probes[at];
+        if !probe.waiting.remove(&from) {
             return;
         }
-        let our_seq = self.probing.number();
-        if self.probing.errands.len() >= ERRANDS_MAX {
-            self.probing.errands.pop_front();
-        }
-        self.probing.errands.push_back((our_seq, from, seq, now));
-        let rumours = self.rumours_for(target);
-        out.push((target, Message::Ping { seq: our_seq, digest: self.digest_hash(), rumours, minutes: 0 }));
-    }
-
-    /// Somebody has just heard from the target of our probe.
-    pub fn on_vouch(&mut self, seq: u32, target: NodeId) {
-        if self.probing.current.as_ref().is_some_and(|probe| probe.target == target && probe.seq == seq) {
-            self.probing.current = None;
-            self.probing.health = self.probing.health.saturating_sub(1);
+        probe.is_answered = true;
+        probe.is_silent |= word == Word::Silent;
+        if probe.waiting.is_empty() {
+            let probe = self.probing.probes.swap_remove(at);
+            self.on_round_over(now, probe, out);
         }
     }
 }

@@ -4,7 +4,7 @@ use alloc::vec;
 
 use super::*;
 use crate::id::DeviceId;
-use crate::wire::Message;
+use crate::wire::{Message, Rumour};
 
 fn member(seed: u8) -> Membership {
     let room = Room::open("kitchen").unwrap();
@@ -33,13 +33,17 @@ fn member(seed: u8) -> Membership {
 }
 
 fn deliver(to: &mut Membership, from: NodeId, now: Instant, message: Message, out: &mut Outbox) {
+    to.on_heard(now, from, out);
     match message {
         Message::Hello { room, record, digest } => to.on_hello(now, from, room, record, digest, out).unwrap(),
         Message::Records(records) => to.on_records(now, from, records, out).unwrap(),
         Message::Digest { entries, reply } => to.on_digest(now, from, entries, reply, out).unwrap(),
-        Message::Rumours(rumours) => to.on_rumours(now, rumours, out).unwrap(),
+        Message::Rumours(rumours) => to.on_rumours(now, from, rumours, out).unwrap(),
         Message::Ping { seq, digest, rumours, .. } => to.on_ping(now, from, seq, digest, rumours, out).unwrap(),
-        Message::Ack { seq, digest, rumours, .. } => to.on_ack(now, from, seq, digest, rumours, out).unwrap(),
+        Message::Ack { digest, rumours, .. } => to.on_ack(now, from, digest, rumours, out).unwrap(),
+        Message::Goodbye { incarnation } => to.on_goodbye(now, from, incarnation, out),
+        Message::Enquire { seq, target } => to.on_enquire(now, from, seq, target, out),
+        Message::Vouch { seq, target, word } => to.on_vouch(now, from, seq, target, word, out),
         other => panic!("not expected here: {other:?}"),
     }
 }
@@ -97,14 +101,14 @@ fn a_rumour_is_refuted_by_whom_it_is_about() {
     let (mut a, mut b) = (member(1), member(2));
     met(&mut a, &mut b);
     let mut from_a = vec![];
-    let rumour = Rumour { about: b.me, incarnation: 1, claim: Claim::Suspect };
-    a.apply_rumour(Instant(5), rumour, &mut from_a);
+    let rumour = Rumour { about: b.me, incarnation: 1, claim: Claim::Suspect, accuser: None };
+    a.apply_rumour(Instant(5_000), a.me, rumour, &mut from_a);
     assert_eq!(a.status(b.me), Some(Status::Suspect));
-    converse(&mut a, &mut b, Instant(6), from_a, vec![]);
+    converse(&mut a, &mut b, Instant(5_001), from_a, vec![]);
     assert_eq!(a.status(b.me), Some(Status::Up));
     assert_eq!(b.own().record().incarnation, 2);
     let mut out = vec![];
-    a.apply_rumour(Instant(7), rumour, &mut out);
+    a.apply_rumour(Instant(9_000), b.me, rumour, &mut out);
     assert_eq!(a.status(b.me), Some(Status::Up), "an old rumour says nothing of a new incarnation");
 }
 
@@ -151,14 +155,14 @@ fn a_rumour_of_an_incarnation_that_cannot_be_is_ignored() {
     let mut out = vec![];
     let (version, incarnation) = (b.own().record().version, b.own().record().incarnation);
     for lie in [u64::MAX, u64::MAX / 2, 1 << 40] {
-        let rumour = Rumour { about: b.me, incarnation: lie, claim: Claim::Dormant };
-        b.on_rumours(Instant(1), vec![rumour], &mut out).unwrap();
+        let rumour = Rumour { about: b.me, incarnation: lie, claim: Claim::Dormant, accuser: None };
+        b.on_rumours(Instant(1), a.me, vec![rumour], &mut out).unwrap();
         let entry = crate::wire::DigestEntry { node: b.me, version: lie, incarnation: lie, claim: Claim::Up };
         b.on_digest(Instant(1), a.me, vec![entry], false, &mut out).unwrap();
     }
     assert_eq!((b.own().record().version, b.own().record().incarnation), (version, incarnation));
-    let possible = Rumour { about: b.me, incarnation, claim: Claim::Dormant };
-    b.on_rumours(Instant(1), vec![possible], &mut out).unwrap();
+    let possible = Rumour { about: b.me, incarnation, claim: Claim::Dormant, accuser: None };
+    b.on_rumours(Instant(1), a.me, vec![possible], &mut out).unwrap();
     assert_eq!(b.own().record().incarnation, incarnation + 1);
 }
 

@@ -21,6 +21,7 @@ impl Node {
 
     fn on_message(&mut self, now: Instant, from: NodeId, message: Message) -> Result<(), WireError> {
         let out = &mut self.scratch.out;
+        self.membership.on_heard(now, from, out);
         match message {
             Message::Hello { room, record, digest } => {
                 self.membership.on_hello(now, from, room, record, digest, out)?
@@ -30,13 +31,13 @@ impl Node {
                 self.wall.on_minutes(now, minutes, self.membership.device(from) == Some(self.config.device));
                 self.membership.on_ping(now, from, seq, digest, rumours, out)?;
             }
-            Message::Ack { seq, digest, rumours, minutes } => {
+            Message::Ack { digest, rumours, minutes, .. } => {
                 self.wall.on_minutes(now, minutes, self.membership.device(from) == Some(self.config.device));
-                self.membership.on_ack(now, from, seq, digest, rumours, out)?;
+                self.membership.on_ack(now, from, digest, rumours, out)?;
             }
             Message::Enquire { seq, target } => self.membership.on_enquire(now, from, seq, target, out),
-            Message::Vouch { seq, target } => self.membership.on_vouch(seq, target),
-            Message::Rumours(rumours) => self.membership.on_rumours(now, rumours, out)?,
+            Message::Vouch { seq, target, word } => self.membership.on_vouch(now, from, seq, target, word, out),
+            Message::Rumours(rumours) => self.membership.on_rumours(now, from, rumours, out)?,
             Message::Digest { entries, reply } => self.membership.on_digest(now, from, entries, reply, out)?,
             Message::Records(records) => self.membership.on_records(now, from, records, out)?,
             Message::Signal { from: sender, to, hops, bytes } => {

@@ -74,19 +74,21 @@ pub enum Message {
         /// Minutes since the Unix epoch by the sender's wall clock; zero if it has none.
         minutes: u32,
     },
-    /// Is `target` there? I cannot reach it. Answered by `Vouch`, or not at all.
+    /// Is `target` there? I cannot reach it. Answered by `Vouch`.
     Enquire {
         /// Comes back in the answer.
         seq: u32,
         /// Who may be gone.
         target: NodeId,
     },
-    /// `target` has just answered me.
+    /// What became of an enquiry.
     Vouch {
         /// Of the enquiry.
         seq: u32,
-        /// Who is there.
+        /// Who was asked for.
         target: NodeId,
+        /// What the relay can say.
+        word: Word,
     },
     /// News that should not wait for a ping.
     Rumours(Vec<Rumour>),
@@ -240,6 +242,17 @@ pub enum Message {
         /// Which.
         what: Wanted,
     },
+}
+
+/// What a relay can say of the node it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Word {
+    /// It has just been heard from.
+    Alive,
+    /// It does not answer the relay either, over an open link.
+    Silent,
+    /// The relay has no link with it.
+    Unlinked,
 }
 
 /// What objects are sent for; it decides only how they are counted.

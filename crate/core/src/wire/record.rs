@@ -115,6 +115,8 @@ pub struct Rumour {
     pub incarnation: u64,
     /// What.
     pub claim: Claim,
+    /// Who found it so by a probe of its own; `None`: it was only heard.
+    pub accuser: Option<NodeId>,
 }
 
 /// What a rumour claims; of two claims about one incarnation the greater holds.
@@ -122,8 +124,10 @@ pub struct Rumour {
 pub enum Claim {
     /// It answers.
     Up,
-    /// It has not answered, or said goodbye.
+    /// It has not answered, or said that it will be frozen.
     Suspect,
+    /// It said goodbye.
+    Closed,
     /// It has been away for so long that others stand in for it.
     Dormant,
 }

@@ -1,0 +1,99 @@
+//! Asking on behalf of others: somebody cannot reach a node and asks whether this one can.
+//!
+//! The answer is one of three: it was heard from; it is silent over an open link; there is no link. Only the second is
+//! evidence on its own. A relay that was late itself says nothing, for its own silence proves nothing (Lifeguard's
+//! negative acknowledgement, IV-A).
+
+use alloc::vec::Vec;
+
+use super::Membership;
+use crate::id::NodeId;
+use crate::time::Instant;
+use crate::wire::{Claim, Message, Outbox, Word};
+
+/// How many enquiries of others are remembered while their target is being pinged.
+const ERRANDS_MAX: usize = 64;
+
+/// One enquiry under way.
+#[derive(Debug, Clone)]
+pub(super) struct Errand {
+    target: NodeId,
+    /// Of our ping.
+    seq: u32,
+    asker: NodeId,
+    /// Of their enquiry.
+    their_seq: u32,
+    resend: Instant,
+    deadline: Instant,
+}
+
+impl Membership {
+    /// Somebody cannot reach `target` and asks whether we can.
+    pub fn on_enquire(&mut self, now: Instant, from: NodeId, seq: u32, target: NodeId, out: &mut Outbox) {
+        if target == self.me {
+            out.push((from, Message::Vouch { seq, target, word: Word::Alive }));
+            return;
+        }
+        if !self.links.contains(&target) {
+            out.push((from, Message::Vouch { seq, target, word: Word::Unlinked }));
+            let known = self.rumours_for(target);
+            if known.iter().any(|rumour| rumour.claim == Claim::Closed) {
+                out.push((from, Message::Rumours(known)));
+            }
+            return;
+        }
+        let is_same = |errand: &Errand| (errand.asker, errand.their_seq, errand.target) == (from, seq, target);
+        if self.errands.iter().any(is_same) {
+            return;
+        }
+        if self.errands.len() >= ERRANDS_MAX {
+            self.errands.pop_front();
+        }
+        let patience = self.members.get(&target).map_or(0, |member| self.timing.patience_ms(member.presence()));
+        let errand = Errand {
+            target,
+            seq: self.probing.number(),
+            asker: from,
+            their_seq: seq,
+            resend: now + self.timing.resend_ms,
+            deadline: now + self.timing.probe_timeout_ms + patience,
+        };
+        out.push(self.ping(target, errand.seq));
+        self.errands.push_back(errand);
+    }
+
+    /// This node was heard from: whoever asked for it is told.
+    pub(super) fn vouch_for(&mut self, target: NodeId, out: &mut Outbox) {
+        self.errands.retain(|errand| {
+            if errand.target == target {
+                out.push((errand.asker, Message::Vouch { seq: errand.their_seq, target, word: Word::Alive }));
+            }
+            errand.target != target
+        });
+    }
+
+    pub(super) fn next_errand(&self) -> Option<Instant> {
+        self.errands.iter().map(|errand| errand.resend.min(errand.deadline)).min()
+    }
+
+    /// Ask again, or give up.
+    pub(super) fn handle_errands(&mut self, now: Instant, out: &mut Outbox) {
+        let late_ms = self.timing.late_ms;
+        self.errands.retain(|errand| {
+            let is_over = errand.deadline <= now;
+            if is_over && now.since(errand.deadline) <= late_ms {
+                let Errand { target, their_seq: seq, asker, .. } = *errand;
+                out.push((asker, Message::Vouch { seq, target, word: Word::Silent }));
+            }
+            !is_over
+        });
+        let mut again: Vec<(NodeId, u32)> = Vec::new();
+        for errand in self.errands.iter_mut().filter(|errand| errand.resend <= now) {
+            errand.resend = now + self.timing.resend_ms;
+            again.push((errand.target, errand.seq));
+        }
+        for (target, seq) in again {
+            out.push(self.ping(target, seq));
+        }
+    }
+}
