@@ -314,6 +314,12 @@ impl Membership {
         }
     }
 
+    /// How often others have been asked about a member that is being probed.
+    #[cfg(test)]
+    pub(super) fn probing_of(&self, id: NodeId) -> Option<usize> {
+        self.probing.probes.iter().find(|probe| probe.target == id).map(|probe| probe.rounds)
+    }
+
     /// Somebody asks whether we are here.
     pub fn on_ping(
         &mut self,
