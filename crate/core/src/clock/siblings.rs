@@ -132,6 +132,11 @@ impl<V: Clone> Siblings<V> {
             && self.dots().all(|dot| !other.context.covers(&dot) || other.dots().any(|theirs| theirs == dot))
     }
 
+    /// A copy without the values: enough to tell what one copy would learn from another.
+    pub fn outline(&self) -> Siblings<()> {
+        Siblings { context: self.context.clone(), values: self.dots().map(|dot| (dot, ())).collect() }
+    }
+
     /// A copy of what is known without the values: enough to tell versions apart.
     pub fn shape(&self) -> (&VersionVector, Vec<Dot>) {
         (&self.context, self.dots().collect())

@@ -7,6 +7,7 @@ use crate::handoff::answer_holds;
 use crate::id::{Key, NodeId};
 use crate::overlay;
 use crate::planted::Plant;
+use crate::repair::{Answer, Want};
 use crate::time::Instant;
 use crate::wire::{self, Message, Object, Purpose, WireError};
 
@@ -121,8 +122,9 @@ impl Node {
                 if batch != 0 {
                     near.gated.push((from, Message::Kept { batch, durable: !refused }));
                 }
-                if let Purpose::Answer(session) = purpose {
-                    self.repair.on_answer(near, &mut self.handoff, from, session, &objects, next);
+                if let Purpose::Answer { session, want, lacks } = purpose {
+                    let answer = Answer { session, want, objects: &objects, lacks: &lacks, next };
+                    self.repair.on_answer(near, &mut self.handoff, from, &answer);
                 }
             }
             Message::Kept { batch, durable } => {
@@ -148,8 +150,8 @@ impl Node {
             Message::Held { request, answers } => {
                 self.strays.on_held(near, &mut self.handoff.shipments, from, request, &answers);
             }
-            Message::Compare { session, scope, parts } => {
-                if let Some(ring) = self.repair.answering().on_compare(near, from, session, scope, parts)? {
+            Message::Compare { session, begin, parts } => {
+                if let Some(ring) = self.repair.answering().on_compare(near, from, session, begin, parts)? {
                     self.repair.on_agreed(from, ring);
                 }
             }
@@ -157,10 +159,11 @@ impl Node {
                 self.repair.on_summary(near, &mut self.handoff, from, session, parts);
             }
             Message::Mismatch { session } => self.repair.on_mismatch(now, from, session),
-            Message::Want { session, what } => {
+            Message::Want { session, want, from: start, wanted } => {
+                let want = Want { session, number: want, start, wanted };
                 // The answering side is taken out while it borrows what lies beside it.
                 let mut answering = core::mem::take(self.repair.answering());
-                let outcome = answering.on_want(near, &mut self.handoff, from, session, what);
+                let outcome = answering.on_want(near, &mut self.handoff, from, want);
                 *self.repair.answering() = answering;
                 outcome?;
             }

@@ -205,7 +205,7 @@ impl View<'_> {
             ("coordinator", node.coordinator.poll_timeout()),
             ("handoff", node.handoff.poll_timeout()),
             ("strays", node.strays.poll_timeout()),
-            ("repair", node.repair.poll_timeout()),
+            ("repair", node.repair.poll_timeout(&node.handoff)),
             ("overlay", node.overlay.poll_timeout()),
             ("disk", node.disk.poll_timeout()),
             ("clean", node.clean_at),

@@ -1,29 +1,39 @@
-//! The answering side of a comparison. It keeps one scope per node, and works out everything else from the question.
+//! The answering side of a comparison. It keeps one scope per session, and works out everything else from the question,
+//! so a question may be lost, come twice or come late, and cannot make it grow.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::{LISTED_MAX, part_of};
+use super::tags::{ROOT, item_tag, part_of, summarize};
 use crate::coordinator::Surroundings;
 use crate::handoff::{Handoff, size};
 use crate::id::{Key, NodeId};
 use crate::planted::Plant;
-use crate::ring::{PART_FANOUT, RangeSet};
-use crate::wire::{Message, Object, Part, PartSummary, Purpose, Scope, Wanted, WireError};
+use crate::ring::RangeSet;
+use crate::wire::{Message, Object, Outline, Part, PartSummary, Purpose, Scope, Wanted, WireError};
 
-/// The most parts one message may ask for, ranges one scope may have, positions one message may want.
-const PARTS_MAX: usize = 256;
+/// The most parts one message may ask for or want something of, ranges one scope may have, tags one message may want.
+const PARTS_MAX: usize = 1_024;
 const RANGES_MAX: usize = 65_536;
-const POSITIONS_MAX: usize = 4_096;
+const TAGS_MAX: usize = 4_096;
 /// About how many bytes of objects one answer holds.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 /// How many sessions of one node are answered at a time.
 const SCOPES_MAX: usize = 4;
 
+/// What one session is about.
+#[derive(Debug, Clone)]
+struct Opened {
+    session: u32,
+    ranges: RangeSet,
+    /// The asker only gives.
+    is_stray: bool,
+}
+
 /// Which scopes other nodes compare with this one.
 #[derive(Debug, Clone, Default)]
 pub struct Answering {
-    scopes: BTreeMap<NodeId, Vec<(u32, RangeSet)>>,
+    scopes: BTreeMap<NodeId, Vec<Opened>>,
 }
 
 impl Answering {
@@ -32,23 +42,32 @@ impl Answering {
         self.scopes.remove(&id);
     }
 
-    fn scope(&self, from: NodeId, session: u32) -> Option<&RangeSet> {
-        self.scopes.get(&from)?.iter().find(|(number, _)| *number == session).map(|(_, scope)| scope)
+    fn opened(&self, from: NodeId, session: u32) -> Option<&Opened> {
+        self.scopes.get(&from)?.iter().find(|opened| opened.session == session)
     }
 
+    /// Tells whether this comparison can be made now.
     fn open(&mut self, near: &Surroundings<'_>, from: NodeId, session: u32, scope: Scope) -> Result<bool, WireError> {
-        let ranges = match scope {
-            Scope::Shared(hash) if hash != near.ring.hash() => return Ok(false),
+        let is_stray = matches!(scope, Scope::Stray(_));
+        let ranges = match &scope {
+            Scope::Shared(hash) if *hash != near.ring.hash() => return Ok(false),
             Scope::Shared(_) => near.ring.arcs_where(|owners| owners.contains(&near.me) && owners.contains(&from)),
-            Scope::Ranges(pairs) if pairs.len() > RANGES_MAX => return Err(WireError::Limit),
-            Scope::Ranges(pairs) => RangeSet::parse(pairs).ok_or(WireError::Malformed)?,
+            Scope::Incoming(pairs) | Scope::Stray(pairs) if pairs.len() > RANGES_MAX => return Err(WireError::Limit),
+            Scope::Incoming(pairs) | Scope::Stray(pairs) => {
+                RangeSet::parse(pairs.clone()).ok_or(WireError::Malformed)?
+            }
         };
+        // What this node is about to fetch, part by part from each who has it, it is not to be given as well.
+        let is_taken_only = matches!(scope, Scope::Incoming(_));
+        if !is_taken_only && !ranges.intersection(near.incoming).is_empty() {
+            return Ok(false);
+        }
         let scopes = self.scopes.entry(from).or_default();
-        scopes.retain(|(number, _)| *number != session);
+        scopes.retain(|opened| opened.session != session);
         if scopes.len() >= SCOPES_MAX {
             scopes.remove(0);
         }
-        scopes.push((session, ranges));
+        scopes.push(Opened { session, ranges, is_stray });
         Ok(true)
     }
 
@@ -58,35 +77,39 @@ impl Answering {
         near: &mut Surroundings<'_>,
         from: NodeId,
         session: u32,
-        scope: Option<Scope>,
-        parts: Vec<(Part, Option<u128>)>,
+        begin: Option<(Scope, [u8; 16])>,
+        parts: Vec<Part>,
     ) -> Result<Option<u64>, WireError> {
         if parts.len() > PARTS_MAX {
             return Err(WireError::Limit);
         }
-        let shared = match &scope {
-            Some(Scope::Shared(hash)) => Some(*hash),
-            _ => None,
-        };
-        let is_open = match scope {
-            Some(scope) => self.open(near, from, session, scope)?,
-            None => self.scope(from, session).is_some(),
-        };
-        let Some(scope) = self.scope(from, session).filter(|_| is_open) else {
+        let (mut theirs, mut shared) = (None, None);
+        if let Some((scope, fingerprint)) = begin {
+            theirs = Some(u128::from_le_bytes(fingerprint));
+            if let Scope::Shared(hash) = &scope {
+                shared = Some(*hash);
+            }
+            if !self.open(near, from, session, scope)? {
+                near.out.push((from, Message::Mismatch { session }));
+                return Ok(None);
+            }
+        }
+        let Some(Opened { ranges, .. }) = self.opened(from, session) else {
             near.out.push((from, Message::Mismatch { session }));
             return Ok(None);
         };
-        let answers: Vec<(Part, PartSummary)> =
-            parts.into_iter().map(|(part, theirs)| (part, summarize(near, scope, part, theirs))).collect();
-        let is_same = answers.iter().any(|(part, summary)| part.depth == 0 && *summary == PartSummary::Same);
-        let message = Message::Summary { session, parts: answers };
-        // "The same" also says that it is durable here.
-        if is_same {
-            near.gated.push((from, message))
-        } else {
-            near.out.push((from, message))
+        let is_same = theirs == Some(near.store.sum(ranges).fingerprint);
+        if is_same || (theirs.is_some() && near.planted.has(Plant::ForgeEqual)) {
+            // "The same" also says that it is durable here.
+            let parts = alloc::vec![(ROOT, PartSummary::Same)];
+            near.gated.push((from, Message::Summary { session, parts }));
+            return Ok(shared);
         }
-        Ok(shared.filter(|_| is_same))
+        let root = theirs.map(|_| ROOT);
+        let answer = |part| (part, summarize(near.store, ranges, part, session));
+        let parts = root.into_iter().chain(parts).map(answer).collect();
+        near.out.push((from, Message::Summary { session, parts }));
+        Ok(None)
     }
 
     /// Send what is wanted, as much as fits one answer.
@@ -95,60 +118,98 @@ impl Answering {
         near: &mut Surroundings<'_>,
         handoff: &mut Handoff,
         from: NodeId,
-        session: u32,
-        what: Wanted,
+        want: Want,
     ) -> Result<(), WireError> {
-        let Some(scope) = self.scope(from, session) else {
+        let Want { session, number, start, wanted } = want;
+        let tags = |wanted: &Wanted| if let Wanted::Tagged(_, tags) = wanted { tags.len() } else { 0 };
+        if wanted.len() > PARTS_MAX || wanted.iter().map(tags).sum::<usize>() > TAGS_MAX {
+            return Err(WireError::Limit);
+        }
+        let Some(opened) = self.opened(from, session) else {
             near.out.push((from, Message::Mismatch { session }));
             return Ok(());
         };
-        let (objects, next) = match what {
-            Wanted::Positions(positions) if positions.len() > POSITIONS_MAX => return Err(WireError::Limit),
-            Wanted::Positions(mut positions) => {
-                positions.sort_unstable();
-                positions.retain(|&position| scope.contains(position));
-                let keys = positions.into_iter().flat_map(|at| near.store.at(at).map(move |key| (at, key)));
-                fill(near, keys)
-            }
-            Wanted::All { part, from: start } => {
-                let range = part_of(scope, part);
-                let items = near.store.items(&range).filter(|(position, ..)| position.0 >= start);
-                fill(near, items.map(|(position, key, _)| (position.0, key)))
-            }
-        };
-        handoff.shipments.send(near.now, from, Purpose::Answer(session), objects, next, near.out);
+        let mut filling = Filling { session, start, ..Filling::default() };
+        let mut parts: Vec<(RangeSet, Asked)> =
+            wanted.into_iter().map(|wanted| asked(&opened.ranges, wanted)).collect();
+        parts.sort_by_key(|(range, _)| range.ranges().next().map(|first| *first.start()));
+        for (range, asked) in &parts {
+            filling.take(near, range, asked, opened.is_stray);
+        }
+        let Filling { objects, lacks, next, .. } = filling;
+        let purpose = Purpose::Answer { session, want: number, lacks };
+        handoff.shipments.send(near.now, from, purpose, objects, next, near.out);
         Ok(())
     }
 }
 
-fn summarize(near: &Surroundings<'_>, scope: &RangeSet, part: Part, theirs: Option<u128>) -> PartSummary {
-    let range = part_of(scope, part);
-    let ours = near.store.sum(&range);
-    if theirs == Some(ours.fingerprint) || near.planted.has(Plant::ForgeEqual) {
-        return PartSummary::Same;
-    }
-    if ours.count <= LISTED_MAX || part.depth >= crate::ring::PART_DEPTH_MAX {
-        let items = near.store.items(&range).map(|(position, _, fingerprint)| (position.0, fingerprint as u64));
-        return PartSummary::Items(items.collect());
-    }
-    let children = (0..PART_FANOUT).map(|child| {
-        let child = Part { depth: part.depth + 1, index: part.index.wrapping_mul(PART_FANOUT).wrapping_add(child) };
-        near.store.sum(&part_of(scope, child)).fingerprint
-    });
-    PartSummary::Split(children.collect())
+/// What a session wants in one message.
+pub struct Want {
+    /// Which session.
+    pub session: u32,
+    /// Which want of it.
+    pub number: u32,
+    /// From which position on.
+    pub start: u64,
+    /// What.
+    pub wanted: Vec<Wanted>,
 }
 
-/// As many objects as fit, all of one position or none of it; and the position to go on from.
-fn fill<'a>(near: &Surroundings<'_>, keys: impl Iterator<Item = (u64, &'a Key)>) -> (Vec<(Key, Object)>, Option<u64>) {
-    let (mut objects, mut bytes, mut last) = (Vec::new(), 0, None);
-    for (position, key) in keys {
-        if bytes >= ANSWER_BYTES_MAX && last != Some(position) {
-            return (objects, Some(position));
-        }
-        let Some(object) = near.store.object(key) else { continue };
-        bytes += key.as_bytes().len() + size(object);
-        last = Some(position);
-        objects.push((key.clone(), object.clone()));
+/// By tag, what the asker holds in its place; `None`: everything is wanted.
+type Asked = Option<BTreeMap<u32, Option<(u64, Outline)>>>;
+
+fn asked(scope: &RangeSet, wanted: Wanted) -> (RangeSet, Asked) {
+    match wanted {
+        Wanted::All(part) => (part_of(scope, part), None),
+        Wanted::Tagged(part, tags) => (part_of(scope, part), Some(tags.into_iter().collect())),
     }
-    (objects, None)
+}
+
+/// An answer that is being filled: as many objects as fit, all of one position or none of it.
+#[derive(Default)]
+struct Filling {
+    session: u32,
+    start: u64,
+    objects: Vec<(Key, Object)>,
+    lacks: Vec<u32>,
+    bytes: usize,
+    last: Option<u64>,
+    /// Where to go on.
+    next: Option<u64>,
+}
+
+impl Filling {
+    fn take(&mut self, near: &Surroundings<'_>, range: &RangeSet, asked: &Asked, is_stray: bool) {
+        for (position, key, fingerprint) in near.store.items(range) {
+            let tag = item_tag(position.0, fingerprint, self.session);
+            let have = match asked {
+                None => None,
+                Some(tags) => match tags.get(&tag) {
+                    Some(have) => Some(have.as_ref()),
+                    None => continue,
+                },
+            };
+            if position.0 < self.start || self.next.is_some() {
+                continue;
+            }
+            if self.bytes >= ANSWER_BYTES_MAX && self.last != Some(position.0) {
+                self.next = Some(position.0);
+                return;
+            }
+            self.last = Some(position.0);
+            let Some(object) = near.store.object(key) else { continue };
+            // Two keys at one position cannot be told apart by it: then both sides send what they have.
+            let is_alone = near.store.at(position.0).nth(1).is_none();
+            let theirs = have.flatten().filter(|(at, _)| *at == position.0 && is_alone).map(|(_, version)| version);
+            let ours = object.outline();
+            if have.flatten().is_some() && theirs.is_none_or(|theirs| !ours.includes(theirs)) {
+                self.lacks.push(tag);
+            }
+            if is_stray || theirs.is_some_and(|theirs| theirs.includes(&ours)) {
+                continue;
+            }
+            self.bytes += key.as_bytes().len() + size(object);
+            self.objects.push((key.clone(), object.clone()));
+        }
+    }
 }

@@ -2,18 +2,26 @@
 //! index answers the fingerprint of any range, so there is no tree to rebuild: Auvolat and Taïani, "Merkle Search
 //! Trees", SRDS 2019, and Meyer, "Range-Based Set Reconciliation", SRDS 2023).
 //!
-//! Two nodes compare one *scope*, a set of ranges: the arcs both own, or the arcs one of them has gained. The one that
-//! began it sends the fingerprint of all; equal costs one round trip. Else it asks for the parts: sixteen fingerprints
-//! for a full part, a list of items for a small one; what it lacks it asks for, what the other lacks, and owns, it
-//! sends. The other side only answers and keeps nothing but the scope, so it cannot be made to grow. When all is
-//! exchanged and durable, the session has ended; it is begun once more at once, to see that nothing differs.
+//! Two nodes compare one *scope*: the arcs both own (each gives and takes), the arcs one of them has to receive (it
+//! only takes), or what one holds and does not own (it only gives). The one that began it sends the fingerprint of all;
+//! equal costs one round trip. Else it asks on, part by part: short tags of the parts below a large part, a list of
+//! short tags for a small one (`tags`); what it lacks it asks for, what the other lacks, and owns, it sends; of two
+//! versions of one key only that which is news is sent. The other side only answers and keeps nothing but the scope, so
+//! it cannot be made to grow. When all is exchanged and durable, the session has ended; what both own is compared once
+//! more by its full fingerprint, so a collision of short tags costs a second look and never a difference.
+//!
+//! A node fetches what is incoming from one source after the other, so that each object comes once; until it has, it
+//! neither begins nor answers comparisons that would give it the same objects.
+//!
+//! `cargo run --release -p roundtable-sim -- measure repair` compares bytes and round trips with those of a rival.
 //!
 //! Invariant: objects are joined, never overwritten (`clock`), so a comparison may stop anywhere and harms nothing.
 
 mod answer;
 mod session;
+mod tags;
 
-pub use answer::Answering;
+pub use answer::{Answering, Want};
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -32,6 +40,8 @@ const INTERVAL_MS: Millis = 10_000;
 const SETTLE_MS: Millis = 50;
 /// How much longer the node with the higher id waits: the other's comparison mostly makes its own an equal one.
 const SECOND_MS: Millis = 250;
+/// How long another source is not turned to while one that was asked for what is incoming does not answer.
+const PATIENCE_MS: Millis = 1_000;
 /// A session in which nothing moved for so long is given up.
 const STALL_MS: Millis = 10_000;
 /// When a comparison that could not be made, or found differences that do not go away, is tried again.
@@ -67,6 +77,21 @@ pub struct Outcome {
     pub sent: usize,
     /// Whether the other side said at once that it holds the same, all of it durable.
     pub was_same: bool,
+}
+
+/// Objects that a session had asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer<'a> {
+    /// Which session.
+    pub session: u32,
+    /// Which want of it.
+    pub want: u32,
+    /// What came.
+    pub objects: &'a [(Key, Object)],
+    /// The tags of those for which this node knows something that the other lacks.
+    pub lacks: &'a [u32],
+    /// Where to go on, if there is more.
+    pub next: Option<u64>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -144,16 +169,31 @@ impl Repair {
     }
 
     /// When something falls due next.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        let is_free = self.sessions.len() < SESSIONS_MAX;
-        let idle = self.peers.iter().filter(|(id, peer)| is_free && !peer.tasks.is_empty() && !self.is_busy_with(**id));
-        let starts = idle.map(|(_, peer)| peer.next);
+    pub fn poll_timeout(&self, handoff: &Handoff) -> Option<Instant> {
+        let starts = self.peers.iter().filter_map(|(&id, peer)| self.start_of(id, peer, handoff));
         let stalls = self.sessions.values().map(|session| session.progress + STALL_MS);
+        let resends = self.sessions.values().filter_map(Session::resend_at);
         let periodic = self.periodic.filter(|_| !self.peers.is_empty());
-        starts.chain(stalls).chain(periodic).min()
+        starts.chain(stalls).chain(resends).chain(periodic).min()
     }
 
-    /// Begin what has fallen due, give up what has stalled.
+    /// When the next comparison with a node may begin, as things are.
+    fn start_of(&self, id: NodeId, peer: &Peer, handoff: &Handoff) -> Option<Instant> {
+        if self.sessions.len() >= SESSIONS_MAX || self.is_busy_with(id) {
+            return None;
+        }
+        match peer.tasks.front()? {
+            // One source after the other.
+            Task::Incoming(_) => {
+                let others = self.sessions.values().filter(|session| matches!(session.task, Task::Incoming(_)));
+                let patience = others.map(|session| session.progress + PATIENCE_MS).max();
+                Some(patience.map_or(peer.next, |patience| patience.max(peer.next)))
+            }
+            Task::Shared | Task::Stray(_) => handoff.incoming().is_empty().then_some(peer.next),
+        }
+    }
+
+    /// Begin what has fallen due, ask again what was not answered, give up what has stalled.
     pub fn handle_timeout(&mut self, near: &mut Surroundings<'_>, handoff: &Handoff) {
         let stalled: Vec<u32> = self
             .sessions
@@ -162,18 +202,21 @@ impl Repair {
             .map(|(&number, _)| number)
             .collect();
         stalled.into_iter().for_each(|number| self.give_up(near.now, number));
+        for session in self.sessions.values_mut() {
+            if session.resend_at().is_some_and(|due| due <= near.now) {
+                session.resend(near);
+            }
+        }
         if self.periodic.is_some_and(|due| due <= near.now) {
             self.periodic = Some(near.now + INTERVAL_MS);
             self.plan_periodic(near, handoff);
         }
-        let due: Vec<NodeId> = self
-            .peers
-            .iter()
-            .filter(|(_, peer)| !peer.tasks.is_empty() && peer.next <= near.now)
-            .map(|(&id, _)| id)
-            .collect();
-        for id in due {
-            if self.sessions.len() < SESSIONS_MAX && !self.is_busy_with(id) {
+        // Everybody begins with another, for many may have to fetch something at the same time.
+        let after = self.peers.range(near.me..).chain(self.peers.range(..near.me));
+        let order: Vec<NodeId> = after.map(|(&id, _)| id).collect();
+        for id in order {
+            let start = self.peers.get(&id).and_then(|peer| self.start_of(id, peer, handoff));
+            if start.is_some_and(|start| start <= near.now) {
                 self.begin(near, id);
             }
         }
@@ -202,23 +245,12 @@ impl Repair {
 
     fn begin(&mut self, near: &mut Surroundings<'_>, id: NodeId) {
         let Some(task) = self.peers.get_mut(&id).and_then(|peer| peer.tasks.pop_front()) else { return };
-        let shared = near.ring.arcs_where(|owners| owners.contains(&near.me) && owners.contains(&id));
         let (scope, ring) = match &task {
-            Task::Shared => (shared, Some(near.ring.hash())),
-            Task::Stray(ranges) => (ranges.clone(), None),
-            Task::Incoming(ranges) => {
-                // First where both are owners and mostly agree, then where only this node is.
-                let rest = ranges.difference(&shared);
-                let first = ranges.intersection(&shared);
-                if !first.is_empty() && !rest.is_empty() {
-                    if let Some(peer) = self.peers.get_mut(&id) {
-                        peer.tasks.push_front(Task::Incoming(rest));
-                    }
-                    (first, None)
-                } else {
-                    (ranges.clone(), None)
-                }
+            Task::Shared => {
+                let shared = near.ring.arcs_where(|owners| owners.contains(&near.me) && owners.contains(&id));
+                (shared, Some(near.ring.hash()))
             }
+            Task::Stray(ranges) | Task::Incoming(ranges) => (ranges.clone(), None),
         };
         if scope.is_empty() {
             self.finish(near.now, Session::nothing(id, near.ring.hash()));
@@ -251,17 +283,10 @@ impl Repair {
     }
 
     /// Objects that a session had asked for have come.
-    pub fn on_answer(
-        &mut self,
-        near: &mut Surroundings<'_>,
-        handoff: &mut Handoff,
-        from: NodeId,
-        number: u32,
-        objects: &[(Key, Object)],
-        next: Option<u64>,
-    ) {
+    pub fn on_answer(&mut self, near: &mut Surroundings<'_>, handoff: &mut Handoff, from: NodeId, answer: &Answer<'_>) {
+        let number = answer.session;
         let Some(session) = self.sessions.get_mut(&number).filter(|session| session.with == from) else { return };
-        session.on_objects(near.now, objects, next);
+        session.on_objects(near, answer);
         self.go_on(near, handoff, number);
     }
 
@@ -333,15 +358,6 @@ impl Repair {
 
 fn backoff(failures: u32) -> Millis {
     (RETRY_MS << failures.saturating_sub(1).min(10)).min(RETRY_MS_MAX)
-}
-
-/// The whole scope.
-const ROOT: Part = Part { depth: 0, index: 0 };
-/// A part with at most so many items is listed rather than split: sixteen bytes an item against sixteen a part.
-const LISTED_MAX: u64 = 24;
-
-fn part_of(scope: &RangeSet, part: Part) -> RangeSet {
-    scope.part(part.depth, part.index)
 }
 
 #[cfg(test)]

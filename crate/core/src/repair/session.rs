@@ -1,39 +1,57 @@
 //! One comparison, on the side that began it: what has been asked, what is wanted, what has to be sent.
+//!
+//! Every answer names what it answers, so answers may come in any order, or twice; what is not answered for a while is
+//! asked again, and a session in which nothing moves at all is given up (`repair`).
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
-use super::{Outcome, ROOT, Task, part_of};
+use super::tags::{ROOT, child_tags, is_same_place, item_tag, item_tags, part_of, part_tag};
+use super::{Outcome, Task};
 use crate::coordinator::Surroundings;
 use crate::handoff::{Handoff, size};
 use crate::id::{Key, NodeId};
-use crate::ring::{PART_FANOUT, RangeSet};
-use crate::time::Instant;
-use crate::wire::{Message, Object, Part, PartSummary, Purpose, Scope, Wanted};
+use crate::ring::RangeSet;
+use crate::time::{Instant, Millis};
+use crate::wire::{Message, Outline, Part, PartSummary, Purpose, Scope, Wanted};
 
-/// How many parts are asked for in one message.
-const PARTS_PER_MESSAGE: usize = 64;
-/// How many positions are wanted in one message.
-const POSITIONS_PER_MESSAGE: usize = 512;
+/// How many parts are asked for in one message, and how many tags are wanted in one.
+const PARTS_PER_MESSAGE: usize = 1_024;
+const TAGS_PER_MESSAGE: usize = 256;
 /// How many wants, and how many batches, are on their way at a time.
 const WINDOW: usize = 4;
+/// What was not answered for so long is asked again.
+const RESEND_MS: Millis = 2_000;
 const BATCH_BYTES_MAX: usize = 64 * 1024;
 const BATCH_OBJECTS_MAX: usize = 512;
+/// A version of more actors is not sent to be compared with: the object itself is then hardly more.
+const ACTORS_SENT_MAX: usize = 64;
+
+/// Parts and tags that are wanted in one message, from some position on.
+#[derive(Debug, Clone, Default)]
+struct Want {
+    from: u64,
+    wanted: Vec<Wanted>,
+}
 
 #[derive(Debug, Clone)]
 pub(super) struct Session {
     number: u32,
     pub(super) with: NodeId,
     pub(super) scope: RangeSet,
-    /// What it is for. Where only the other is an owner, nothing is wanted.
+    /// What it is for: that decides who gives and who takes.
     pub(super) task: Task,
-    /// The ring whose shared arcs are compared; `None`: arcs that are incoming.
+    /// The ring whose shared arcs are compared; `None`: other arcs.
     pub(super) ring: Option<u64>,
     pub(super) progress: Instant,
+    resend_at: Instant,
     asked: BTreeSet<Part>,
     to_ask: VecDeque<Part>,
-    wants: VecDeque<Wanted>,
-    wants_under_way: VecDeque<Wanted>,
+    wants: VecDeque<Want>,
+    wants_under_way: BTreeMap<u32, Want>,
+    wants_made: u32,
+    /// By their tag of a version, the keys of which this node holds another: sent if the other lacks something of it.
+    disputed: BTreeMap<u32, Key>,
     to_send: VecDeque<Key>,
     received: usize,
     sent: usize,
@@ -43,7 +61,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Begin a comparison: ask for everything if nothing is held here, else say what is.
+    /// Begin a comparison: say what is held.
     pub(super) fn begin(
         near: &mut Surroundings<'_>,
         number: u32,
@@ -52,17 +70,18 @@ impl Session {
         task: Task,
         ring: Option<u64>,
     ) -> Session {
-        let mut session = Session { number, with, scope, task, ring, progress: near.now, ..Session::nothing(with, 0) };
-        session.ring = ring;
-        session.was_same = false;
-        let sum = near.store.sum(&session.scope);
-        let sent_scope = match ring {
-            Some(hash) => Scope::Shared(hash),
-            None => Scope::Ranges(session.scope.to_pairs()),
+        let mut session = Session {
+            number,
+            scope,
+            task,
+            ring,
+            progress: near.now,
+            resend_at: near.now + RESEND_MS,
+            was_same: false,
+            ..Session::nothing(with, 0)
         };
         session.asked.insert(ROOT);
-        let parts = alloc::vec![(ROOT, Some(sum.fingerprint))];
-        near.out.push((with, Message::Compare { session: number, scope: Some(sent_scope), parts }));
+        session.ask(near);
         session
     }
 
@@ -75,10 +94,13 @@ impl Session {
             task: Task::Shared,
             ring: Some(ring),
             progress: Instant(0),
+            resend_at: Instant(0),
             asked: BTreeSet::new(),
             to_ask: VecDeque::new(),
             wants: VecDeque::new(),
-            wants_under_way: VecDeque::new(),
+            wants_under_way: BTreeMap::new(),
+            wants_made: 0,
+            disputed: BTreeMap::new(),
             to_send: VecDeque::new(),
             received: 0,
             sent: 0,
@@ -97,7 +119,31 @@ impl Session {
         }
     }
 
+    /// Ask for all that is asked and not yet answered.
+    fn ask(&self, near: &mut Surroundings<'_>) {
+        let is_first = self.asked.contains(&ROOT);
+        let begin = is_first.then(|| {
+            let scope = match (&self.task, self.ring) {
+                (Task::Shared, hash) => Scope::Shared(hash.unwrap_or_default()),
+                (Task::Incoming(_), _) => Scope::Incoming(self.scope.to_pairs()),
+                (Task::Stray(_), _) => Scope::Stray(self.scope.to_pairs()),
+            };
+            (scope, near.store.sum(&self.scope).fingerprint.to_le_bytes())
+        });
+        let parts = self.asked.iter().copied().filter(|part| *part != ROOT).collect();
+        near.out.push((self.with, Message::Compare { session: self.number, begin, parts }));
+    }
+
+    fn takes(&self) -> bool {
+        !matches!(self.task, Task::Stray(_))
+    }
+
+    fn gives(&self) -> bool {
+        !matches!(self.task, Task::Incoming(_))
+    }
+
     pub(super) fn on_summary(&mut self, near: &Surroundings<'_>, parts: Vec<(Part, PartSummary)>) {
+        let mut wanted = Vec::new();
         for (part, summary) in parts {
             if !self.asked.remove(&part) {
                 continue;
@@ -105,103 +151,115 @@ impl Session {
             self.progress = near.now;
             match summary {
                 PartSummary::Same => self.was_same = part == ROOT,
-                PartSummary::Split(fingerprints) => self.on_split(near, part, &fingerprints),
-                PartSummary::Items(items) => self.on_items(near, part, items),
+                PartSummary::Split(tags) => self.on_split(near, part, &tags, &mut wanted),
+                PartSummary::Items(tags) => self.on_items(near, part, &item_tags(&tags), &mut wanted),
             }
         }
+        self.want(wanted);
     }
 
-    fn on_split(&mut self, near: &Surroundings<'_>, part: Part, fingerprints: &[u128]) {
-        for (child, &theirs) in (0..PART_FANOUT).zip(fingerprints) {
-            let child = Part { depth: part.depth + 1, index: part.index * PART_FANOUT + child };
+    /// Parts of which one side has nothing are wanted, or sent, whole; those that differ are looked into.
+    fn on_split(&mut self, near: &Surroundings<'_>, part: Part, tags: &[u8], wanted: &mut Vec<Wanted>) {
+        for (child, theirs) in child_tags(part, tags) {
             let range = part_of(&self.scope, child);
-            let ours = near.store.sum(&range);
-            if ours.fingerprint == theirs || range.is_empty() {
-                continue;
-            }
-            if ours.count == 0 && !self.wants_anything() {
-                continue;
-            }
-            if ours.count == 0 {
-                self.wants.push_back(Wanted::All { part: child, from: 0 });
-            } else if theirs == 0 {
-                self.send_all(near, &range);
-            } else {
-                self.to_ask.push_back(child);
+            let ours = part_tag(near.store, &range, self.number);
+            match (ours, theirs) {
+                _ if ours == theirs => {}
+                (0, _) if self.takes() => wanted.push(Wanted::All(child)),
+                (_, 0) if self.gives() => self.send_all(near, &range),
+                (0, _) | (_, 0) => {}
+                _ => self.to_ask.push_back(child),
             }
         }
     }
 
-    /// What they have and we lack is wanted; what we have and they lack, and own, is sent; what differs, both.
-    fn on_items(&mut self, near: &Surroundings<'_>, part: Part, items: Vec<(u64, u64)>) {
+    /// What they have and we lack is wanted; what we have and they lack, and own, is sent. Of what seems to be one key
+    /// in two versions, they say which is news to whom.
+    fn on_items(&mut self, near: &Surroundings<'_>, part: Part, tags: &[u32], wanted: &mut Vec<Wanted>) {
         let range = part_of(&self.scope, part);
-        let mut theirs: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();
-        for (position, tag) in items.into_iter().filter(|item| range.contains(item.0)) {
-            theirs.entry(position).or_default().insert(tag);
-        }
-        let mut ours: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();
-        let mut to_send = Vec::new();
+        let mut theirs: BTreeMap<u32, Option<(u64, Outline)>> = tags.iter().map(|&tag| (tag, None)).collect();
+        let mut ours = Vec::new();
         for (position, key, fingerprint) in near.store.items(&range) {
-            ours.entry(position.0).or_default().insert(fingerprint as u64);
-            if !theirs.get(&position.0).is_some_and(|tags| tags.contains(&(fingerprint as u64))) {
-                to_send.push((position, key.clone()));
+            let tag = item_tag(position.0, fingerprint, self.number);
+            if theirs.remove(&tag).is_none() {
+                ours.push((tag, position, key));
             }
         }
-        let lacks = |position: &u64, tags: &BTreeSet<u64>| ours.get(position).is_none_or(|held| !tags.is_subset(held));
-        let wanted: Vec<u64> =
-            theirs.iter().filter(|(position, tags)| lacks(position, tags)).map(|(p, _)| *p).collect();
-        let wanted = if self.wants_anything() { wanted } else { Vec::new() };
-        for chunk in wanted.chunks(POSITIONS_PER_MESSAGE) {
-            self.wants.push_back(Wanted::Positions(chunk.to_vec()));
+        for (tag, position, key) in ours {
+            let is_match = |(theirs, have): &(&u32, &mut Option<_>)| have.is_none() && is_same_place(**theirs, tag);
+            let version = near.store.object(key).map(|object| object.outline());
+            let version = version.filter(|version| version.context().len() <= ACTORS_SENT_MAX);
+            match (theirs.iter_mut().find(is_match), version) {
+                (Some((&tag, have)), Some(version)) => {
+                    *have = Some((position.0, version));
+                    self.disputed.insert(tag, key.clone());
+                }
+                _ => self.send_if_owned(near, position, key),
+            }
         }
-        let is_owner = |position| near.ring.owns(self.with, position);
-        self.to_send.extend(to_send.into_iter().filter(|(position, _)| is_owner(*position)).map(|(_, key)| key));
-    }
-
-    fn wants_anything(&self) -> bool {
-        !matches!(self.task, Task::Stray(_))
+        let takes = self.takes();
+        let tags: Vec<_> = theirs.into_iter().filter(|(_, have)| takes || have.is_some()).collect();
+        if !tags.is_empty() {
+            wanted.push(Wanted::Tagged(part, tags));
+        }
     }
 
     fn send_all(&mut self, near: &Surroundings<'_>, range: &RangeSet) {
-        let is_owner = |position| near.ring.owns(self.with, position);
-        let keys = near.store.items(range).filter(|(position, ..)| is_owner(*position)).map(|(_, key, _)| key.clone());
-        self.to_send.extend(keys);
+        near.store.items(range).for_each(|(position, key, _)| self.send_if_owned(near, position, key));
     }
 
-    /// Objects of the oldest want have come; if there is more, it is wanted too.
-    pub(super) fn on_objects(&mut self, now: Instant, objects: &[(Key, Object)], next: Option<u64>) {
-        let Some(wanted) = self.wants_under_way.pop_front() else { return };
-        self.progress = now;
-        self.received += objects.len();
-        match (next, wanted) {
-            (None, _) => {}
-            (Some(from), Wanted::All { part, from: before }) if from > before => {
-                self.wants.push_front(Wanted::All { part, from });
+    fn send_if_owned(&mut self, near: &Surroundings<'_>, position: crate::id::Position, key: &Key) {
+        if self.gives() && near.ring.owns(self.with, position) {
+            self.to_send.push_back(key.clone());
+        }
+    }
+
+    /// Lay what is wanted into messages.
+    fn want(&mut self, wanted: Vec<Wanted>) {
+        let (mut want, mut tags) = (Want::default(), 0);
+        for one in wanted {
+            tags += if let Wanted::Tagged(_, tags) = &one { tags.len() } else { 1 };
+            want.wanted.push(one);
+            if tags >= TAGS_PER_MESSAGE {
+                self.wants.push_back(core::mem::take(&mut want));
+                tags = 0;
             }
-            (Some(from), Wanted::Positions(mut positions)) => {
-                let wanted_before = positions.len();
-                positions.retain(|&position| position >= from);
-                if positions.len() < wanted_before && !positions.is_empty() {
-                    self.wants.push_front(Wanted::Positions(positions));
-                }
+        }
+        if !want.wanted.is_empty() {
+            self.wants.push_back(want);
+        }
+    }
+
+    /// What was wanted has come; if there is more, it is wanted too. What the other lacks of a disputed key is sent.
+    pub(super) fn on_objects(&mut self, near: &Surroundings<'_>, answer: &super::Answer<'_>) {
+        let Some(mut want) = self.wants_under_way.remove(&answer.want) else { return };
+        self.progress = near.now;
+        self.received += answer.objects.len();
+        for tag in answer.lacks {
+            if let Some(key) = self.disputed.remove(tag) {
+                self.send_if_owned(near, near.position(&key), &key);
             }
-            // They do not get on: what is missing is for the next comparison.
-            (Some(_), Wanted::All { .. }) => {}
+        }
+        // One who does not get on is asked no more: what is missing is for the next comparison.
+        if let Some(from) = answer.next.filter(|&from| from > want.from) {
+            want.from = from;
+            self.wants.push_front(want);
         }
     }
 
     /// Ask, want and send as much as may be on its way.
     pub(super) fn go_on(&mut self, near: &mut Surroundings<'_>, handoff: &mut Handoff) {
+        self.resend_at = near.now + RESEND_MS;
         if self.asked.is_empty() && !self.to_ask.is_empty() {
             let count = self.to_ask.len().min(PARTS_PER_MESSAGE);
-            let parts: Vec<(Part, Option<u128>)> = self.to_ask.drain(..count).map(|part| (part, None)).collect();
-            self.asked.extend(parts.iter().map(|(part, _)| *part));
-            near.out.push((self.with, Message::Compare { session: self.number, scope: None, parts }));
+            self.asked.extend(self.to_ask.drain(..count));
+            self.ask(near);
         }
         while self.wants_under_way.len() < WINDOW {
-            let Some(what) = self.wants.pop_front() else { break };
-            self.wants_under_way.push_back(what.clone());
-            near.out.push((self.with, Message::Want { session: self.number, what }));
+            let Some(want) = self.wants.pop_front() else { break };
+            self.wants_made += 1;
+            self.send_want(near, self.wants_made, &want);
+            self.wants_under_way.insert(self.wants_made, want);
         }
         while handoff.shipments.count(self.with) < WINDOW && !self.to_send.is_empty() {
             let (mut objects, mut bytes) = (Vec::new(), 0);
@@ -216,6 +274,26 @@ impl Session {
             self.sent += objects.len();
             handoff.shipments.send(near.now, self.with, Purpose::Repair, objects, None, near.out);
         }
+    }
+
+    fn send_want(&self, near: &mut Surroundings<'_>, number: u32, want: &Want) {
+        let Want { from, wanted } = want.clone();
+        near.out.push((self.with, Message::Want { session: self.number, want: number, from, wanted }));
+    }
+
+    /// When what is not answered is asked again.
+    pub(super) fn resend_at(&self) -> Option<Instant> {
+        let is_asking = !self.asked.is_empty() || !self.wants_under_way.is_empty();
+        is_asking.then_some(self.resend_at)
+    }
+
+    /// A question or its answer was lost, or takes long: ask again.
+    pub(super) fn resend(&mut self, near: &mut Surroundings<'_>) {
+        self.resend_at = near.now + RESEND_MS;
+        if !self.asked.is_empty() {
+            self.ask(near);
+        }
+        self.wants_under_way.iter().for_each(|(&number, want)| self.send_want(near, number, want));
     }
 
     /// Whether nothing is left to ask, to want or to send, and all that was sent is durable there.

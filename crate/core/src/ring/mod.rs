@@ -16,7 +16,7 @@ mod ranges;
 mod tests;
 
 pub(crate) use ranges::PART_DEPTH_MAX;
-pub use ranges::{PART_FANOUT, RangeSet};
+pub use ranges::RangeSet;
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;

@@ -1,16 +1,13 @@
 //! Sets of positions: what a node owns, what two nodes share, what a comparison is about.
 //!
 //! A range holds both of its ends and never wraps; a set is ranges in order that neither touch nor overlap. For a
-//! comparison, a set can be cut into parts of equal length, again and again by [`PART_FANOUT`], however scattered it
-//! is.
+//! comparison, a set can be cut into parts of equal length, in two again and again, however scattered it is.
 
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
-/// Into how many parts a part of a comparison is cut.
-pub const PART_FANOUT: u64 = 16;
-/// Sixteen times sixteen and so on: deeper cuts of 2^64 positions would be empty.
-pub(crate) const PART_DEPTH_MAX: u8 = 16;
+/// Deeper cuts of 2^64 positions in two would be empty.
+pub(crate) const PART_DEPTH_MAX: u8 = 64;
 
 /// A set of positions, as ranges in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -111,13 +108,13 @@ impl RangeSet {
         RangeSet::from_sorted(gaps)
     }
 
-    /// One of the parts into which the set falls when it is cut `depth` times into sixteen parts of equal length.
+    /// One of the parts into which the set falls when it is cut in two `depth` times, into parts of equal length.
     /// Beyond the last part, and deeper than can be cut, there is nothing.
     pub fn part(&self, depth: u8, index: u64) -> RangeSet {
         if depth > PART_DEPTH_MAX {
             return RangeSet::empty();
         }
-        let (length, parts) = (self.len(), u128::from(PART_FANOUT).pow(u32::from(depth)));
+        let (length, parts) = (self.len(), 1_u128 << depth);
         if u128::from(index) >= parts {
             return RangeSet::empty();
         }
@@ -173,8 +170,8 @@ mod tests {
         }
 
         #[test]
-        fn the_parts_of_a_set_are_the_set(set in sets(), depth in 0u8..3) {
-            let parts: Vec<RangeSet> = (0..PART_FANOUT.pow(depth.into())).map(|index| set.part(depth, index)).collect();
+        fn the_parts_of_a_set_are_the_set(set in sets(), depth in 0u8..9) {
+            let parts: Vec<RangeSet> = (0..1 << depth).map(|index| set.part(depth, index)).collect();
             prop_assert_eq!(parts.iter().map(RangeSet::len).sum::<u128>(), set.len());
             let whole = parts.iter().fold(RangeSet::empty(), |whole, part| whole.union(part));
             prop_assert_eq!(whole, set);
@@ -184,10 +181,10 @@ mod tests {
     #[test]
     fn a_part_of_a_part_is_the_deeper_part() {
         let full = RangeSet::full();
-        assert_eq!(full.part(1, 3).part(1, 5), full.part(2, 3 * 16 + 5));
-        assert_eq!(full.part(16, u64::MAX).len(), 1);
-        assert_eq!(full.part(17, 0), RangeSet::empty());
-        assert_eq!(full.part(1, 16), RangeSet::empty());
+        assert_eq!(full.part(4, 3).part(3, 5), full.part(7, 3 * 8 + 5));
+        assert_eq!(full.part(64, u64::MAX).len(), 1);
+        assert_eq!(full.part(65, 0), RangeSet::empty());
+        assert_eq!(full.part(1, 2), RangeSet::empty());
         assert_eq!(full.len(), 1 << 64);
     }
 

@@ -6,8 +6,12 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::record::{Claim, DigestEntry, Rumour, SignedRecord};
+use crate::clock::Siblings;
 use crate::datatype::Object;
 use crate::id::{Key, NodeId};
+
+/// What is known of one key without its values: enough to tell which of two copies is news to the other.
+pub type Outline = Siblings<()>;
 
 /// The three lanes of a link: a large message on one never holds up the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -218,10 +222,10 @@ pub enum Message {
     Compare {
         /// Which comparison; comes back in the answer.
         session: u32,
-        /// Over which part of the ring; only in the first message of a session.
-        scope: Option<Scope>,
-        /// Which parts of it, with the fingerprint of what the asker holds there where it is to be told "the same".
-        parts: Vec<(Part, Option<u128>)>,
+        /// In the first message of a session: over what, and the fingerprint of all the asker holds there.
+        begin: Option<(Scope, [u8; 16])>,
+        /// Which parts of it; none in the first message, which is about the whole.
+        parts: Vec<Part>,
     },
     /// What I hold in the parts that were asked for.
     Summary {
@@ -239,8 +243,12 @@ pub enum Message {
     Want {
         /// Of which comparison.
         session: u32,
-        /// Which.
-        what: Wanted,
+        /// Which want; comes back in the answer.
+        want: u32,
+        /// Only what lies at this position or after it.
+        from: u64,
+        /// What, part by part.
+        wanted: Vec<Wanted>,
     },
 }
 
@@ -256,14 +264,21 @@ pub enum Word {
 }
 
 /// What objects are sent for; it decides only how they are counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Purpose {
     /// A hint goes home.
     Hint,
     /// A read or a comparison found that the receiver lacks them.
     Repair,
-    /// The receiver asked for them with a `Want` of this session.
-    Answer(u32),
+    /// The receiver asked for them.
+    Answer {
+        /// In this session.
+        session: u32,
+        /// With this want.
+        want: u32,
+        /// The tags of those for which the receiver knows something that the sender lacks.
+        lacks: Vec<u32>,
+    },
 }
 
 /// What an owner holds of a key that another node would let go.
@@ -277,19 +292,21 @@ pub enum Held {
     NotYet,
 }
 
-/// Over which part of the ring two nodes compare.
+/// Over which part of the ring two nodes compare, and what for. Ranges of positions hold both ends and are in order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scope {
-    /// The arcs that both own, by rings of this hash.
+    /// The arcs that both own, by rings of this hash: both give, both take.
     Shared(u64),
-    /// These ranges of positions, both ends included, in order.
-    Ranges(Vec<(u64, u64)>),
+    /// What the asker has to receive: it only takes.
+    Incoming(Vec<(u64, u64)>),
+    /// What the asker holds and does not own: it only gives.
+    Stray(Vec<(u64, u64)>),
 }
 
-/// One part of a scope: at depth d the scope is cut into 16^d parts of equal length.
+/// One part of a scope: at depth d the scope is cut into 2^d parts of equal length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Part {
-    /// How often it was cut.
+    /// How often it was cut in two.
     pub depth: u8,
     /// Which of the parts, from 0.
     pub index: u64,
@@ -298,26 +315,22 @@ pub struct Part {
 /// What a node holds in one part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PartSummary {
-    /// The same as the asker.
+    /// The same as the asker, all of it durable. Only of the whole.
     Same,
-    /// The fingerprints of the sixteen parts below.
-    Split(Vec<u128>),
-    /// All it holds: the position of each key and a fingerprint of its object.
-    Items(Vec<(u64, u64)>),
+    /// A tag of three bytes for each of the parts below; there are a power of two. Zero: nothing is held there.
+    Split(Vec<u8>),
+    /// A tag of four bytes for each object.
+    Items(Vec<u8>),
 }
 
 /// Which objects are wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Wanted {
-    /// Those at these positions.
-    Positions(Vec<u64>),
-    /// All of a part whose position is at least this.
-    All {
-        /// Which part.
-        part: Part,
-        /// From where on.
-        from: u64,
-    },
+    /// All of this part.
+    All(Part),
+    /// Of this part those with these tags. Where the asker holds another version of what seems to be the same key:
+    /// its position and the outline of that, so that only what is news is sent.
+    Tagged(Part, Vec<(u32, Option<(u64, Outline)>)>),
 }
 
 impl Message {

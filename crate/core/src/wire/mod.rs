@@ -14,7 +14,7 @@ pub mod rendezvous;
 pub mod signal;
 
 pub use crate::datatype::{Object, Payload, Version};
-pub use message::{Held, Lane, Message, Part, PartSummary, Purpose, Scope, Traffic, Wanted, Word};
+pub use message::{Held, Lane, Message, Outline, Part, PartSummary, Purpose, Scope, Traffic, Wanted, Word};
 pub use record::{
     CAPACITY_MAX, Claim, DigestEntry, LABEL_BYTES_MAX, N_MAX, Presence, Record, Rumour, SignedRecord, Standing,
 };
