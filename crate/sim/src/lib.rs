@@ -18,4 +18,4 @@ mod world;
 
 pub use disk::Disk;
 pub use trace::Trace;
-pub use world::{CrashPoint, Host, Tuning, World};
+pub use world::{CrashPoint, Host, Tapped, Tuning, World};

@@ -4,6 +4,7 @@
 //! them is virtual, so the same build gives the same figures on every machine; where real time matters, a figure is a
 //! ratio against a floor or a rival measured in the same run. A figure without a bar is there to be read.
 
+mod repair;
 mod ring;
 
 use std::fmt::Write as _;
@@ -15,16 +16,19 @@ use serde_json::{Value, json};
 pub enum Subject {
     /// How evenly the ring spreads keys, and how few move.
     Ring,
+    /// What a comparison of two stores costs.
+    Repair,
 }
 
 impl Subject {
     /// All of them, in the order of the page.
-    pub const ALL: [Subject; 1] = [Subject::Ring];
+    pub const ALL: [Subject; 2] = [Subject::Ring, Subject::Repair];
 
     /// As it is written on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Subject::Ring => "ring",
+            Subject::Repair => "repair",
         }
     }
 }
@@ -115,6 +119,7 @@ impl Figure {
 pub fn run(subject: Subject, options: &Options) -> Vec<Figure> {
     match subject {
         Subject::Ring => ring::measure(options),
+        Subject::Repair => repair::measure(),
     }
 }
 

@@ -28,6 +28,19 @@ const TIMERS_AT_ONCE_MAX: u32 = 1_000;
 /// How often a room is looked at while it is waited for to settle.
 const SETTLE_CHECK_MS: u64 = 5;
 
+/// A frame on its way.
+#[derive(Debug, Clone)]
+pub struct Tapped {
+    /// When it left.
+    pub at: Instant,
+    /// Whose it is.
+    pub from: usize,
+    /// Whom it is for.
+    pub to: usize,
+    /// All of it.
+    pub bytes: Vec<u8>,
+}
+
 /// How the world behaves. Spans are in milliseconds; shares are of a hundred frames.
 #[derive(Debug, Clone)]
 pub struct Tuning {
@@ -142,6 +155,8 @@ pub struct World {
     pub planted: Planted,
     /// What came out of the nodes.
     pub outputs: Trace,
+    /// While this is something: all frames that nodes hand to links, in order.
+    pub tap: Option<Vec<Tapped>>,
     random: fastrand::Rng,
     queue: BTreeMap<(Instant, u64), Happening>,
     timers: BTreeSet<(Instant, usize)>,
@@ -178,6 +193,7 @@ impl World {
             tuning: Tuning::default(),
             planted: Planted::default(),
             outputs: Trace::default(),
+            tap: None,
             random: fastrand::Rng::with_seed(seed),
             queue: BTreeMap::new(),
             timers: BTreeSet::new(),

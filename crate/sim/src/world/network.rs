@@ -5,7 +5,7 @@
 use roundtable_core::id::NodeId;
 use roundtable_core::node::{Input, Lane};
 
-use super::{Happening, World, pair};
+use super::{Happening, Tapped, World, pair};
 
 impl World {
     /// Whether a link is open.
@@ -24,6 +24,9 @@ impl World {
     pub(super) fn send(&mut self, at: usize, id: NodeId, lane: Lane, bytes: Vec<u8>) {
         self.hosts[at].frames_sent += 1;
         let Some(to) = self.find(at, id) else { return };
+        if let Some(tapped) = &mut self.tap {
+            tapped.push(Tapped { at: self.now, from: at, to, bytes: bytes.clone() });
+        }
         let Some(&link) = self.links.get(&pair(at, to)) else { return };
         if self.mutes.contains(&(at, to)) || self.happens(self.tuning.loss_percent) {
             return;

@@ -1,0 +1,237 @@
+//! What a comparison of two stores costs, against the `negentropy` crate on the same sets.
+//!
+//! Two real nodes that own everything are given the same n objects, and then d more that only one of them sees: half of
+//! them newer versions of objects that both hold (every other one on either side), the rest new keys on either side.
+//! They are left to themselves. Counted are the bytes, both ways, of all frames that compare: questions, summaries and
+//! what is wanted. The objects themselves and their receipts are counted on neither side; the rival does not even name
+//! what it wants. A round is a question and its answer, counted until the last object that was missing is there; the
+//! closing check is a row of its own.
+//!
+//! The rival compares ids of 32 random bytes, one for each version of an object, with timestamps drawn from a day; so a
+//! newer version is two ids, as it is two tags here. Its frames are not limited.
+
+use std::collections::BTreeSet;
+
+use negentropy::{Id, Negentropy, NegentropyStorageVector};
+use roundtable_core::clock::{Dot, VersionVector};
+use roundtable_core::id::{Actor, Key, NodeId};
+use roundtable_core::node::Input;
+use roundtable_core::wire::{self, Message, Object, Purpose, Version};
+
+use super::{Bar, Figure};
+use crate::{Tapped, World};
+
+const SETTINGS: [(u64, u64); 4] = [(1_000, 10), (10_000, 100), (100_000, 10), (100_000, 1_000)];
+/// Three seeds a setting; the worst counts.
+const SEEDS: u64 = 3;
+const DAY_MS: u64 = 24 * 3_600 * 1_000;
+/// One way, and exactly: so rounds can be told apart by their time.
+const LATENCY_MS: u64 = 10;
+/// How long two nodes have to find and mend what differs.
+const PATIENCE_MS: u64 = 120_000;
+
+/// What a comparison cost.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cost {
+    bytes: u64,
+    rounds: u64,
+    /// Of those, what came after the last object.
+    closing: u64,
+    /// Objects that travelled.
+    objects: u64,
+}
+
+/// One change of the sets: which key, which version, who sees it.
+#[derive(Debug, Clone, Copy)]
+struct Change {
+    key: u64,
+    version: u64,
+    seen_by: [bool; 2],
+}
+
+/// The changes that make n objects on either side, of which d differ.
+fn changes(n: u64, d: u64, seed: u64) -> Vec<Change> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let newer = d / 2;
+    let alone = d - newer;
+    let common = n - alone / 2;
+    let both = (0..common).map(|key| Change { key, version: 1, seen_by: [true, true] });
+    let mut renewed = BTreeSet::new();
+    while (renewed.len() as u64) < newer {
+        renewed.insert(random.u64(0..common));
+    }
+    let side = |index: u64| [index.is_multiple_of(2), !index.is_multiple_of(2)];
+    let renewed = renewed.into_iter().zip(0..).map(|(key, at)| Change { key, version: 2, seen_by: side(at) });
+    let alone = (0..alone).map(|at| Change { key: common + at, version: 1, seen_by: side(at) });
+    both.chain(renewed).chain(alone).collect()
+}
+
+fn object(change: Change) -> (Key, Object) {
+    let actor = Actor { node: NodeId::from_bytes([9; 16]), epoch: 1 };
+    let mut object = Object::new();
+    let mut context = VersionVector::new();
+    for version in 1..=change.version {
+        // Counters run on over all keys, as an actor's do.
+        let dot = Dot { actor, counter: change.key + 1 + (version - 1) * 1_000_000 };
+        let value = change.key.to_le_bytes().repeat(12);
+        object.put(&context, dot, Version::plain(value.into()));
+        context.see(dot);
+    }
+    (Key::new("repair", &change.key.to_string()).expect("a short name"), object)
+}
+
+/// Give a node what it sees of these changes, as if it had come from the other.
+fn give(world: &mut World, to: usize, changes: &[Change]) {
+    let from = world.hosts[1 - to].id;
+    let objects: Vec<(Key, Object)> =
+        changes.iter().filter(|change| change.seen_by[to]).map(|&change| object(change)).collect();
+    for chunk in objects.chunks(1_000) {
+        let message = Message::Objects { batch: 0, purpose: Purpose::Repair, objects: chunk.to_vec(), next: None };
+        world.input(to, Input::Received { from, bytes: wire::encode(&message) });
+    }
+}
+
+fn is_equal(world: &World) -> bool {
+    let everything = roundtable_core::ring::RangeSet::full();
+    let sum = |at| world.node(at).view().sum(&everything);
+    sum(0) == sum(1)
+}
+
+fn cost_of(tapped: &[Tapped], equal_at: u64) -> Cost {
+    let mut cost = Cost::default();
+    // A question leaves with each round; all of one round leave at one time.
+    let (mut rounds, mut closing) = (BTreeSet::new(), BTreeSet::new());
+    for frame in tapped {
+        let Ok(message) = wire::decode(&frame.bytes) else { continue };
+        let is_question = match &message {
+            Message::Compare { .. } | Message::Want { .. } => true,
+            Message::Objects { purpose: Purpose::Repair, objects, .. } => {
+                cost.objects += objects.len() as u64;
+                true
+            }
+            Message::Objects { objects, .. } => {
+                cost.objects += objects.len() as u64;
+                false
+            }
+            _ => false,
+        };
+        let compares = matches!(
+            message,
+            Message::Compare { .. } | Message::Want { .. } | Message::Summary { .. } | Message::Mismatch { .. }
+        );
+        if compares {
+            cost.bytes += frame.bytes.len() as u64;
+        }
+        if is_question {
+            if frame.at.0 < equal_at { &mut rounds } else { &mut closing }.insert(frame.at);
+        }
+    }
+    cost.rounds = rounds.len() as u64;
+    cost.closing = closing.len() as u64;
+    cost
+}
+
+fn pair_of_nodes(seed: u64) -> World {
+    let mut world = World::new(seed);
+    world.tuning.latency_ms = (LATENCY_MS, LATENCY_MS);
+    world.tuning.disk_ms = (1, 1);
+    world.open(0);
+    world.open(1);
+    assert!(world.settle(60_000), "two tabs meet: {}", world.unsettled());
+    world
+}
+
+/// What two real nodes need.
+fn ours(changes: &[Change], seed: u64) -> Cost {
+    let mut world = pair_of_nodes(seed);
+    world.tap = Some(Vec::new());
+    (0..2).for_each(|at| give(&mut world, at, changes));
+    let has_met = world.run_until(PATIENCE_MS, is_equal);
+    let equal_at = world.now.0;
+    world.run_for(5_000);
+    if !has_met || !is_equal(&world) {
+        return Cost { bytes: u64::MAX, rounds: u64::MAX, ..Cost::default() };
+    }
+    cost_of(&world.tap.take().unwrap_or_default(), equal_at)
+}
+
+/// Bytes and rounds that the rival needs.
+fn rival(changes: &[Change], seed: u64) -> Cost {
+    let mut random = fastrand::Rng::with_seed(seed ^ 0x41ba1);
+    let mut stores = [NegentropyStorageVector::new(), NegentropyStorageVector::new()];
+    // What is superseded on a side is no longer in its set.
+    let mut held: [std::collections::BTreeMap<u64, (u64, [u8; 32])>; 2] = Default::default();
+    for change in changes {
+        let entry = (random.u64(0..DAY_MS), std::array::from_fn(|_| random.u8(..)));
+        for (held, _) in held.iter_mut().zip(change.seen_by).filter(|(_, sees)| *sees) {
+            held.insert(change.key, entry);
+        }
+    }
+    for (store, held) in stores.iter_mut().zip(&held) {
+        for (time, id) in held.values() {
+            store.insert(*time, Id::from_byte_array(*id)).expect("the store is not sealed");
+        }
+        store.seal().expect("the store is not sealed twice");
+    }
+    let [a, b] = &stores;
+    let mut asking = Negentropy::borrowed(a, 0).expect("no limit of frames");
+    let mut answering = Negentropy::borrowed(b, 0).expect("no limit of frames");
+    let (mut cost, mut have, mut need) = (Cost::default(), Vec::new(), Vec::new());
+    let mut question = Some(asking.initiate().expect("it begins once"));
+    while let Some(sent) = question {
+        let answer = answering.reconcile(&sent).expect("its own message");
+        cost.bytes += (sent.len() + answer.len()) as u64;
+        cost.rounds += 1;
+        question = asking.reconcile_with_ids(&answer, &mut have, &mut need).expect("its own message");
+    }
+    cost.objects = (have.len() + need.len()) as u64;
+    cost
+}
+
+/// Frames that two equal nodes send each other in a minute to find that they are equal.
+fn frames_of_equals() -> u64 {
+    let mut world = pair_of_nodes(1);
+    (0..2).for_each(|at| give(&mut world, at, &changes(1_000, 0, 1)));
+    world.run_for(30_000);
+    world.tap = Some(Vec::new());
+    world.run_for(60_000);
+    let tapped = world.tap.take().unwrap_or_default();
+    let compares = |frame: &&Tapped| matches!(wire::decode(&frame.bytes), Ok(Message::Compare { .. }));
+    tapped.iter().filter(compares).count() as u64
+}
+
+/// The bars of anti-entropy.
+pub(super) fn measure() -> Vec<Figure> {
+    let mut figures = Vec::new();
+    for (n, d) in SETTINGS {
+        let setting = format!("{n} objects, {d} differ: half newer, half missing on a side");
+        let costs: Vec<(Cost, Cost)> = (0..SEEDS)
+            .map(|seed| {
+                let changes = changes(n, d, seed);
+                (ours(&changes, seed), rival(&changes, seed))
+            })
+            .collect();
+        let worst = |of: fn(&(Cost, Cost)) -> f64| costs.iter().map(of).fold(0.0, f64::max);
+        let mut add = |what: &str, value, unit, bar| {
+            figures.push(Figure { what: what.into(), setting: setting.clone(), value, unit, bar });
+        };
+        add("bytes that compare", worst(|(ours, _)| ours.bytes as f64), "bytes", None);
+        add("the same, negentropy", worst(|(_, rival)| rival.bytes as f64), "bytes", None);
+        let ratio = worst(|(ours, rival)| ours.bytes as f64 / rival.bytes as f64);
+        add("bytes of negentropy's", ratio, "x", Some(Bar::AtMost(1.0 / 3.0)));
+        let rounds = worst(|(ours, _)| ours.rounds as f64);
+        add("rounds until equal", rounds, "", Some(Bar::AtMost(1.0 + (n as f64).log2() / 4.0)));
+        add("rounds to find them, negentropy", worst(|(_, rival)| rival.rounds as f64), "", None);
+        add("rounds of the closing check", worst(|(ours, _)| ours.closing as f64), "", None);
+        let moved = worst(|(ours, _)| ours.objects as f64) / d as f64;
+        add("objects moved, of those that differ", moved, "x", Some(Bar::AtMost(1.0)));
+    }
+    figures.push(Figure {
+        what: "comparisons begun in a minute".into(),
+        setting: "two equal nodes of 1000 objects".into(),
+        value: frames_of_equals() as f64,
+        unit: "",
+        bar: Some(Bar::AtMost(0.0)),
+    });
+    figures
+}
