@@ -1,11 +1,11 @@
 // One bucket: keys and values, over the node's requests.
 import { call, coalesced, report } from "./callbacks.js";
 import { attempt, closed, errorFrom, invalid, RoundtableError } from "./error.js";
-import { decodeForChange, decodeRead, type Merge } from "./read.js";
+import { decodeForChange, decodeRead, type Law, type Merge } from "./read.js";
 import { firstReceipt } from "./receipt.js";
-import type { Callback, PeerHandle, RawRead } from "./roundtable_web.js";
+import type { BucketType, Callback, PeerHandle, RawRead } from "./roundtable_web.js";
 import type { Bucket, Context, Level, Outcome, PutOptions, Read, ReadOptions, Receipt, WriteOptions } from "./types.js";
-import { checkFunction, checkLevel, checkOptions, checkText, checkTimeout, describe, notYet } from "./validate.js";
+import { checkFunction, checkLevel, checkOptions, checkText, checkTimeout, checkTtl, describe } from "./validate.js";
 import type { Wasm } from "./wasm.js";
 
 const readOptions = ["level", "timeoutMs"] as const;
@@ -22,13 +22,15 @@ export interface Behind {
 
 export class RegisterBucket<T> implements Bucket<T> {
   readonly name: string;
+  readonly type: BucketType;
   readonly #behind: Behind;
   /** The last update of each key that has one under way. */
   readonly #updates = new Map<string, Promise<unknown>>();
   #merge: Merge<T> | undefined;
 
-  constructor(name: string, behind: Behind) {
+  constructor(name: string, type: BucketType, behind: Behind) {
     this.name = name;
+    this.type = type;
     this.#behind = behind;
   }
 
@@ -42,7 +44,7 @@ export class RegisterBucket<T> implements Bucket<T> {
     const raw = await this.#ask<RawRead>((peer, onRead) =>
       peer.get(this.name, key, options?.level, options?.timeoutMs, onRead),
     );
-    const { read, mergeError } = decodeRead(this.#behind.wasm, raw, this.#merge);
+    const { read, mergeError } = decodeRead(this.#behind.wasm, raw, this.#law);
     if (mergeError !== undefined) throw mergeError;
     return read;
   }
@@ -56,6 +58,7 @@ export class RegisterBucket<T> implements Bucket<T> {
   async delete(key: string, options?: PutOptions): Promise<Receipt> {
     this.#check("delete", key, options, putOptions);
     checkWrite("delete", options);
+    if (options?.ttlMs !== undefined) throw invalid("delete: ttlMs is for values; a delete has none that could expire");
     const { peer } = this.#open();
     return firstReceipt(peer, (onReceipt) =>
       attempt(() => peer.remove(this.name, key, options?.context, options?.level, options?.timeoutMs, onReceipt)),
@@ -95,7 +98,7 @@ export class RegisterBucket<T> implements Bucket<T> {
       newest = undefined;
       let read: Read<T>;
       try {
-        const decoded = decodeRead(wasm, raw, this.#merge);
+        const decoded = decodeRead(wasm, raw, this.#law);
         if (decoded.mergeError !== undefined) report(decoded.mergeError);
         read = decoded.read;
       } catch (error) {
@@ -134,16 +137,20 @@ export class RegisterBucket<T> implements Bucket<T> {
     // Who writes locally does not want to wait for others before, either.
     const level: Level | undefined = options?.level === "local" ? "local" : undefined;
     const raw = await this.#ask<RawRead>((peer, onRead) => peer.get(this.name, key, level, options?.timeoutMs, onRead));
-    const { value, siblings } = decodeForChange(this.#behind.wasm, raw, this.#merge);
+    const { value, siblings } = decodeForChange(this.#behind.wasm, raw, this.#law);
     const changed = changedBy(change, value, siblings);
     return this.#put(key, changed, raw.context as Context, options);
   }
 
   async #put(key: string, value: T, context: Context | undefined, options: WriteOptions | undefined): Promise<Receipt> {
     const { peer } = this.#open();
-    return firstReceipt(peer, (onReceipt) =>
-      attempt(() => peer.put(this.name, key, value, context, options?.level, options?.timeoutMs, onReceipt)),
-    );
+    const { level, timeoutMs, ttlMs } = options ?? {};
+    const raw = { type: this.type, ttlMs, context, level, timeoutMs };
+    return firstReceipt(peer, (onReceipt) => attempt(() => peer.put(this.name, key, value, raw, onReceipt)));
+  }
+
+  get #law(): Law<T> {
+    return { type: this.type, merge: this.#merge };
   }
 
   #ask<A>(ask: (peer: PeerHandle, onAnswer: Callback<A>) => number): Promise<A> {
@@ -173,9 +180,7 @@ export class RegisterBucket<T> implements Bucket<T> {
 }
 
 function checkWrite(method: string, options: PutOptions | undefined): void {
-  if (options?.ttlMs !== undefined) {
-    throw notYet(`${method}: ttlMs`, "the value would stay, so leave it out and delete the key when its time has come");
-  }
+  checkTtl(`${method}: ttlMs`, options?.ttlMs);
   if (options?.context !== undefined) checkText(`${method}: context`, options.context);
 }
 

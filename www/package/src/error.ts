@@ -10,6 +10,7 @@ const codes: ReadonlySet<string> = new Set<ErrorCode>([
   "closed",
   "timeout",
   "denied",
+  "clock",
   "incompatible",
   "aborted",
   "merge",

@@ -31,23 +31,28 @@ export class NodeMesh implements Mesh {
     checkText("bucket: name", name);
     checkOptions("bucket", options, ["type", "merge", "offline"]);
     const type: unknown = options?.type;
-    if (type === "lww" || type === "counter" || type === "set" || type === "map") {
+    if (type === "counter" || type === "set" || type === "map") {
       throw notYet(
         `bucket: type "${type}"`,
         'use "siblings", which shows you every concurrent value, with a merge function',
       );
     }
-    if (type !== undefined && type !== "siblings")
-      throw invalid(`bucket: type must be "siblings", not ${describe(type)}`);
+    if (type !== undefined && type !== "siblings" && type !== "lww")
+      throw invalid(`bucket: type must be "siblings" or "lww", not ${describe(type)}`);
     if (options?.offline !== undefined && options.offline !== false) {
       if (options.offline === true)
         throw notYet("bucket: offline", "leave it out; what this node owns or watches is kept");
       throw invalid(`bucket: offline must be true or false, not ${describe(options.offline)}`);
     }
     if (options?.merge !== undefined) checkFunction("bucket: merge", options.merge);
+    if (options?.merge !== undefined && type === "lww")
+      throw invalid('bucket: a bucket of type "lww" has only one value to show; leave merge out');
     attempt(() => this.#behind.wasm.checkKey(name, ""));
     const known = this.#buckets.get(name) as RegisterBucket<T> | undefined;
-    const bucket = known ?? new RegisterBucket<T>(name, this.#behind);
+    const bucket = known ?? new RegisterBucket<T>(name, type ?? "siblings", this.#behind);
+    if (bucket.type !== (type ?? "siblings")) {
+      throw invalid(`bucket: "${name}" is already open with type "${bucket.type}"; one bucket has one type`);
+    }
     if (known === undefined) this.#buckets.set(name, bucket);
     if (options?.merge !== undefined) bucket.merge = options.merge;
     return bucket;

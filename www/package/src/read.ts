@@ -3,7 +3,7 @@
 // Whatever is handed out is frozen and decoded anew, so nothing an application does to it reaches another read. What
 // `merge` and `change` get is theirs to change: a fresh array of fresh values.
 import { errorFrom, RoundtableError } from "./error.js";
-import type { RawRead } from "./roundtable_web.js";
+import type { BucketType, RawRead } from "./roundtable_web.js";
 import type { Context, Read } from "./types.js";
 import type { Wasm } from "./wasm.js";
 
@@ -15,8 +15,15 @@ export interface Decoded<T> {
   readonly mergeError: RoundtableError | undefined;
 }
 
-/** A read as the application gets it. Throws "incompatible" if a value cannot be read here. */
-export function decodeRead<T>(wasm: Wasm, raw: RawRead, merge: Merge<T> | undefined): Decoded<T> {
+/** What a bucket makes of siblings. */
+export interface Law<T> {
+  readonly type: BucketType;
+  readonly merge: Merge<T> | undefined;
+}
+
+/** A read as the application gets it. Throws "incompatible" if a value cannot be read here, or is of another type. */
+export function decodeRead<T>(wasm: Wasm, raw: RawRead, { type, merge }: Law<T>): Decoded<T> {
+  checkType(raw, type);
   const outcome = {
     met: raw.met,
     needed: raw.needed,
@@ -47,8 +54,9 @@ export function decodeRead<T>(wasm: Wasm, raw: RawRead, merge: Merge<T> | undefi
 export function decodeForChange<T>(
   wasm: Wasm,
   raw: RawRead,
-  merge: Merge<T> | undefined,
+  { type, merge }: Law<T>,
 ): { value: T | undefined; siblings: T[] } {
+  checkType(raw, type);
   const siblings = decodeAll(wasm, raw, false) as T[];
   if (siblings.length === 0) return { value: undefined, siblings };
   if (merge === undefined) return { value: siblings[0], siblings };
@@ -57,6 +65,15 @@ export function decodeForChange<T>(
   } catch (error) {
     throw mergeFailed(error);
   }
+}
+
+function checkType(raw: RawRead, type: BucketType): void {
+  const other = raw.types.find((found) => found !== type);
+  if (other === undefined) return;
+  throw new RoundtableError(
+    "incompatible",
+    `this bucket is of type "${type}" here, and a value in it was written as "${other}": open it with the same type everywhere, or delete the key`,
+  );
 }
 
 function mergeSiblings<T>(wasm: Wasm, raw: RawRead, merge: Merge<T>): T {

@@ -33,6 +33,14 @@ export interface RawReceipt {
   readonly devices: number;
   readonly ended: "complete" | "superseded" | undefined;
 }
+export type BucketType = "siblings" | "lww";
+export interface RawPutOptions {
+  readonly type: BucketType;
+  readonly ttlMs: number | undefined;
+  readonly context: string | undefined;
+  readonly level: Level | undefined;
+  readonly timeoutMs: number | undefined;
+}
 /** Siblings are encoded: `decode` makes values of them. */
 export interface RawRead {
   readonly met: boolean;
@@ -40,6 +48,8 @@ export interface RawRead {
   readonly answered: readonly string[];
   readonly context: string;
   readonly siblings: readonly Uint8Array[];
+  /** Of which types of bucket they are. */
+  readonly types: readonly BucketType[];
 }
 export interface RawKeys {
   readonly met: boolean;
@@ -52,15 +62,7 @@ export interface RawKeys {
 export class PeerHandle {
   private constructor();
   id(): string;
-  put(
-    bucket: string,
-    key: string,
-    value: unknown,
-    context: string | undefined,
-    level: Level | undefined,
-    timeoutMs: number | undefined,
-    onReceipt: Callback<RawReceipt>,
-  ): number;
+  put(bucket: string, key: string, value: unknown, options: RawPutOptions, onReceipt: Callback<RawReceipt>): number;
   remove(
     bucket: string,
     key: string,

@@ -75,7 +75,8 @@ export interface Member {
 export interface Mesh {
   readonly id: string;
   readonly room: string;
-  /** The same name gives the same bucket; the newest `merge` counts. */
+  /** The same name gives the same bucket; the newest `merge` counts; another type is "invalid-argument". Objects carry
+   *  their type: one that a peer wrote under another type rejects with "incompatible". */
   bucket<T extends Storable<T> = Value>(name: string, options?: BucketOptions<T>): Bucket<T>;
   /** Self first, then by id. The same array until something in it changes; each change fires "member". */
   members(): readonly Member[];
@@ -114,8 +115,11 @@ export interface KeepOptions {
   /** Will keep the whole bucket on this node, whoever owns it. Not implemented yet: `true` throws. */
   offline?: boolean;
 }
-/** `merge`: commutative, associative, idempotent; its result is written back on the next put. It gets a fresh array. */
-export type BucketOptions<T> = KeepOptions & { type?: "siblings"; merge?: (siblings: T[]) => T };
+/** `merge`: commutative, associative, idempotent; its result is written back on the next put. It gets a fresh array.
+ *  "lww": of values written without knowledge of each other the last by the writers' clocks is shown, and the others are
+ *  lost without a word. For what only the newest state of matters, such as a cursor. */
+export type BucketOptions<T> = KeepOptions &
+  ({ type?: "siblings"; merge?: (siblings: T[]) => T } | { type: "lww"; merge?: never });
 
 /** timeoutMs: 5,000 by default. Reads and writes never reject for it nor for want of peers: they resolve, `met` false. */
 export interface ReadOptions {
@@ -123,7 +127,8 @@ export interface ReadOptions {
   timeoutMs?: number;
 }
 export interface WriteOptions extends ReadOptions {
-  /** Not implemented yet: rejects. */
+  /** The value expires so long after it was put: it is then shown nowhere, as if deleted. More than 0, at most ten years.
+   *  By wall clocks: a tab whose device's clock is wrong hides it too early or too late. Not for deletes. */
   ttlMs?: number;
 }
 /** `context`: what this write supersedes; default: what this session was shown of the key (get,
@@ -211,7 +216,8 @@ export interface Metrics {
   readonly dropped: number;
 }
 
-/** Stable; may grow. "unsupported": there is no window here, or the browser lacks what a node cannot do without. */
+/** Stable; may grow. "clock": this device's clock has jumped, so a time to live cannot be given until it is set right or
+ *  another device confirms it. "unsupported": there is no window here, or the browser lacks what a node cannot do without. */
 export type ErrorCode =
   | "invalid-argument"
   | "too-large"
@@ -223,5 +229,6 @@ export type ErrorCode =
   | "incompatible"
   | "aborted"
   | "merge"
+  | "clock"
   | "unsupported";
 export type { RoundtableError };

@@ -5,6 +5,8 @@ import type { IceServer, JoinOptions, Level } from "./types.js";
 const utf8 = new TextEncoder();
 const roomBytesMax = 256;
 const labelBytesMax = 64;
+/** Ten years, as the node has it. */
+const ttlMsMax = 3_653 * 24 * 60 * 60 * 1_000;
 
 /** An options object without a property that nobody knows. */
 export function checkOptions(where: string, options: unknown, known: readonly string[]): void {
@@ -42,6 +44,12 @@ export function checkTimeout(where: string, timeoutMs: unknown): void {
   if (timeoutMs === undefined) return;
   if (typeof timeoutMs === "number" && Number.isFinite(timeoutMs) && timeoutMs > 0) return;
   throw invalid(`${where} must be a positive number of milliseconds, not ${describe(timeoutMs)}`);
+}
+
+export function checkTtl(where: string, ttlMs: unknown): void {
+  if (ttlMs === undefined) return;
+  if (typeof ttlMs === "number" && ttlMs > 0 && ttlMs <= ttlMsMax) return;
+  throw invalid(`${where} must be a positive number of milliseconds, at most ten years, not ${describe(ttlMs)}`);
 }
 
 export function checkWhole(where: string, value: unknown, min: number, max: number): void {

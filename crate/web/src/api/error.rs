@@ -48,7 +48,7 @@ impl From<RequestError> for Failure {
                 ("invalid-argument", "a time to live is at least 1 ms and at most ten years; nothing was stored")
             }
             RequestError::TimeUnknown => (
-                "storage",
+                "clock",
                 "this device's clock has jumped by more than a day and no other device has confirmed it, so a value \
                  cannot be given an expiry; nothing was stored. Set the clock right, or put without ttlMs",
             ),

@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use js_sys::Function;
-use roundtable_core::coordinator::{Keep, Request};
+use roundtable_core::coordinator::Request;
 use roundtable_core::datatype::Value;
 use roundtable_core::id::{Key, NodeId, RequestId};
 use roundtable_core::node::{Config, Limits, Node};
@@ -22,7 +22,7 @@ mod shape;
 pub mod value;
 
 use error::Failure;
-use options::JoinOptions;
+use options::{JoinOptions, PutOptions};
 
 use crate::host;
 use crate::network::NetworkConfig;
@@ -110,26 +110,23 @@ impl PeerHandle {
         self.peer.view(|view| view.id().to_string())
     }
 
-    /// Ask to store a value; the number of the request.
+    /// Ask to store a value; the number of the request. `options`: `{type, ttlMs, context, level, timeoutMs}`.
     ///
     /// # Errors
     ///
     /// `{code, message}`; nothing was stored.
-    #[allow(clippy::too_many_arguments)]
     pub fn put(
         &self,
         bucket: &str,
         name: &str,
         value: &JsValue,
-        context: Option<String>,
-        level: &JsValue,
-        timeout_ms: Option<f64>,
+        options: &JsValue,
         on_receipt: Function,
     ) -> Result<f64, JsValue> {
         let key = key(bucket, name)?;
         let value = value::from_js(value).map_err(|refusal| Failure::argument(refusal.to_string()))?;
-        let (context, terms) = (options::context(context)?, options::terms(level, timeout_ms)?);
-        self.ask(Request::Put { key, value: value.encode().into(), keep: Keep::default(), context, terms }, on_receipt)
+        let PutOptions { keep, context, terms } = PutOptions::read(options)?;
+        self.ask(Request::Put { key, value: value.encode().into(), keep, context, terms }, on_receipt)
     }
 
     /// Ask to delete what a context covers; the number of the request.

@@ -2,7 +2,8 @@
 
 use js_sys::Array;
 use roundtable_core::clock::Context;
-use roundtable_core::coordinator::{Level, Terms};
+use roundtable_core::coordinator::{Keep, Level, Terms};
+use roundtable_core::datatype::DataType;
 use roundtable_core::id::Room;
 use wasm_bindgen::JsValue;
 
@@ -50,6 +51,35 @@ impl JoinOptions {
             label: text("label")?,
             rendezvous: Array::from(&value("rendezvous")?).iter().filter_map(|url| url.as_string()).collect(),
             ice_servers: Array::from(&value("iceServers")?),
+        })
+    }
+}
+
+/// How to put.
+#[derive(Debug, Clone)]
+pub struct PutOptions {
+    /// As what, and for how long.
+    pub keep: Keep,
+    /// What it supersedes.
+    pub context: Option<Context>,
+    /// When it counts as done.
+    pub terms: Terms,
+}
+
+impl PutOptions {
+    /// Read them from a plain object; what is undefined is the node's default.
+    pub fn read(options: &JsValue) -> Result<PutOptions, Failure> {
+        let value = |name: &str| property::<JsValue>(options, name).unwrap_or(JsValue::UNDEFINED);
+        let datatype = match value("type").as_string().as_deref() {
+            Some("lww") => DataType::LastWriteWins,
+            _ => DataType::Register,
+        };
+        // What is not a time to live becomes zero, which the node refuses.
+        let ttl_ms = value("ttlMs").as_f64().map(|millis| millis.ceil() as u64);
+        Ok(PutOptions {
+            keep: Keep { datatype, ttl_ms },
+            context: context(value("context").as_string())?,
+            terms: terms(&value("level"), value("timeoutMs").as_f64())?,
         })
     }
 }

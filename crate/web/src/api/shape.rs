@@ -2,6 +2,7 @@
 
 use js_sys::Uint8Array;
 use roundtable_core::coordinator::{Ended, KeysReply, Level, Reached, ReadReply, Receipt, Reply};
+use roundtable_core::datatype::DataType;
 use roundtable_core::id::NodeId;
 use roundtable_core::membership::Status;
 use roundtable_core::node::{EpochReason, Event, MemberView, Metrics, RequestStats};
@@ -85,12 +86,17 @@ fn receipt(receipt: &Receipt) -> JsValue {
 /// The siblings stay encoded: what a merge function gets must be its own to change.
 fn read(read: &ReadReply) -> JsValue {
     let siblings = read.siblings.iter().map(|payload| Uint8Array::from(&payload[..]).into());
+    let datatype = |datatype: &DataType| match datatype {
+        DataType::Register => "siblings".into(),
+        DataType::LastWriteWins => "lww".into(),
+    };
     plain_object(&[
         ("met", read.met.into()),
         ("needed", read.needed.into()),
         ("answered", ids(&read.answered)),
         ("context", context_text(&read.context).into()),
         ("siblings", frozen_array(siblings)),
+        ("types", frozen_array(read.datatypes.iter().map(datatype))),
     ])
     .into()
 }
@@ -178,6 +184,7 @@ fn protocol_event(event: &Event) -> JsValue {
         Event::HintDelivered { owner } => ("hint-delivered", vec![("owner", text(owner))]),
         Event::SiblingsCreated { siblings } => ("siblings-created", vec![("siblings", count(*siblings))]),
         Event::Expired { keys } => ("expired", vec![("keys", count(*keys))]),
+        Event::LetGo { keys } => ("let-go", vec![("keys", count(*keys))]),
         Event::ReadRepaired { replica } => ("read-repaired", vec![("replica", text(replica))]),
         Event::ArcIncoming { sources } => ("arc-incoming", vec![("sources", count(*sources))]),
         Event::ArcTransferred => ("arc-transferred", vec![]),
