@@ -189,7 +189,7 @@ impl Membership {
 
     pub(super) fn ping(&self, target: NodeId, seq: u32) -> (NodeId, Message) {
         let rumours = self.rumours_for(target);
-        (target, Message::Ping { seq, digest: self.digest_hash(), rumours, minutes: 0 })
+        (target, Message::Ping { seq, digest: self.digest_hash(), rumours, minutes: 0, shared: None })
     }
 
     fn probe(&mut self, now: Instant, target: NodeId, out: &mut Outbox) {
@@ -332,7 +332,7 @@ impl Membership {
     ) -> Result<(), WireError> {
         self.on_rumours(now, from, rumours, out)?;
         let ours = self.digest_hash();
-        out.push((from, Message::Ack { seq, digest: ours, rumours: self.rumours_for(from), minutes: 0 }));
+        out.push((from, Message::Ack { seq, digest: ours, rumours: self.rumours_for(from), minutes: 0, shared: None }));
         if !self.members.contains_key(&from) && digest != ours {
             // A link without a hello: it was lost. Say ours, and theirs will follow.
             out.push((from, self.hello()));

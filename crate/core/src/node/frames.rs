@@ -28,11 +28,15 @@ impl Node {
                 self.membership.on_hello(now, from, room, record, digest, out)?
             }
             Message::Goodbye { incarnation } => self.membership.on_goodbye(now, from, incarnation, out),
-            Message::Ping { seq, digest, rumours, minutes } => {
+            Message::Ping { seq, digest, rumours, minutes, shared } => {
+                self.on_shared(now, from, shared);
+                let out = &mut self.scratch.out;
                 self.wall.on_minutes(now, minutes, self.membership.device(from) == Some(self.config.device));
                 self.membership.on_ping(now, from, seq, digest, rumours, out)?;
             }
-            Message::Ack { digest, rumours, minutes, .. } => {
+            Message::Ack { digest, rumours, minutes, shared, .. } => {
+                self.on_shared(now, from, shared);
+                let out = &mut self.scratch.out;
                 self.wall.on_minutes(now, minutes, self.membership.device(from) == Some(self.config.device));
                 self.membership.on_ack(now, from, digest, rumours, out)?;
             }
@@ -47,6 +51,14 @@ impl Node {
             request => self.on_request(now, from, request)?,
         }
         Ok(())
+    }
+
+    /// What a neighbour says of the arcs that both own: equal stores need no comparison.
+    fn on_shared(&mut self, now: Instant, from: NodeId, shared: Option<[u8; 16]>) {
+        let Some(theirs) = shared.filter(|_| self.answering.contains(&from)) else { return };
+        if let Some(scope) = self.repair.on_shared(&near!(self, now), from, theirs) {
+            self.confirm_all(now, from, &scope);
+        }
     }
 
     fn on_request(&mut self, now: Instant, from: NodeId, message: Message) -> Result<(), WireError> {
@@ -153,6 +165,8 @@ impl Node {
             Message::Compare { session, begin, parts } => {
                 if let Some(ring) = self.repair.answering().on_compare(near, from, session, begin, parts)? {
                     self.repair.on_agreed(from, ring);
+                } else if self.repair.answering().answers(from, session) {
+                    self.repair.on_asked(near, from);
                 }
             }
             Message::Summary { session, parts } => {

@@ -118,7 +118,7 @@ impl Node {
     }
 
     /// The other node has the very same in this part of the ring, durable: every write followed there has reached it.
-    fn confirm_all(&mut self, now: Instant, with: NodeId, scope: &crate::ring::RangeSet) {
+    pub(super) fn confirm_all(&mut self, now: Instant, with: NodeId, scope: &crate::ring::RangeSet) {
         let near = &mut near!(self, now);
         let followed: Vec<Key> =
             self.coordinator.followed().filter(|key| scope.contains(near.position(key).0)).cloned().collect();
@@ -154,8 +154,11 @@ impl Node {
             if !self.membership.links().contains(&to) {
                 continue;
             }
-            if let Message::Ping { minutes, .. } | Message::Ack { minutes, .. } = &mut message {
+            if let Message::Ping { minutes, shared, .. } | Message::Ack { minutes, shared, .. } = &mut message {
                 *minutes = self.wall.minutes(now);
+                if self.disk.is_clean() && self.answering.contains(&to) {
+                    *shared = self.repair.shared_fingerprint(&near!(self, now), to);
+                }
             }
             if let (true, Message::Objects { objects, .. }) = (leaves_tombstones, &mut message) {
                 objects.retain(|(_, object)| !object.is_tombstone());

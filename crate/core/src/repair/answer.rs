@@ -42,6 +42,11 @@ impl Answering {
         self.scopes.remove(&id);
     }
 
+    /// Whether this session of that node is being answered.
+    pub fn answers(&self, from: NodeId, session: u32) -> bool {
+        self.opened(from, session).is_some()
+    }
+
     fn opened(&self, from: NodeId, session: u32) -> Option<&Opened> {
         self.scopes.get(&from)?.iter().find(|opened| opened.session == session)
     }

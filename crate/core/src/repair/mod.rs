@@ -10,6 +10,9 @@
 //! it cannot be made to grow. When all is exchanged and durable, the session has ended; what both own is compared once
 //! more by its full fingerprint, so a collision of short tags costs a second look and never a difference.
 //!
+//! A fingerprint of what two nodes share rides on their probes: equal stores send nothing of their own, and where it
+//! differs, a comparison begins. Only of whom nothing was heard that way, one neighbour is asked every ten seconds.
+//!
 //! A node fetches what is incoming from one source after the other, so that each object comes once; until it has, it
 //! neither begins nor answers comparisons that would give it the same objects.
 //!
@@ -34,6 +37,12 @@ use crate::time::{Instant, Millis};
 use crate::wire::{Object, Part, PartSummary};
 use session::Session;
 
+/// How long a difference that gossip shows may be that of a write on its way.
+const DIFFER_MS: Millis = 500;
+/// How long a neighbour that was found equal by gossip is not asked.
+const EQUAL_MS: Millis = 60_000;
+/// How long the other's comparison is given before this node begins its own.
+const ASKED_MS: Millis = 1_000;
 /// How often one neighbour is compared with when nothing has happened.
 const INTERVAL_MS: Millis = 10_000;
 /// How long after a change of the ring comparisons begin: several changes come together.
@@ -102,6 +111,13 @@ struct Peer {
     failures: u32,
     /// The ring for which the shared arcs were last found equal.
     agreed: Option<u64>,
+    /// When gossip last said that the shared arcs are equal, and when it was last believed that they differ.
+    equal_at: Option<Instant>,
+    differed_at: Option<Instant>,
+    /// When this node last asked for some part of a comparison.
+    asked_at: Option<Instant>,
+    /// By the ring, the arcs that both own.
+    shared: Option<(u64, RangeSet)>,
 }
 
 /// All comparisons of one node.
@@ -189,7 +205,12 @@ impl Repair {
                 let patience = others.map(|session| session.progress + PATIENCE_MS).max();
                 Some(patience.map_or(peer.next, |patience| patience.max(peer.next)))
             }
-            Task::Shared | Task::Stray(_) => handoff.incoming().is_empty().then_some(peer.next),
+            // Not while the other compares the very same.
+            Task::Shared if handoff.incoming().is_empty() => {
+                Some(peer.asked_at.map_or(peer.next, |asked| peer.next.max(asked + ASKED_MS)))
+            }
+            Task::Stray(_) if handoff.incoming().is_empty() => Some(peer.next),
+            Task::Shared | Task::Stray(_) => None,
         }
     }
 
@@ -229,11 +250,12 @@ impl Repair {
     /// One neighbour a period, in turn; and what is still incoming, in case its session was lost.
     fn plan_periodic(&mut self, near: &Surroundings<'_>, handoff: &Handoff) {
         let turn = (near.now.0 / INTERVAL_MS) as usize;
-        let idle: Vec<NodeId> =
-            self.peers.iter().filter(|(_, peer)| peer.tasks.is_empty()).map(|(&id, _)| id).collect();
+        let is_heard = |peer: &Peer| peer.equal_at.is_some_and(|at| near.now.since(at) < EQUAL_MS);
+        let is_idle = |peer: &Peer| peer.tasks.is_empty() && !is_heard(peer);
+        let idle: Vec<NodeId> = self.peers.iter().filter(|(_, peer)| is_idle(peer)).map(|(&id, _)| id).collect();
         if let Some(peer) = idle.get(turn % idle.len().max(1)).and_then(|id| self.peers.get_mut(id)) {
             peer.tasks.push_back(Task::Shared);
-            peer.next = near.now;
+            peer.next = near.now + DIFFER_MS;
         }
         for (id, ranges) in handoff.sources() {
             let peer = self.peers.entry(*id).or_default();
@@ -247,8 +269,8 @@ impl Repair {
         let Some(task) = self.peers.get_mut(&id).and_then(|peer| peer.tasks.pop_front()) else { return };
         let (scope, ring) = match &task {
             Task::Shared => {
-                let shared = near.ring.arcs_where(|owners| owners.contains(&near.me) && owners.contains(&id));
-                (shared, Some(near.ring.hash()))
+                let shared = self.peers.get_mut(&id).map(|peer| peer.shared(near, id).clone());
+                (shared.unwrap_or_default(), Some(near.ring.hash()))
             }
             Task::Stray(ranges) | Task::Incoming(ranges) => (ranges.clone(), None),
         };
@@ -311,6 +333,46 @@ impl Repair {
         }
     }
 
+    /// The other side compares: for a while it is left to it. Where both have begun at the same time, the node with the
+    /// higher id leaves it to the other.
+    pub fn on_asked(&mut self, near: &Surroundings<'_>, from: NodeId) {
+        let Some(peer) = self.peers.get_mut(&from) else { return };
+        peer.asked_at = Some(near.now);
+        let yields = |session: &Session| session.with == from && near.me > from && session.is_fresh();
+        let fresh = self.sessions.iter().find(|(_, session)| yields(session)).map(|(&number, _)| number);
+        if let Some(number) = fresh {
+            self.sessions.remove(&number);
+            peer.tasks.push_front(Task::Shared);
+        }
+    }
+
+    /// The fingerprint of what this node holds where both own, by the ring of now; `None` while some of it is still to
+    /// come. The caller has made sure that all of it is durable.
+    pub fn shared_fingerprint(&mut self, near: &Surroundings<'_>, with: NodeId) -> Option<[u8; 16]> {
+        let peer = self.peers.get_mut(&with).filter(|_| near.incoming.is_empty())?;
+        Some(fingerprint(near, peer.shared(near, with)))
+    }
+
+    /// What the other side holds of it. Tells where that is the very same.
+    pub fn on_shared(&mut self, near: &Surroundings<'_>, from: NodeId, theirs: [u8; 16]) -> Option<RangeSet> {
+        let peer = self.peers.get_mut(&from).filter(|_| near.incoming.is_empty())?;
+        let scope = peer.shared(near, from);
+        if fingerprint(near, scope) == theirs {
+            let scope = scope.clone();
+            peer.equal_at = Some(near.now);
+            self.on_agreed(from, near.ring.hash());
+            return Some(scope);
+        }
+        peer.equal_at = None;
+        let is_recent = peer.differed_at.is_some_and(|at| near.now.since(at) < INTERVAL_MS);
+        if peer.tasks.is_empty() && !is_recent && self.sessions.values().all(|session| session.with != from) {
+            peer.differed_at = Some(near.now);
+            peer.tasks.push_back(Task::Shared);
+            peer.next = near.now + DIFFER_MS + if near.me > from { SECOND_MS } else { 0 };
+        }
+        None
+    }
+
     fn go_on(&mut self, near: &mut Surroundings<'_>, handoff: &mut Handoff, number: u32) {
         let Some(session) = self.sessions.get_mut(&number) else { return };
         session.go_on(near, handoff);
@@ -354,6 +416,22 @@ impl Repair {
             peer.next = now + backoff(peer.failures);
         }
     }
+}
+
+impl Peer {
+    /// The arcs that both own.
+    fn shared(&mut self, near: &Surroundings<'_>, with: NodeId) -> &RangeSet {
+        let ring = near.ring.hash();
+        let known = self.shared.take().filter(|(of, _)| *of == ring);
+        let find = || near.ring.arcs_where(|owners| owners.contains(&near.me) && owners.contains(&with));
+        &self.shared.insert(known.unwrap_or_else(|| (ring, find()))).1
+    }
+}
+
+/// What is held in the arcs that two nodes share, by the ring that says which those are.
+fn fingerprint(near: &Surroundings<'_>, shared: &RangeSet) -> [u8; 16] {
+    let (ring, sum) = (near.ring.hash().to_le_bytes(), near.store.sum(shared).fingerprint.to_le_bytes());
+    near.membership.room().fingerprint(&[b"shared", &ring, &sum]).to_le_bytes()
 }
 
 fn backoff(failures: u32) -> Millis {

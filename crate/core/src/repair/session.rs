@@ -134,6 +134,11 @@ impl Session {
         near.out.push((self.with, Message::Compare { session: self.number, begin, parts }));
     }
 
+    /// Whether it compares what both own, and nothing has been answered yet.
+    pub(super) fn is_fresh(&self) -> bool {
+        self.task == Task::Shared && self.asked.contains(&ROOT)
+    }
+
     fn takes(&self) -> bool {
         !matches!(self.task, Task::Stray(_))
     }

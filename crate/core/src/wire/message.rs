@@ -66,6 +66,8 @@ pub enum Message {
         rumours: Vec<Rumour>,
         /// Minutes since the Unix epoch by the sender's wall clock; zero if it has none.
         minutes: u32,
+        /// A fingerprint of all that the sender holds, durable, where both own; `None`: something is on its way there.
+        shared: Option<[u8; 16]>,
     },
     /// I am here.
     Ack {
@@ -77,6 +79,8 @@ pub enum Message {
         rumours: Vec<Rumour>,
         /// Minutes since the Unix epoch by the sender's wall clock; zero if it has none.
         minutes: u32,
+        /// A fingerprint of all that the sender holds, durable, where both own; `None`: something is on its way there.
+        shared: Option<[u8; 16]>,
     },
     /// Is `target` there? I cannot reach it. Answered by `Vouch`.
     Enquire {
