@@ -68,7 +68,7 @@ impl Coordinator {
         let none = Object::new();
         let held = near.store.object(&put.key).unwrap_or(&none);
         let kept = held.dots().zip(held.values()).filter(|(dot, _)| !context.covers(dot));
-        let kept: usize = kept.map(|(_, version)| version.payload.len()).sum();
+        let kept: usize = kept.map(|(_, version)| version.size()).sum();
         let actors = held.context().union_len(context);
         if kept + put.value.len() > self.settings.object_bytes_max || actors >= ACTORS_MAX {
             return Err(RequestError::TooManySiblings);

@@ -20,6 +20,10 @@ pub type Payload = Arc<[u8]>;
 /// All that is known of one key.
 pub type Object = Siblings<Version>;
 
+/// The most that a version takes beside its payload, in bytes: its dot's place and counter, the payload's length, an
+/// expiry and a stamp.
+const BESIDE_BYTES_MAX: usize = 3 + 10 + 1 + 5 + 10 + 10 + 5;
+
 /// One write's value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Form", into = "Form")]
@@ -36,6 +40,11 @@ impl Version {
     /// A value that stays until it is superseded.
     pub fn plain(payload: Payload) -> Version {
         Version { payload, expires: None, stamp: None }
+    }
+
+    /// The most that it takes in an object, in bytes.
+    pub fn size(&self) -> usize {
+        self.payload.len() + BESIDE_BYTES_MAX
     }
 
     /// Whether it has expired. A node that does not know the time, or does not trust its clock, lets nothing expire.
@@ -92,6 +101,14 @@ mod tests {
         }
         let alone = postcard::to_allocvec(&payload).unwrap();
         assert_eq!(bytes(&Version::plain(payload)).len(), alone.len() + 1);
+    }
+
+    #[test]
+    fn no_version_takes_more_of_an_object_than_its_size() {
+        let stamp = Some(Stamp { wall: WallTime(u64::MAX), count: u32::MAX });
+        let version = Version { payload: alloc::vec![7; 70_000].into(), expires: Some(WallTime(u64::MAX)), stamp };
+        let stored = postcard::to_allocvec(&(u16::MAX, u64::MAX, version.clone())).unwrap();
+        assert!(stored.len() <= version.size(), "{} of {}", stored.len(), version.size());
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::id::{DeviceId, Key, Label, NodeId, Position};
 use crate::membership::Status;
 use crate::ring::RangeSet;
 use crate::store::Sum;
-use crate::time::{Instant, Millis};
+use crate::time::{Instant, Millis, WallTime};
 use crate::wire::{Object, Record};
 
 /// A read-only window into a node.
@@ -161,6 +161,11 @@ impl View<'_> {
     /// What this node itself holds of a key.
     pub fn object(&self, key: &Key) -> Option<&Object> {
         self.node.store.object(key)
+    }
+
+    /// The wall time by which this node shows values, or no longer; `None` if it was never told.
+    pub fn expiry_clock(&self) -> Option<WallTime> {
+        self.node.store.expiry_clock()
     }
 
     /// The fingerprint and the number of all objects this node holds in some part of the ring.

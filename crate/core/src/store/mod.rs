@@ -35,7 +35,7 @@ use expiries::Expiries;
 use memo::Memo;
 use sums::Sums;
 
-/// The largest object, all siblings together, in bytes of values: with its clock it fits a frame.
+/// The largest object, all siblings together, in bytes: with its clock it fits a frame.
 pub const OBJECT_BYTES_MAX: usize = 1536 * 1024;
 
 /// An object as it lies in the store.
@@ -192,7 +192,7 @@ impl Store {
     pub fn would_overflow(&self, key: &Key, other: &Object) -> bool {
         let none = Object::new();
         let held = self.object(key).unwrap_or(&none);
-        let bytes = |object: &Object| object.values().map(|version| version.payload.len()).sum::<usize>();
+        let bytes = |object: &Object| object.values().map(Version::size).sum::<usize>();
         held.context().union_len(other.context()) > ACTORS_MAX
             || (bytes(other) + bytes(held) > OBJECT_BYTES_MAX && {
                 let mut joined = held.clone();

@@ -197,12 +197,19 @@ fn what_would_grow_beyond_storing_or_sending_is_not_joined() {
         object.put(
             &VersionVector::new(),
             Dot { actor, counter: 1 },
-            Version::plain(vec![0; OBJECT_BYTES_MAX - 10].into()),
+            Version::plain(vec![0; OBJECT_BYTES_MAX - 50].into()),
         );
         object
     };
     assert!(store.merge(&key("b"), &large(1)).is_some());
     assert!(store.merge(&key("b"), &large(2)).is_none());
+
+    // Empty values take room as well: so many that a frame could just hold them.
+    let actor = crate::id::Actor { node: NodeId::from_bytes([7; 16]), epoch: 1 };
+    let context = VersionVector::from_iter([Dot { actor, counter: 40_000 }]);
+    let values: Vec<(u16, u64, Version)> = (1..=40_000).map(|n| (0, n, Version::plain([].into()))).collect();
+    let many: Object = postcard::from_bytes(&postcard::to_allocvec(&(context, values)).unwrap()).unwrap();
+    assert!(store.merge(&key("c"), &many).is_none());
 }
 
 /// The store that the disk would give back.
