@@ -15,8 +15,6 @@ use roundtable_core::wire::Object;
 struct Written {
     key: Key,
     dot: Dot,
-    /// Whether it was durable on its own node, or acknowledged by another, so that it must not be lost.
-    is_acknowledged: bool,
 }
 
 /// A change that supersedes what its context covers.
@@ -25,7 +23,8 @@ struct Superseding {
     context: VersionVector,
     /// The write it belongs to; `None` for a delete.
     write: Option<u64>,
-    is_acknowledged: bool,
+    /// Whose disks hold it, of those that acknowledged it: while there is one, it must not be lost.
+    ackers: BTreeSet<usize>,
 }
 
 /// Where the oracle keeps a change.
@@ -62,7 +61,7 @@ impl Oracle {
         if let Some(other) = self.dots.insert(dot, number) {
             self.violations.push(format!("dot {dot:?} names write {other} and write {number}"));
         }
-        self.writes.insert(number, Written { key: key.clone(), dot, is_acknowledged: false });
+        self.writes.insert(number, Written { key: key.clone(), dot });
         self.supersede(key, context, Some(number))
     }
 
@@ -73,17 +72,31 @@ impl Oracle {
 
     fn supersede(&mut self, key: &Key, context: VersionVector, write: Option<u64>) -> Change {
         let changes = self.superseding.entry(key.clone()).or_default();
-        changes.push(Superseding { context, write, is_acknowledged: false });
+        changes.push(Superseding { context, write, ackers: BTreeSet::new() });
         Change { key: key.clone(), place: changes.len() - 1 }
     }
 
-    /// A change is on a disk: a write must not be lost, and what a delete had seen must not return.
-    pub fn on_acknowledged(&mut self, change: &Change) {
+    /// A change is on the disks of these tabs: a write must not be lost, and what a delete had seen must not return.
+    pub fn on_acknowledged(&mut self, change: &Change, tabs: &[usize]) {
         let changes = self.superseding.get_mut(&change.key).map(Vec::as_mut_slice).unwrap_or_default();
-        let Some(taken) = changes.get_mut(change.place) else { return };
-        taken.is_acknowledged = true;
-        if let Some(written) = taken.write.and_then(|number| self.writes.get_mut(&number)) {
-            written.is_acknowledged = true;
+        if let Some(taken) = changes.get_mut(change.place) {
+            taken.ackers.extend(tabs);
+        }
+    }
+
+    /// A tab's disk has lost something; `holds` tells whether a tab's disk still holds what a context covers of a key.
+    /// What it no longer holds may be lost, if none of those who acknowledged it holds it: the others may have let it
+    /// go because this one had it.
+    pub fn on_disk_lost(&mut self, tab: usize, holds: impl Fn(usize, &Key, &VersionVector) -> bool) {
+        for (key, changes) in &mut self.superseding {
+            for change in changes.iter_mut().filter(|change| change.ackers.contains(&tab)) {
+                let mut seen = change.context.clone();
+                let dot = change.write.and_then(|number| self.writes.get(&number)).map(|written| written.dot);
+                dot.into_iter().for_each(|dot| seen.see(dot));
+                if !holds(tab, key, &seen) {
+                    change.ackers.retain(|&acker| holds(acker, key, &seen));
+                }
+            }
         }
     }
 
@@ -109,7 +122,8 @@ impl Oracle {
         for (number, written) in self.writes.iter().filter(|(_, written)| written.key == *key) {
             let is_superseded = |by: &&Superseding| by.write != Some(*number) && by.context.covers(&written.dot);
             let is_known = end.context().covers(&written.dot);
-            if written.is_acknowledged && !is_known {
+            let own = changes.iter().find(|by| by.write == Some(*number));
+            if own.is_some_and(|own| !own.ackers.is_empty()) && !is_known {
                 self.violations.push(format!("{key:?}: acknowledged write {number} is lost"));
             }
             if is_known && !values.contains(number) && !changes.iter().any(|by| is_superseded(&by)) {
@@ -118,7 +132,7 @@ impl Oracle {
             // Whoever superseded it and is itself known must have taken its place.
             let has_taken_effect = |by: &&Superseding| match by.write {
                 Some(write) => self.writes.get(&write).is_some_and(|by| end.context().covers(&by.dot)),
-                None => by.is_acknowledged,
+                None => !by.ackers.is_empty(),
             };
             if values.contains(number) && changes.iter().filter(is_superseded).any(|by| has_taken_effect(&by)) {
                 self.violations.push(format!("{key:?}: write {number} has returned"));
@@ -158,7 +172,7 @@ mod tests {
         let key = Key::new("b", "k").expect("a short name");
         let (mut oracle, mut object) = (Oracle::default(), Object::new());
         let change = oracle.on_write(1, &key, dot(1), VersionVector::new());
-        oracle.on_acknowledged(&change);
+        oracle.on_acknowledged(&change, &[0]);
         setting(&mut oracle, &mut object);
         oracle.judge(&key, &object);
         oracle.violations().to_vec()
@@ -174,13 +188,17 @@ mod tests {
     fn each_fault_is_accused() {
         let lost = judged(|_, _| {});
         assert!(lost[0].contains("is lost"), "{lost:?}");
+        let lost_disk = judged(|oracle, _| oracle.on_disk_lost(0, |_, _, _| false));
+        assert!(lost_disk.is_empty(), "nobody is left who had it: {lost_disk:?}");
+        let kept = judged(|oracle, _| oracle.on_disk_lost(0, |_, _, _| true));
+        assert!(kept[0].contains("is lost"), "{kept:?}");
         let dropped = judged(|_, object| object.forget(&VersionVector::from_iter([dot(1)])));
         assert!(dropped[0].contains("was dropped"), "{dropped:?}");
         let returned = judged(|oracle, object| {
             object.put(&VersionVector::new(), dot(1), version(1));
             let key = Key::new("b", "k").expect("a short name");
             let change = oracle.on_delete(&key, VersionVector::from_iter([dot(1)]));
-            oracle.on_acknowledged(&change);
+            oracle.on_acknowledged(&change, &[0]);
         });
         assert!(returned[0].contains("has returned"), "{returned:?}");
         let twice = judged(|oracle, object| {

@@ -37,6 +37,8 @@ pub(super) struct Write {
     /// Which fallback was asked on behalf of which owner.
     stand_ins: BTreeMap<NodeId, NodeId>,
     waiting: BTreeSet<NodeId>,
+    /// Who could not take it, or has gone: not asked again to stand in.
+    spent: BTreeSet<NodeId>,
     told: Option<Receipt>,
     pub(super) is_listened_to: bool,
     is_superseded: bool,
@@ -190,6 +192,7 @@ impl Coordinator {
             held: BTreeSet::new(),
             stand_ins: BTreeMap::new(),
             waiting: BTreeSet::new(),
+            spent: BTreeSet::new(),
             told: None,
             is_listened_to: true,
             is_superseded: false,
@@ -320,6 +323,7 @@ impl Coordinator {
     fn instead_of(&mut self, near: &mut Surroundings<'_>, number: u64, gone: NodeId) {
         let Some(write) = self.writes.get_mut(&number) else { return };
         let owner = write.stand_ins.remove(&gone).unwrap_or(gone);
+        write.spent.insert(gone);
         let mut sends = Vec::new();
         send_past(near, write, number, owner, &mut sends);
         near.out.extend(sends);
@@ -396,6 +400,7 @@ fn send_past(
             && near.membership.answers(**id)
             && !write.stand_ins.contains_key(id)
             && !write.held.contains(id)
+            && !write.spent.contains(id)
     };
     match list.fallbacks().iter().find(is_free).copied() {
         Some(fallback) => {

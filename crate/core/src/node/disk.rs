@@ -2,7 +2,9 @@
 //! before their epoch is durable, receipts.
 //!
 //! Batches become durable in order, so whoever waits for "all that is written by now" waits for the latest. When the
-//! disk refuses one, whoever waited is told so, and its rows are handed over again, later and later.
+//! disk refuses one, whoever waited is told so, and its rows are handed over again, later and later. Until they are
+//! durable nobody else is told that all is: an object that is joined once more and does not change makes no batch of
+//! its own, and the one that holds it may be the one that was refused.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -18,12 +20,32 @@ use crate::wire::{Message, Outbox};
 const RETRY_MS: Millis = 1_000;
 const RETRY_MS_MAX: Millis = 30_000;
 
+/// How many acknowledgements wait for rows that the disk refused; more are told at once that they are not durable.
+const PARKED_MAX: usize = 10_000;
+
+/// Who waits until something is durable.
+#[derive(Debug, Clone, Default)]
+struct Waiting {
+    writes: Begun,
+    then_send: Outbox,
+}
+
+impl Waiting {
+    fn join(&mut self, other: Waiting) {
+        self.writes.extend(other.writes);
+        self.then_send.extend(other.then_send);
+    }
+
+    fn len(&self) -> usize {
+        self.writes.len() + self.then_send.len()
+    }
+}
+
 /// A batch that the disk has, and has not yet answered.
 #[derive(Debug, Clone, Default)]
 struct UnderWay {
     rows: Vec<(Table, Vec<u8>)>,
-    writes: Begun,
-    then_send: Outbox,
+    waiting: Waiting,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -31,6 +53,8 @@ pub(super) struct Disk {
     next: u64,
     under_way: BTreeMap<BatchId, UnderWay>,
     refused: BTreeSet<(Table, Vec<u8>)>,
+    /// Who waits for "all that is held by now" while some of it was refused.
+    parked: Waiting,
     failures: u32,
     retry_at: Option<Instant>,
 }
@@ -60,20 +84,46 @@ impl Node {
         if !writes.is_empty() && self.store.mint().is_open() {
             self.clean_at = Some(now + CLEAN_AFTER_MS);
         }
-        let then_send = core::mem::take(&mut self.scratch.gated);
+        let waiting = Waiting { writes, then_send: core::mem::take(&mut self.scratch.gated) };
         if let Some(batch) = self.store.take_batch() {
             self.disk.next += 1;
             let id = BatchId(self.disk.next);
             let rows = batch.ops.iter().map(|op| (op.table, op.key.clone())).collect();
-            self.disk.under_way.insert(id, UnderWay { rows, writes, then_send });
+            self.disk.under_way.insert(id, UnderWay { rows, waiting });
             self.outputs.push_back(Output::Persist { id, batch });
         } else if let Some(mut latest) = self.disk.under_way.last_entry() {
-            latest.get_mut().writes.extend(writes);
-            latest.get_mut().then_send.extend(then_send);
+            latest.get_mut().waiting.join(waiting);
         } else {
-            self.scratch.out.extend(then_send);
-            self.coordinator.on_local(&mut near!(self, now), &writes, Ok(()));
+            self.release(now, waiting);
         }
+    }
+
+    /// All that is held is durable, or was refused: then whoever waits goes on waiting, for it cannot be told apart
+    /// which rows they wait for.
+    fn release(&mut self, now: Instant, waiting: Waiting) {
+        if self.disk.refused.is_empty() {
+            self.scratch.out.extend(waiting.then_send);
+            self.coordinator.on_local(&mut near!(self, now), &waiting.writes, Ok(()));
+        } else if self.disk.parked.len() + waiting.len() <= PARKED_MAX {
+            self.disk.parked.join(waiting);
+        } else {
+            self.disown(now, waiting, PersistError::Failed);
+        }
+    }
+
+    /// What says "durable" now says that it is not.
+    fn disown(&mut self, now: Instant, waiting: Waiting, reason: PersistError) {
+        let durable = self.config.limits.planted.has(Plant::AckThoughRefused);
+        for (to, message) in waiting.then_send {
+            match message {
+                Message::Stored { request, .. } => {
+                    self.scratch.out.push((to, Message::Stored { request, durable }));
+                }
+                Message::Kept { batch, .. } => self.scratch.out.push((to, Message::Kept { batch, durable })),
+                _ => {}
+            }
+        }
+        self.coordinator.on_local(&mut near!(self, now), &waiting.writes, Err(reason));
     }
 
     pub(super) fn on_persisted(&mut self, now: Instant, id: BatchId) {
@@ -84,9 +134,13 @@ impl Node {
         if self.disk.refused.is_empty() {
             self.disk.failures = 0;
             self.disk.retry_at = None;
+            let parked = core::mem::take(&mut self.disk.parked);
+            self.release(now, parked);
+        } else {
+            // It takes batches again: now is the time for what it refused.
+            self.disk.retry_at = Some(now);
         }
-        self.scratch.out.extend(done.then_send);
-        self.coordinator.on_local(&mut near!(self, now), &done.writes, Ok(()));
+        self.release(now, done.waiting);
         self.store.on_rows(&done.rows, true);
         if !self.store.mint().is_opening() {
             self.coordinator.resume(&mut near!(self, now));
@@ -104,18 +158,9 @@ impl Node {
         self.disk.failures += 1;
         let wait = (RETRY_MS << (self.disk.failures - 1).min(5)).min(RETRY_MS_MAX);
         self.disk.retry_at = Some(now + wait);
-        let durable = self.config.limits.planted.has(Plant::AckThoughRefused);
-        for (to, message) in failed.then_send {
-            // What says "durable" now says that it is not.
-            match message {
-                Message::Stored { request, .. } => {
-                    self.scratch.out.push((to, Message::Stored { request, durable }));
-                }
-                Message::Kept { batch, .. } => self.scratch.out.push((to, Message::Kept { batch, durable })),
-                _ => {}
-            }
-        }
-        self.coordinator.on_local(&mut near!(self, now), &failed.writes, Err(reason));
+        let mut waiting = core::mem::take(&mut self.disk.parked);
+        waiting.join(failed.waiting);
+        self.disown(now, waiting, reason);
         if was_opening && !self.store.mint().is_opening() {
             self.coordinator.refuse(&mut near!(self, now), reason);
         }

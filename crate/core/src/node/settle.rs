@@ -100,7 +100,7 @@ impl Node {
         for outcome in self.repair.take_outcomes() {
             self.handoff.on_compared(&near!(self, now), outcome.with, &outcome.scope);
             self.refresh_incoming();
-            if outcome.was_same {
+            if outcome.is_confirmed {
                 self.confirm_all(now, outcome.with, &outcome.scope);
             }
             if outcome.received + outcome.sent > 0 {

@@ -138,6 +138,19 @@ impl View<'_> {
         PreferenceView { owners: list.owners().to_vec(), fallbacks: list.fallbacks().to_vec() }
     }
 
+    /// Who owns a position, by this node's records.
+    pub fn owners_of(&self, position: Position) -> Vec<NodeId> {
+        self.node.ring.owners(position)
+    }
+
+    /// Every member known, this node included: the version of its record, and its incarnation.
+    pub fn versions(&self) -> Vec<(NodeId, u64, u64)> {
+        let line = |id: NodeId, record: &Record| (id, record.version, record.incarnation);
+        let membership = &self.node.membership;
+        let own = line(self.node.me, membership.own().record());
+        core::iter::once(own).chain(membership.others().map(|(id, record, _)| line(id, record))).collect()
+    }
+
     /// Where a key lies on the ring.
     pub fn position(&self, key: &Key) -> Position {
         self.node.config.room.position(key)

@@ -86,6 +86,8 @@ pub struct Outcome {
     pub sent: usize,
     /// Whether the other side said at once that it holds the same, all of it durable.
     pub was_same: bool,
+    /// Whether it is the very same as what is held here now: then all of that is durable there.
+    pub is_confirmed: bool,
 }
 
 /// Objects that a session had asked for.

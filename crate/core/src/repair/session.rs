@@ -56,6 +56,11 @@ pub(super) struct Session {
     received: usize,
     sent: usize,
     was_same: bool,
+    /// The fingerprint that the other side was asked about, which is all that "the same" speaks of.
+    asked_about: u128,
+    /// Whether that was still the fingerprint of what is held here when it said so: a write made meanwhile has not
+    /// reached it.
+    is_confirmed: bool,
     /// The other side's disk took no more.
     pub(super) was_refused: bool,
 }
@@ -80,6 +85,7 @@ impl Session {
             was_same: false,
             ..Session::nothing(with, 0)
         };
+        session.asked_about = near.store.sum(&session.scope).fingerprint;
         session.asked.insert(ROOT);
         session.ask(near);
         session
@@ -105,6 +111,8 @@ impl Session {
             received: 0,
             sent: 0,
             was_same: true,
+            asked_about: 0,
+            is_confirmed: false,
             was_refused: false,
         }
     }
@@ -116,6 +124,7 @@ impl Session {
             received: self.received,
             sent: self.sent,
             was_same: self.was_same,
+            is_confirmed: self.is_confirmed,
         }
     }
 
@@ -155,7 +164,10 @@ impl Session {
             }
             self.progress = near.now;
             match summary {
-                PartSummary::Same => self.was_same = part == ROOT,
+                PartSummary::Same => {
+                    self.was_same = part == ROOT;
+                    self.is_confirmed = self.was_same && near.store.sum(&self.scope).fingerprint == self.asked_about;
+                }
                 PartSummary::Split(tags) => self.on_split(near, part, &tags, &mut wanted),
                 PartSummary::Items(tags) => self.on_items(near, part, &item_tags(&tags), &mut wanted),
             }

@@ -54,6 +54,11 @@ pub struct Changed {
     pub after: usize,
 }
 
+/// What a row of [`Table::Objects`] holds; `None` if it cannot be read.
+pub fn object_of_row(row: &[u8]) -> Option<Object> {
+    postcard::from_bytes(row).ok()
+}
+
 /// What this node holds.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -136,7 +141,7 @@ impl Store {
 
     fn restore_object(&mut self, key: &[u8], value: &[u8]) -> Option<(Key, bool)> {
         let key = Key::from_bytes(key).ok()?;
-        let object: Object = postcard::from_bytes(value).ok()?;
+        let object = object_of_row(value)?;
         let changed = self.merge(&key, &object).is_some();
         Some((key, changed))
     }

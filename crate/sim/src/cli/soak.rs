@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use roundtable_core::planted::{Plant, Planted};
-use roundtable_sim::soak::{self, Report};
+use roundtable_sim::soak::{self, Report, Step};
 use serde_json::json;
 
 use super::range;
@@ -71,13 +71,14 @@ fn soak(seeds: &Range<u64>, nodes: &Range<usize>, plant: Option<Plant>, is_quiet
     let missing = seeds.end - seeds.start - reports.len() as u64;
     let violations = reports.iter().filter(|report| !report.violations.is_empty()).count() as u64 + missing;
     let first = reports.iter().filter(|report| !report.violations.is_empty()).map(|report| report.seed).min();
-    let mut steps = std::collections::BTreeMap::new();
+    let mut steps = std::collections::BTreeMap::<Step, u64>::new();
     for (step, count) in reports.iter().flat_map(|report| &report.steps) {
-        *steps.entry(format!("{step:?}").to_lowercase()).or_insert(0) += count;
+        *steps.entry(*step).or_insert(0) += count;
     }
-    let is_request = |name: &str| ["put", "staleput", "blindput", "get", "delete", "keys"].contains(&name);
-    let operations: u64 = steps.iter().filter(|(name, _)| is_request(name)).map(|(_, count)| count).sum();
-    let faults: std::collections::BTreeMap<_, _> = steps.iter().filter(|(name, _)| !is_request(name)).collect();
+    let operations: u64 = steps.iter().filter(|(step, _)| step.is_request()).map(|(_, count)| count).sum();
+    let faults = steps.iter().filter(|(step, _)| !step.is_request());
+    let faults: std::collections::BTreeMap<String, u64> =
+        faults.map(|(step, count): (&Step, &u64)| (step.name(), *count)).collect();
     let summary = json!({
         "seeds": reports.len(), "operations": operations, "faults": faults, "violations": violations,
         "first_violation": first, "plant": plant.map(Plant::name), "seconds": begun.elapsed().as_secs(),

@@ -25,6 +25,8 @@ pub use tabs::CrashPoint;
 
 /// So many timers in a row at one moment mean that a node asks to be called and then does nothing.
 const TIMERS_AT_ONCE_MAX: u32 = 1_000;
+/// So many things in one virtual minute mean a storm: frames that call forth frames without end.
+const HAPPENINGS_PER_MINUTE_MAX: u64 = 400_000;
 /// How often a room is looked at while it is waited for to settle.
 const SETTLE_CHECK_MS: u64 = 5;
 
@@ -157,6 +159,8 @@ pub struct World {
     pub outputs: Trace,
     /// While this is something: all frames that nodes hand to links, in order.
     pub tap: Option<Vec<Tapped>>,
+    /// Which requests of which tabs were answered, for whoever looks, and takes them away.
+    pub news: Vec<(usize, RequestId)>,
     random: fastrand::Rng,
     queue: BTreeMap<(Instant, u64), Happening>,
     timers: BTreeSet<(Instant, usize)>,
@@ -178,6 +182,8 @@ pub struct World {
     peace: u64,
     requests: u64,
     stalled: u32,
+    /// What has happened in the present minute.
+    minute: (u64, u64),
 }
 
 fn pair(a: usize, b: usize) -> (usize, usize) {
@@ -194,6 +200,7 @@ impl World {
             planted: Planted::default(),
             outputs: Trace::default(),
             tap: None,
+            news: Vec::new(),
             random: fastrand::Rng::with_seed(seed),
             queue: BTreeMap::new(),
             timers: BTreeSet::new(),
@@ -208,6 +215,7 @@ impl World {
             peace: 0,
             requests: 0,
             stalled: 0,
+            minute: (0, 0),
         }
     }
 
@@ -232,6 +240,11 @@ impl World {
         let id = RequestId(self.requests);
         self.input(at, Input::Request { id, request });
         id
+    }
+
+    /// The number that the next request will have.
+    pub fn next_request(&self) -> RequestId {
+        RequestId(self.requests + 1)
     }
 
     /// What a request was last told.
@@ -319,6 +332,7 @@ impl World {
         match (queued, timer) {
             (Some(due), timer) if due <= end && timer.is_none_or(|(at, _)| due <= at) => {
                 self.now = self.now.max(due);
+                self.watch_for_storms();
                 if let Some((_, happening)) = self.queue.pop_first() {
                     self.happen(happening);
                 }
@@ -336,6 +350,12 @@ impl World {
             }
             _ => false,
         }
+    }
+
+    fn watch_for_storms(&mut self) {
+        let minute = self.now.0 / 60_000;
+        self.minute = if self.minute.0 == minute { (minute, self.minute.1 + 1) } else { (minute, 0) };
+        assert!(self.minute.1 < HAPPENINGS_PER_MINUTE_MAX, "a storm: frames call forth frames without end");
     }
 
     fn happen(&mut self, happening: Happening) {
@@ -374,7 +394,10 @@ impl World {
             Output::Send { to, lane, bytes } => self.send(at, to, lane, bytes),
             Output::Dial(id) => self.dial(at, id),
             Output::Persist { id, batch } => self.persist(at, id, batch),
-            Output::Reply { id, result } => self.hosts[at].replies.entry(id).or_default().push(result),
+            Output::Reply { id, result } => {
+                self.hosts[at].replies.entry(id).or_default().push(result);
+                self.news.push((at, id));
+            }
             Output::Event(event) => {
                 let now = self.now;
                 self.hosts[at].events.push((now, event));

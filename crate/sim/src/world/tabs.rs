@@ -2,10 +2,11 @@
 
 use std::collections::VecDeque;
 
+use roundtable_core::clock::VersionVector;
 use roundtable_core::coordinator::Level;
-use roundtable_core::id::{BatchId, DeviceId, KeyPair, Room};
+use roundtable_core::id::{BatchId, DeviceId, Key, KeyPair, NodeId, Room};
 use roundtable_core::node::{Config, Input, Lifecycle, Limits, Node};
-use roundtable_core::store::{Batch, PersistError, Restored, Rows, is_clean};
+use roundtable_core::store::{Batch, PersistError, Restored, Rows, Table, is_clean, object_of_row};
 use roundtable_core::time::{Instant, WallTime};
 
 use super::{Happening, Host, World, pair};
@@ -113,7 +114,24 @@ impl World {
 
     /// The tabs that run, or ran, under the identity of this one.
     pub fn twins(&self, at: usize) -> &[usize] {
-        self.tabs_of.get(&self.hosts[at].id).map(Vec::as_slice).unwrap_or_default()
+        self.tabs_of(self.hosts[at].id)
+    }
+
+    /// The tabs that run, or ran, under this identity: one, but for a duplicated tab.
+    pub fn tabs_of(&self, id: NodeId) -> &[usize] {
+        self.tabs_of.get(&id).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// How often a tab has been opened.
+    pub fn life(&self, at: usize) -> u64 {
+        self.hosts[at].life
+    }
+
+    /// Whether a tab's disk holds all of a key that `seen` covers, or what came after it.
+    pub fn disk_holds(&self, at: usize, key: &Key, seen: &VersionVector) -> bool {
+        let row = self.hosts[at].disk.row(Table::Objects, key.as_bytes());
+        let object = row.and_then(object_of_row).unwrap_or_default();
+        object.context().descends(seen)
     }
 
     fn start(&mut self, at: usize, adopted: Vec<Rows>) {
@@ -158,6 +176,11 @@ impl World {
     /// The tab dies while its disk takes the next batch.
     pub fn crash_in_persist(&mut self, at: usize, point: CrashPoint) {
         self.hosts[at].crash_at = Some(point);
+    }
+
+    /// The tab does not die in a persist after all.
+    pub fn spare(&mut self, at: usize) {
+        self.hosts[at].crash_at = None;
     }
 
     fn end(&mut self, at: usize, until_told_ms: u64) {

@@ -1,0 +1,218 @@
+//! Peace, and what must hold after it: the invariants of the design.
+
+use std::collections::BTreeSet;
+
+use roundtable_core::coordinator::{Level, Reply, Request, Terms};
+use roundtable_core::id::{Key, NodeId, Position};
+use roundtable_core::membership::Status;
+use roundtable_core::ring::RangeSet;
+use roundtable_core::wire::Object;
+
+use super::run::Soak;
+use crate::oracle::number_of;
+
+/// How long a healed room may take to settle, in virtual milliseconds.
+const PEACE_MS: u64 = 180_000;
+/// How long it is then left to itself.
+const QUIET_MS: u64 = 40_000;
+/// The most frames that a tab sends in a second of quiet, for each other tab.
+const QUIET_FRAMES_MAX: u64 = 4;
+
+impl Soak {
+    /// Everything heals, and everybody comes back.
+    pub(super) fn make_peace(&mut self) {
+        self.world.tuning.calm();
+        for tab in 0..self.world.hosts.len() {
+            self.world.resume(tab);
+            self.world.hosts[tab].disk_full = false;
+            self.world.hosts[tab].disk_fails = 0;
+            if self.world.is_open(tab) {
+                self.world.spare(tab);
+                self.world.throttle(tab, 0);
+            }
+        }
+        for twin in self.twins.clone() {
+            if self.world.is_open(twin) {
+                self.world.crash(twin);
+            }
+            self.world.wipe(twin);
+            self.forget_lost(twin);
+        }
+        for tab in 0..self.world.hosts.len() {
+            if !self.world.is_open(tab) && !self.twins.contains(&tab) {
+                self.world.reopen(tab);
+            }
+        }
+        self.world.heal_all();
+        self.settle();
+        self.pass(QUIET_MS / 2);
+        let before: Vec<u64> = self.world.hosts.iter().map(|host| host.frames_sent).collect();
+        self.pass(QUIET_MS / 2);
+        if !self.settle() {
+            self.oracle.accuse(format!("the room does not settle: {}", self.world.unsettled()));
+            return;
+        }
+        self.judge_quiet(&before);
+    }
+
+    /// Let time pass until the room is settled.
+    fn settle(&mut self) -> bool {
+        let end = self.world.now + PEACE_MS;
+        while !self.world.is_settled() && self.world.now < end {
+            self.pass(100);
+        }
+        self.world.is_settled()
+    }
+
+    /// At rest, little is said.
+    fn judge_quiet(&mut self, before: &[u64]) {
+        let most = QUIET_FRAMES_MAX * self.world.hosts.len() as u64 * (QUIET_MS / 2_000);
+        for (tab, &before) in before.iter().enumerate() {
+            let sent = self.world.hosts[tab].frames_sent - before;
+            if sent > most {
+                self.oracle.accuse(format!("tab {tab} sent {sent} frames in {} s of quiet", QUIET_MS / 2_000));
+            }
+        }
+    }
+
+    pub(super) fn judge(&mut self) {
+        self.take_news();
+        self.judge_members();
+        self.judge_arcs();
+        let keys: Vec<Key> = self.oracle.keys().into_iter().collect();
+        for (index, key) in keys.iter().enumerate() {
+            self.judge_key(key);
+            self.judge_read(key, index);
+        }
+        for tab in self.world.alive() {
+            let hints = self.world.node(tab).view().metrics().hints;
+            if hints > 0 {
+                self.oracle.accuse(format!("tab {tab} still holds {hints} hints"));
+            }
+        }
+        if let Some(key) = keys.first() {
+            self.judge_merge(key);
+        }
+    }
+
+    /// All know all, and think well of them.
+    fn judge_members(&mut self) {
+        let alive = self.world.alive();
+        for &tab in &alive {
+            let members = self.world.node(tab).view().members();
+            for &other in &alive {
+                let id = self.world.hosts[other].id;
+                let status = members.iter().find(|member| member.id == id).map(|member| member.status);
+                if status != Some(Status::Up) {
+                    self.oracle.accuse(format!("tab {other} is here, and tab {tab} thinks it {status:?}"));
+                }
+            }
+        }
+    }
+
+    /// Every arc, the one over the wrap included, has min(N, tabs) distinct owners, on distinct devices as far as there
+    /// are any; all tabs agree who they are; and the owners' fingerprints of it are the same.
+    fn judge_arcs(&mut self) {
+        let alive = self.world.alive();
+        let Some(&first) = alive.first() else { return };
+        let view = self.world.node(first).view();
+        let members = view.members();
+        let (n, tokens) = (usize::from(view.n()), view.tokens());
+        let device_of = |id: &NodeId| members.iter().find(|member| member.id == *id).map(|member| member.device);
+        let devices: BTreeSet<_> = members.iter().map(|member| member.device).collect();
+        let mut wrong = Vec::new();
+        for (index, (Position(end), _)) in tokens.iter().enumerate() {
+            let before = if index == 0 { tokens.last() } else { tokens.get(index - 1) };
+            let Some(&(Position(start), _)) = before else { continue };
+            let arc = if start < *end {
+                RangeSet::from_sorted([(start + 1, *end)])
+            } else {
+                let wrap = (start < u64::MAX).then(|| (start + 1, u64::MAX));
+                RangeSet::from_sorted([(0, *end)].into_iter().chain(wrap))
+            };
+            let owners = view.owners_of(Position(*end));
+            let distinct: BTreeSet<&NodeId> = owners.iter().collect();
+            let used: BTreeSet<_> = owners.iter().filter_map(device_of).collect();
+            let is_spread = used.len() == owners.len().min(devices.len());
+            if distinct.len() != n.min(members.len()) || owners.len() != distinct.len() || !is_spread {
+                wrong.push(format!("the arc to {end} has {} owners on {} devices", owners.len(), used.len()));
+            }
+            let holders = alive.iter().filter(|&&tab| owners.contains(&self.world.hosts[tab].id));
+            let sums: Vec<_> = holders.map(|&tab| self.world.node(tab).view().sum(&arc)).collect();
+            if sums.windows(2).any(|two| two[0] != two[1]) {
+                wrong.push(format!("the owners of the arc to {end} have different fingerprints"));
+            }
+        }
+        for &tab in &alive {
+            if self.world.node(tab).view().tokens() != tokens {
+                wrong.push(format!("tab {tab} and tab {first} have different rings"));
+            }
+        }
+        wrong.into_iter().for_each(|what| self.oracle.accuse(what));
+    }
+
+    /// All that anybody holds of a key, joined.
+    fn joined(&self, key: &Key) -> Object {
+        let mut joined = Object::new();
+        for tab in self.world.alive() {
+            if let Some(object) = self.world.node(tab).view().object(key) {
+                joined.sync(object);
+            }
+        }
+        joined
+    }
+
+    /// The owners of a key hold the same, byte for byte, and that is all there is.
+    fn judge_key(&mut self, key: &Key) {
+        let joined = self.joined(key);
+        self.oracle.judge(key, &joined);
+        let alive = self.world.alive();
+        let Some(&first) = alive.first() else { return };
+        let owners = self.world.node(first).view().preference_list(key).owners;
+        for tab in alive {
+            let is_owner = owners.contains(&self.world.hosts[tab].id);
+            let held = self.world.node(tab).view().object(key).cloned().unwrap_or_default();
+            if is_owner && held != joined {
+                self.oracle.accuse(format!("{key:?}: owner {tab} lacks something: {held:?} of {joined:?}"));
+            }
+        }
+    }
+
+    /// A quorum read anywhere returns exactly what there is.
+    fn judge_read(&mut self, key: &Key, index: usize) {
+        let alive = self.world.alive();
+        let Some(&tab) = alive.get(index % alive.len().max(1)) else { return };
+        let numbers = |object: &Object| -> BTreeSet<u64> {
+            object.values().filter_map(|version| number_of(&version.payload)).collect()
+        };
+        let expected = numbers(&self.joined(key));
+        let terms = Terms { level: Some(Level::Quorum), timeout_ms: None };
+        let id = self.world.request(tab, Request::Get { key: key.clone(), terms });
+        self.pass(200);
+        let found: Option<BTreeSet<u64>> = match self.world.last(tab, id) {
+            Some(Reply::Read(read)) if read.met => {
+                Some(read.siblings.iter().filter_map(|payload| number_of(payload)).collect())
+            }
+            _ => None,
+        };
+        if found.as_ref() != Some(&expected) {
+            self.oracle.accuse(format!("{key:?}: tab {tab} reads {found:?} of {expected:?}"));
+        }
+    }
+
+    /// After a read, a merge and a write there is one value, and its receipt is complete.
+    fn judge_merge(&mut self, key: &Key) {
+        let Some(&tab) = self.world.alive().first() else { return };
+        let context = self.joined(key).context().clone();
+        let terms = Terms { level: Some(Level::All), timeout_ms: None };
+        let id = self.put(tab, key.clone(), Some(context), terms);
+        self.pass(6_000);
+        let values = self.joined(key).values().len();
+        let is_complete = matches!(self.world.last(tab, id), Some(Reply::Receipt(receipt)) if receipt.ended.is_some());
+        if values != 1 || !is_complete {
+            let last = self.world.last(tab, id).cloned();
+            self.oracle.accuse(format!("{key:?}: {values} values after a merge, and {last:?}"));
+        }
+        self.judge_key(key);
+    }
+}

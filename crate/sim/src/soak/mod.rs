@@ -1,0 +1,73 @@
+//! A soak: for each seed a room, a random schedule of requests and faults, then peace, then judgement.
+//!
+//! A seed expands to a [`Plan`]: every step with its arguments and pauses, drawn before anything runs, so that a plan
+//! can be printed, shortened and run again. Each seed also draws which kinds of faults and requests it has at all (swarm
+//! testing: Groce et al., ISSTA 2012), for a fault that always happens hides what happens without it. After the
+//! schedule everything heals, closed tabs reopen, and the room must settle; then the invariants of the design are
+//! checked, and the oracle judges what is left of every key.
+//!
+//! - `plan`: what a seed expands to.
+//! - `run`: a plan, step by step.
+//! - `watch`: what is checked whenever something was answered.
+//! - `judge`: what is checked in the end.
+
+mod judge;
+mod plan;
+mod run;
+mod watch;
+
+pub use plan::{Act, Plan, Step};
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use roundtable_core::planted::Planted;
+use run::Soak;
+
+/// What came of one seed.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The seed.
+    pub seed: u64,
+    /// How often each kind of step was taken.
+    pub steps: BTreeMap<Step, u64>,
+    /// What was found.
+    pub violations: Vec<String>,
+    /// The hash of everything that came out of any node; 0 if one panicked.
+    pub trace: u64,
+    /// Every output, one a line, if they were asked for.
+    pub lines: Vec<String>,
+}
+
+/// Run one seed.
+pub fn run(seed: u64, nodes: &Range<usize>) -> Report {
+    run_planted(seed, nodes, Planted::default())
+}
+
+/// Run one seed with a bug in every node.
+pub fn run_planted(seed: u64, nodes: &Range<usize>, planted: Planted) -> Report {
+    run_plan(&Plan::of(seed, nodes), planted, false)
+}
+
+/// Run a plan; with `is_traced`, keep a line for every output. A panic in a node, or a world that does not come to
+/// rest, is a violation.
+pub fn run_plan(plan: &Plan, planted: Planted, is_traced: bool) -> Report {
+    let mut soak = Soak::new(plan.clone());
+    soak.world.planted = planted;
+    if is_traced {
+        soak.world.outputs.keep_lines();
+    }
+    // Nothing of a soak that panicked is used again but what it had counted.
+    let outcome = catch_unwind(AssertUnwindSafe(|| soak.run()));
+    let mut violations = soak.oracle.violations().to_vec();
+    let mut trace = soak.world.trace();
+    if let Err(panic) = outcome {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        violations.push(format!("panicked: {text}"));
+        trace = 0;
+    }
+    let lines = soak.world.outputs.take_lines();
+    Report { seed: plan.seed, steps: soak.steps, violations, trace, lines }
+}

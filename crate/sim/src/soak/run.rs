@@ -1,0 +1,272 @@
+//! A plan, step by step.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use roundtable_core::clock::VersionVector;
+use roundtable_core::coordinator::{Keep, Level, Request, Terms};
+use roundtable_core::id::{Key, RequestId};
+use roundtable_core::node::Input;
+use roundtable_core::wire::Payload;
+
+use super::watch::Watch;
+use super::{Act, Plan, Step};
+use crate::oracle::Oracle;
+use crate::{CrashPoint, World};
+
+/// So many tabs there are at most, duplicated ones included.
+const TABS_MAX: usize = 24;
+
+/// One run.
+pub(super) struct Soak {
+    pub(super) plan: Plan,
+    pub(super) world: World,
+    pub(super) oracle: Oracle,
+    pub(super) steps: BTreeMap<Step, u64>,
+    pub(super) watch: Watch,
+    /// Tabs that run under the identity of another: they end before peace and do not come back.
+    pub(super) twins: BTreeSet<usize>,
+    written: u64,
+}
+
+impl Soak {
+    pub(super) fn new(plan: Plan) -> Soak {
+        Soak {
+            world: World::new(plan.seed),
+            plan,
+            oracle: Oracle::default(),
+            steps: BTreeMap::new(),
+            watch: Watch::default(),
+            twins: BTreeSet::new(),
+            written: 0,
+        }
+    }
+
+    pub(super) fn run(&mut self) {
+        for index in 0..self.plan.nodes {
+            self.world.open(u8::try_from(index % usize::from(self.plan.devices.max(1))).unwrap_or(0));
+        }
+        if self.plan.is_calm {
+            self.world.settle(60_000);
+        }
+        for act in self.plan.acts.clone() {
+            *self.steps.entry(act.step).or_default() += 1;
+            self.take(act);
+            self.pass(act.pause_ms);
+        }
+        self.make_peace();
+        self.judge();
+    }
+
+    /// Let time pass, and look at whatever is answered in the moment it is.
+    pub(super) fn pass(&mut self, ms: u64) {
+        let end = self.world.now + ms;
+        loop {
+            let has_news = self.world.run_until(end.since(self.world.now), |world| !world.news.is_empty());
+            self.take_news();
+            if !has_news {
+                break;
+            }
+        }
+        self.world.run_for(end.since(self.world.now));
+        self.look_at_members();
+    }
+
+    /// This tab, or else the next one for which something holds.
+    fn tab(&self, tab: u32, holds: impl Fn(&Soak, usize) -> bool) -> Option<usize> {
+        let count = self.world.hosts.len();
+        (0..count).map(|step| (tab as usize + step) % count).find(|&at| holds(self, at))
+    }
+
+    fn open_tab(&self, tab: u32) -> Option<usize> {
+        self.tab(tab, |soak, at| soak.world.is_open(at))
+    }
+
+    fn closed_tab(&self, tab: u32) -> Option<usize> {
+        self.tab(tab, |soak, at| !soak.world.is_open(at) && !soak.twins.contains(&at))
+    }
+
+    fn key(&self, number: u32) -> Key {
+        Key::new("soak", &(number % self.plan.keys.max(1)).to_string()).expect("a short name")
+    }
+
+    fn take(&mut self, act: Act) {
+        let Act { step, tab, other, amount, .. } = act;
+        if step.is_request() {
+            return self.ask(act);
+        }
+        match step {
+            Step::Reopen => {
+                if let Some(at) = self.closed_tab(tab) {
+                    self.world.reopen(at);
+                }
+            }
+            Step::Adopt => self.adopt(tab, other),
+            Step::Open | Step::MassJoin => {
+                for _ in 0..amount.max(1) {
+                    if self.world.hosts.len() < (self.plan.nodes + 6).min(TABS_MAX) {
+                        self.world.open(u8::try_from(other).unwrap_or(0) % self.plan.devices.max(1));
+                    }
+                }
+            }
+            Step::MassLeave => {
+                for index in 0..amount {
+                    let Some(at) = self.open_tab(tab.wrapping_add(index as u32)) else { return };
+                    if index % 2 == 0 {
+                        self.world.close(at)
+                    } else {
+                        self.world.crash(at)
+                    }
+                    self.on_ended(at);
+                }
+            }
+            Step::HealAll => self.world.heal_all(),
+            Step::Lose => self.world.tuning.loss_percent = amount as u8,
+            Step::Double => self.world.tuning.duplicate_percent = amount as u8,
+            Step::Reorder => self.world.tuning.reorder_percent = amount as u8,
+            Step::Spike => self.world.tuning.spike_percent = amount as u8,
+            Step::Throng => self.world.tuning.lane_bytes_per_ms = (amount > 0).then_some(amount),
+            Step::Majorities => self.world.partition_majorities(),
+            Step::Quota => {
+                let at = tab as usize % self.world.hosts.len();
+                self.world.hosts[at].disk_full = !self.world.hosts[at].disk_full;
+            }
+            Step::Halves => {
+                let halves = |at: &usize| (amount >> (at % 16)) & 1 == 0;
+                let (left, right): (Vec<usize>, Vec<usize>) = (0..self.world.hosts.len()).partition(halves);
+                self.world.partition(&[&left, &right]);
+            }
+            Step::Cut | Step::OneWay | Step::Clog | Step::Flap | Step::HangUp | Step::Heal => self.strain(act),
+            _ => self.harm(act),
+        }
+    }
+
+    /// What happens to the link of two tabs.
+    fn strain(&mut self, Act { step, tab, other, amount, .. }: Act) {
+        let count = self.world.hosts.len();
+        let (a, b) = (tab as usize % count, other as usize % count);
+        match step {
+            _ if a == b => {}
+            Step::Cut => self.world.cut(a, b),
+            Step::OneWay => self.world.mute(a, b),
+            Step::Clog => self.world.clog(a, b, amount),
+            Step::Flap => self.world.flap(a, b, amount, 5),
+            Step::HangUp => self.world.hang_up(a, b),
+            _ => self.world.heal(a, b),
+        }
+    }
+
+    /// What happens to an open tab.
+    fn harm(&mut self, Act { step, tab, other, amount, .. }: Act) {
+        let Some(at) = self.open_tab(tab) else { return };
+        match step {
+            Step::Crash => self.world.crash(at),
+            Step::Close => self.world.close(at),
+            Step::CrashInPersist => {
+                let point = if amount == 0 { CrashPoint::BeforeApply } else { CrashPoint::AfterApply };
+                self.world.crash_in_persist(at, point);
+            }
+            Step::Wipe => {
+                self.world.crash(at);
+                self.world.wipe(at);
+                self.forget_lost(at);
+            }
+            Step::RollBack => {
+                self.world.crash(at);
+                self.world.roll_back(at, amount as usize);
+                self.forget_lost(at);
+            }
+            Step::DiskFails => self.world.hosts[at].disk_fails = amount as u32,
+            Step::Throttle => self.world.throttle(at, amount),
+            Step::Freeze => self.world.freeze(at),
+            Step::Resume => {
+                if let Some(at) = self.tab(tab, |soak, at| soak.world.is_frozen(at)) {
+                    self.world.resume(at);
+                }
+            }
+            Step::Duplicate => {
+                let has_room = self.world.hosts.len() < TABS_MAX;
+                let is_twin = self.world.twins(at).len() > 1;
+                if let Some(twin) = (has_room && !is_twin).then(|| self.world.duplicate(at)).flatten() {
+                    self.twins.insert(twin);
+                }
+            }
+            Step::Skew => {
+                let skew_ms = i64::try_from(amount).unwrap_or(0);
+                self.world.set_clock(at, if other % 2 == 0 { skew_ms } else { -skew_ms });
+            }
+            Step::Bridge => self.world.partition_bridge(at),
+            Step::Garbage => self.garbage(at, other, amount),
+            other => unreachable!("{other:?} is taken elsewhere"),
+        }
+        self.on_ended(at);
+    }
+
+    /// A twin that ended takes its disk with it.
+    fn on_ended(&mut self, at: usize) {
+        if self.twins.contains(&at) && !self.world.is_open(at) {
+            self.world.wipe(at);
+            self.forget_lost(at);
+        }
+    }
+
+    fn adopt(&mut self, tab: u32, other: u32) {
+        let (Some(at), Some(left)) = (self.closed_tab(tab), self.closed_tab(other)) else { return };
+        if at == left {
+            self.world.reopen(at);
+        } else {
+            self.world.reopen_adopting(at, &[left]);
+        }
+    }
+
+    fn ask(&mut self, Act { step, tab, other, amount, .. }: Act) {
+        let Some(tab) = self.open_tab(tab) else { return };
+        let key = self.key(other);
+        let levels = [Level::Local, Level::One, Level::Quorum, Level::All, Level::Count(2)];
+        let level = levels[amount as usize % levels.len()];
+        let terms = Terms { level: Some(level), timeout_ms: None };
+        let read = || self.watch.read.get(&key).cloned().unwrap_or_default();
+        match step {
+            Step::Put | Step::StalePut | Step::BlindPut => {
+                let context = match step {
+                    Step::Put => None,
+                    Step::StalePut => Some(read()),
+                    _ => Some(VersionVector::new()),
+                };
+                self.put(tab, key, context, terms);
+            }
+            Step::Get | Step::Merge => {
+                let id = self.world.request(tab, Request::Get { key: key.clone(), terms });
+                self.watch.on_get(id, key, level, step == Step::Merge);
+            }
+            Step::Keys => {
+                self.world.request(tab, Request::Keys { bucket: "soak".into(), prefix: String::new(), terms });
+            }
+            _ => {
+                let context = (step == Step::Delete).then(read);
+                self.world.request(tab, Request::Delete { key, context, terms });
+            }
+        }
+    }
+
+    pub(super) fn put(&mut self, tab: usize, key: Key, context: Option<VersionVector>, terms: Terms) -> RequestId {
+        self.written += 1;
+        let value: Payload = self.written.to_le_bytes().to_vec().into();
+        // Before the request: it may be answered at once.
+        let id = self.world.next_request();
+        self.watch.numbers.insert(id, self.written);
+        self.world.request(tab, Request::Put { key, value, keep: Keep::default(), context, terms })
+    }
+
+    fn garbage(&mut self, at: usize, other: u32, seed: u64) {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let from = self.world.hosts[other as usize % self.world.hosts.len()].id;
+        for _ in 0..20 {
+            let mut bytes: Vec<u8> = (0..random.u32(1..120)).map(|_| random.u8(..)).collect();
+            bytes[0] = roundtable_core::wire::VERSION;
+            // Kinds that would be taken as true, were they well formed, are another matter: members who lie.
+            if bytes.get(1).is_some_and(|&kind| kind > 60) {
+                self.world.input(at, Input::Received { from, bytes });
+            }
+        }
+    }
+}

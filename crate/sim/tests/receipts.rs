@@ -1,0 +1,90 @@
+//! What a soak found of receipts: whoever they name has the write on its disk, or what came after it.
+
+use std::sync::Arc;
+
+use roundtable_core::coordinator::{Keep, Level, Reply, Request, Terms};
+use roundtable_core::id::Key;
+use roundtable_sim::World;
+
+fn put(world: &mut World, tab: usize, name: &str) {
+    let terms = Terms { level: Some(Level::Local), timeout_ms: None };
+    let key = Key::new("carts", name).expect("a short name");
+    let value = Arc::from([1_u8].as_slice());
+    world.request(tab, Request::Put { key, value, keep: Keep::default(), context: None, terms });
+}
+
+/// Let time pass, and check every receipt in the moment it is given. Tells how many there were.
+fn pass(world: &mut World, key: &Key, ms: u64) -> usize {
+    let (end, mut told) = (world.now + ms, 0);
+    loop {
+        let has_news = world.run_until(end.since(world.now), |world| !world.news.is_empty());
+        for (tab, id) in std::mem::take(&mut world.news) {
+            let Some(Reply::Receipt(receipt)) = world.last(tab, id).cloned() else { continue };
+            told += 1;
+            for named in receipt.owners.iter().chain(&receipt.fallbacks) {
+                let at = world.tabs_of(*named)[0];
+                assert!(world.disk_holds(at, key, &receipt.context), "tab {at} at {:?}: {receipt:?}", world.now);
+            }
+        }
+        if !has_news {
+            world.run_for(end.since(world.now));
+            return told;
+        }
+    }
+}
+
+fn room(seed: u64, tabs: u8) -> World {
+    let mut world = World::new(seed);
+    (0..tabs).for_each(|device| {
+        world.open(device);
+    });
+    assert!(world.settle(20_000), "{}", world.unsettled());
+    world
+}
+
+#[test]
+fn an_answer_that_all_is_the_same_does_not_speak_of_a_write_made_since_the_question() {
+    let key = Key::new("carts", "alice").expect("a short name");
+    for seed in 0..4 {
+        let mut world = room(seed, 3);
+        world.tuning.latency_ms = (400, 600);
+        let mut told = 0;
+        for _ in 0..100 {
+            put(&mut world, 0, "alice");
+            told += pass(&mut world, &key, 2_311);
+        }
+        assert!(told > 100, "{told}");
+    }
+}
+
+#[test]
+fn an_object_that_comes_twice_is_not_said_to_be_durable_while_its_row_is_refused() {
+    let key = Key::new("carts", "alice").expect("a short name");
+    for seed in 0..60 {
+        let mut world = room(seed, 2);
+        world.tuning.duplicate_percent = 100;
+        world.tuning.spike_percent = 50;
+        world.tuning.spike_ms = (1, 30);
+        world.hosts[1].disk_fails = 1;
+        put(&mut world, 0, "alice");
+        pass(&mut world, &key, 60);
+        put(&mut world, 0, "alice");
+        world.hosts[1].disk_fails = 1;
+        pass(&mut world, &key, 5_000);
+    }
+}
+
+#[test]
+fn a_fallback_whose_disk_refuses_is_not_asked_again_and_again() {
+    for seed in 0..10 {
+        let mut world = room(seed, 5);
+        world.crash(4);
+        world.run_for(8_000);
+        (1..4).for_each(|tab| world.hosts[tab].disk_full = true);
+        let before: u64 = world.hosts.iter().map(|host| host.frames_sent).sum();
+        (0..20).for_each(|number| put(&mut world, 0, &number.to_string()));
+        world.run_for(1_000);
+        let sent = world.hosts.iter().map(|host| host.frames_sent).sum::<u64>() - before;
+        assert!(sent < 600, "seed {seed}: {sent} frames for twenty writes");
+    }
+}
