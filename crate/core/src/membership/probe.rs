@@ -1,6 +1,6 @@
-//! Probes: who answers. One member a period is pinged; if it does not answer, others are asked to try, three at a time,
-//! on distinct devices where there are any; if none can vouch for it, it is suspected, and told so by whoever reaches
-//! it.
+//! Probes: who answers. Two members a period are pinged; for one that does not answer, others are asked to try, three
+//! at a time, on distinct devices where there are any; if none can vouch for it, it is suspected, and told so by
+//! whoever reaches it.
 //!
 //! What counts as evidence: a relay that has an open link with the member and hears nothing either; or that nobody has
 //! a link with it; or, where there is nobody to ask, this node's own silence. A relay that says nothing itself is no
@@ -139,7 +139,8 @@ impl Membership {
         if self.probing.next <= now {
             self.probing.next = now + self.timing.probe_interval_ms * (1 + self.probing.health);
             self.greet_again(out);
-            if let Some(target) = self.next_target() {
+            for _ in 0..self.timing.probes_per_interval {
+                let Some(target) = self.next_target() else { break };
                 self.probe(now, target, out);
             }
         }

@@ -2,17 +2,19 @@
 //!
 //! The answer is one of three: it was heard from; it is silent over an open link; there is no link. Only the second is
 //! evidence on its own. A relay that was late itself says nothing, for its own silence proves nothing (Lifeguard's
-//! negative acknowledgement, IV-A).
+//! negative acknowledgement, IV-A). What was found is remembered for a while, for whoever lost the answer.
 
 use alloc::vec::Vec;
 
 use super::Membership;
 use crate::id::NodeId;
-use crate::time::Instant;
+use crate::time::{Instant, Millis};
 use crate::wire::{Claim, Message, Outbox, Word};
 
 /// How many enquiries of others are remembered while their target is being pinged.
 const ERRANDS_MAX: usize = 64;
+/// For how long it is remembered that the target was silent.
+const REMEMBERED_MS: Millis = 3_000;
 
 /// One enquiry under way.
 #[derive(Debug, Clone)]
@@ -25,6 +27,8 @@ pub(super) struct Errand {
     their_seq: u32,
     resend: Instant,
     deadline: Instant,
+    /// That it was silent has been told.
+    is_told: bool,
 }
 
 impl Membership {
@@ -43,7 +47,9 @@ impl Membership {
             return;
         }
         let is_same = |errand: &Errand| (errand.asker, errand.their_seq, errand.target) == (from, seq, target);
-        if self.errands.iter().any(is_same) {
+        if let Some(errand) = self.errands.iter().find(|errand| is_same(errand)) {
+            let word = Message::Vouch { seq, target, word: Word::Silent };
+            out.extend(errand.is_told.then_some((from, word)));
             return;
         }
         if self.errands.len() >= ERRANDS_MAX {
@@ -57,6 +63,7 @@ impl Membership {
             their_seq: seq,
             resend: now + self.timing.resend_ms,
             deadline: now + self.timing.probe_timeout_ms + patience,
+            is_told: false,
         };
         out.push(self.ping(target, errand.seq));
         self.errands.push_back(errand);
@@ -73,22 +80,29 @@ impl Membership {
     }
 
     pub(super) fn next_errand(&self) -> Option<Instant> {
-        self.errands.iter().map(|errand| errand.resend.min(errand.deadline)).min()
+        let next = |errand: &Errand| {
+            if errand.is_told { errand.deadline + REMEMBERED_MS } else { errand.resend.min(errand.deadline) }
+        };
+        self.errands.iter().map(next).min()
     }
 
     /// Ask again, or give up.
     pub(super) fn handle_errands(&mut self, now: Instant, out: &mut Outbox) {
         let late_ms = self.timing.late_ms;
-        self.errands.retain(|errand| {
-            let is_over = errand.deadline <= now;
-            if is_over && now.since(errand.deadline) <= late_ms {
+        self.errands.retain_mut(|errand| {
+            let over_ms = now.since(errand.deadline);
+            if errand.deadline > now || errand.is_told {
+                return over_ms < REMEMBERED_MS;
+            }
+            errand.is_told = over_ms <= late_ms;
+            if errand.is_told {
                 let Errand { target, their_seq: seq, asker, .. } = *errand;
                 out.push((asker, Message::Vouch { seq, target, word: Word::Silent }));
             }
-            !is_over
+            errand.is_told
         });
         let mut again: Vec<(NodeId, u32)> = Vec::new();
-        for errand in self.errands.iter_mut().filter(|errand| errand.resend <= now) {
+        for errand in self.errands.iter_mut().filter(|errand| errand.resend <= now && !errand.is_told) {
             errand.resend = now + self.timing.resend_ms;
             again.push((errand.target, errand.seq));
         }

@@ -17,7 +17,11 @@ const SHRINK: [u64; CONFIRMATIONS + 1] = [0, 500, 792, 1_000];
 pub struct Timing {
     /// Between two probes. SWIM's protocol period; 1 s is memberlist's choice for a LAN.
     pub probe_interval_ms: Millis,
-    /// Until a direct probe counts as unanswered and others are asked. Twenty times a LAN's round trip, for busy tabs.
+    /// How many members are probed in an interval. Two find a death a third sooner than SWIM's one, for no more
+    /// wake-ups: what a tab is short of is those, not bytes.
+    pub probes_per_interval: usize,
+    /// Until a direct probe counts as unanswered and others are asked, and until those call it silent. 500 ms is
+    /// memberlist's choice for a LAN; a tab that is busy for a second is suspected, and refutes it.
     pub probe_timeout_ms: Millis,
     /// Until those others count as silent.
     pub enquiry_timeout_ms: Millis,
@@ -41,7 +45,8 @@ impl Default for Timing {
     fn default() -> Timing {
         Timing {
             probe_interval_ms: 1_000,
-            probe_timeout_ms: 700,
+            probes_per_interval: 2,
+            probe_timeout_ms: 500,
             enquiry_timeout_ms: 1_300,
             resend_ms: 250,
             hidden_patience_ms: 1_000,

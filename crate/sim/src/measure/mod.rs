@@ -4,8 +4,12 @@
 //! them is virtual, so the same build gives the same figures on every machine; where real time matters, a figure is a
 //! ratio against a floor or a rival measured in the same run. A figure without a bar is there to be read.
 
+mod detection;
+mod gossip;
 mod repair;
 mod ring;
+mod rival;
+mod throttled;
 
 use std::fmt::Write as _;
 
@@ -16,18 +20,24 @@ use serde_json::{Value, json};
 pub enum Subject {
     /// How evenly the ring spreads keys, and how few move.
     Ring,
+    /// What membership costs while nothing happens.
+    Gossip,
+    /// How soon the dead are suspected, and how seldom the living.
+    Detection,
     /// What a comparison of two stores costs.
     Repair,
 }
 
 impl Subject {
     /// All of them, in the order of the page.
-    pub const ALL: [Subject; 2] = [Subject::Ring, Subject::Repair];
+    pub const ALL: [Subject; 4] = [Subject::Ring, Subject::Gossip, Subject::Detection, Subject::Repair];
 
     /// As it is written on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Subject::Ring => "ring",
+            Subject::Gossip => "gossip",
+            Subject::Detection => "detection",
             Subject::Repair => "repair",
         }
     }
@@ -119,6 +129,8 @@ impl Figure {
 pub fn run(subject: Subject, options: &Options) -> Vec<Figure> {
     match subject {
         Subject::Ring => ring::measure(options),
+        Subject::Gossip => gossip::measure(options),
+        Subject::Detection => detection::measure(options),
         Subject::Repair => repair::measure(),
     }
 }

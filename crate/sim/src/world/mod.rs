@@ -64,6 +64,8 @@ pub struct Tuning {
     pub spike_percent: u8,
     /// How much longer those take: from, to.
     pub spike_ms: (u64, u64),
+    /// How much longer at most a frame waits in a tab whose timers are throttled.
+    pub throttled_late_ms: u64,
     /// How many bytes a lane carries in a millisecond; `None`: as many as there are.
     pub lane_bytes_per_ms: Option<u64>,
     /// How many bytes may wait on a lane. A driver closes the link of a peer that takes no more.
@@ -82,6 +84,7 @@ impl Default for Tuning {
             reorder_percent: 0,
             spike_percent: 0,
             spike_ms: (20, 2_000),
+            throttled_late_ms: 0,
             lane_bytes_per_ms: None,
             lane_bytes_max: 8 * 1024 * 1024,
         }

@@ -49,6 +49,9 @@ impl World {
         if is_reordered || self.happens(self.tuning.spike_percent) {
             delay += self.between(self.tuning.spike_ms);
         }
+        if self.hosts[to].timer_grid_ms > 0 && self.tuning.throttled_late_ms > 0 {
+            delay += self.between((0, self.tuning.throttled_late_ms));
+        }
         let sent_at = self.now + sent_in;
         let free_at = self.clogs.get(&(at, to)).copied().unwrap_or_default();
         let due = (sent_at + delay).max(free_at);
