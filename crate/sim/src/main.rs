@@ -22,6 +22,8 @@ enum Command {
     Plants(cli::plants::Arguments),
     /// Figures against their bars, those of rivals on the same schedule included. Fails if a bar does not hold.
     Measure(cli::measure::Arguments),
+    /// One seed, or one schedule from a file, again, every output a line. Fails on a violation.
+    Replay(cli::replay::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -29,5 +31,6 @@ fn main() -> ExitCode {
         Command::Soak(arguments) => cli::soak::run(&arguments),
         Command::Plants(arguments) => cli::plants::run(&arguments),
         Command::Measure(arguments) => cli::measure::run(&arguments),
+        Command::Replay(arguments) => cli::replay::run(&arguments),
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod measure;
 pub(crate) mod plants;
+pub(crate) mod replay;
 pub(crate) mod soak;
 
 use std::ops::Range;

@@ -4,10 +4,10 @@ use std::ops::Range;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use roundtable_core::planted::{Plant, Planted};
-use roundtable_sim::soak::{self, Report, Step};
+use roundtable_sim::soak::{self, Plan, Report, Step};
 use serde_json::json;
 
 use super::range;
@@ -28,6 +28,9 @@ pub(crate) struct Arguments {
     #[arg(long)]
     json: bool,
 }
+
+/// For how long a schedule that failed is shortened.
+const SHRINK_MAX: Duration = Duration::from_secs(60);
 
 /// Random requests and faults, then peace, then judgement, for every seed.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
@@ -83,8 +86,31 @@ fn soak(seeds: &Range<u64>, nodes: &Range<usize>, plant: Option<Plant>, is_quiet
         "seeds": reports.len(), "operations": operations, "faults": faults, "violations": violations,
         "first_violation": first, "plant": plant.map(Plant::name), "seconds": begun.elapsed().as_secs(),
     });
+    if let Some(seed) = first.filter(|_| !is_quiet && plant.is_none()) {
+        tell_shortest(seed, nodes);
+    }
     println!("{summary}");
     if violations > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Shorten the schedule of a seed that failed, print it, and write it where `replay` finds it.
+fn tell_shortest(seed: u64, nodes: &Range<usize>) {
+    let begun = Instant::now();
+    let hook = std::panic::take_hook();
+    // A shorter plan may panic hundreds of times.
+    std::panic::set_hook(Box::new(|_| {}));
+    let fails = |plan: &Plan| !soak::run_plan(plan, Planted::default(), false).violations.is_empty();
+    let plan = soak::shrink(&Plan::of(seed, nodes), fails, || begun.elapsed() < SHRINK_MAX);
+    let report = soak::run_plan(&plan, Planted::default(), false);
+    std::panic::set_hook(hook);
+    print!("shortened: {plan}");
+    report.violations.iter().take(5).for_each(|violation| println!("  {violation}"));
+    let file = std::env::temp_dir().join(format!("roundtable-seed-{seed}.json"));
+    let text = serde_json::to_string_pretty(&plan).expect("a plan always serialises");
+    match std::fs::write(&file, text) {
+        Ok(()) => println!("  again: cargo run --release -p roundtable-sim -- replay --schedule {}", file.display()),
+        Err(error) => eprintln!("{}: {error}", file.display()),
+    }
 }
 
 fn tell(report: &Report, nodes: &Range<usize>, plant: Option<Plant>) {

@@ -1,8 +1,8 @@
 //! A soak: for each seed a room, a random schedule of requests and faults, then peace, then judgement.
 //!
 //! A seed expands to a [`Plan`]: every step with its arguments and pauses, drawn before anything runs, so that a plan
-//! can be printed, shortened and run again. Each seed also draws which kinds of faults and requests it has at all (swarm
-//! testing: Groce et al., ISSTA 2012), for a fault that always happens hides what happens without it. After the
+//! can be printed, shortened and run again. Each seed also draws which kinds of faults and requests it has at all
+//! (swarm testing: Groce et al., ISSTA 2012), for a fault that always happens hides what happens without it. After the
 //! schedule everything heals, closed tabs reopen, and the room must settle; then the invariants of the design are
 //! checked, and the oracle judges what is left of every key.
 //!
@@ -10,13 +10,16 @@
 //! - `run`: a plan, step by step.
 //! - `watch`: what is checked whenever something was answered.
 //! - `judge`: what is checked in the end.
+//! - `shrink`: a failing plan, made shorter.
 
 mod judge;
 mod plan;
 mod run;
+mod shrink;
 mod watch;
 
 pub use plan::{Act, Plan, Step};
+pub use shrink::shrink;
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -4,13 +4,15 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::failure::Failure;
-use crate::process::run;
+use crate::process::{run, succeed};
 use crate::test::bench::Bench;
 use crate::test::count;
 use crate::test::report::Report;
 use crate::wasm;
 
 const LIMIT: Duration = Duration::from_secs(20 * 60);
+/// The rooms of every run.
+const SOAK_SEEDS: &str = "0..1000";
 /// wasm-bindgen gives a page of tests 20 s by default, which a busy machine can exceed.
 const PAGE_LIMIT_SECONDS: &str = "120";
 
@@ -19,7 +21,15 @@ pub(crate) fn native(bench: &Bench) -> Report {
     let mut report = Report::default();
     let mut cargo = wasm::native(bench.repo(), "cargo");
     counted(bench, &mut report, "cargo-test", cargo.args(["test", "--no-fail-fast"]));
+    report.check(soak(bench));
     report
+}
+
+/// A thousand random rooms with all faults, and no invariant broken.
+fn soak(bench: &Bench) -> Result<String, Failure> {
+    let mut cargo = wasm::native(bench.repo(), "cargo");
+    cargo.args(["run", "--release", "--quiet", "-p", "roundtable-sim", "--", "soak", "--seeds", SOAK_SEEDS]);
+    succeed("the soak", cargo.args(["--nodes", "3..16"]), &bench.repo().log("soak")?, LIMIT)
 }
 
 /// `wasm-pack test` in each crate that runs in a browser.
