@@ -10,6 +10,7 @@
 //! Invariants: a version and an incarnation only rise; a rumour never outlives the incarnation it is about; this node
 //! never thinks of itself as anything but up; nobody becomes dormant here on hearsay while this node hears from it.
 //!
+//! - `departure`: who is gone for good.
 //! - `gossip`: digests and records, so that all know the same.
 //! - `probe`: who answers.
 //! - `relay`: asking on behalf of others.
@@ -18,6 +19,7 @@
 //!
 //! It does not decide where keys live (`ring`) nor whom to be linked with (`overlay`).
 
+mod departure;
 mod gossip;
 mod probe;
 mod relay;
@@ -33,7 +35,7 @@ use alloc::vec::Vec;
 
 use crate::id::{DeviceId, KeyPair, NodeId, Room};
 use crate::planted::Planted;
-use crate::time::Instant;
+use crate::time::{Instant, Millis, WallTime};
 use crate::wire::{Claim, N_MAX, Outbox, Presence, Record, SignedRecord, Standing};
 
 use probe::Probing;
@@ -67,6 +69,8 @@ pub struct Settings {
     pub members_max: usize,
     /// Spans of failure detection.
     pub timing: Timing,
+    /// How long, by wall clocks, a node may be away before it counts as departed.
+    pub horizon_ms: Millis,
     /// The bug it has on purpose, if any.
     pub planted: Planted,
 }
@@ -99,11 +103,13 @@ struct Member {
     accusers: Vec<NodeId>,
     /// When a frame last came from it over its own link.
     heard: Option<Instant>,
+    /// It has been away for longer than the horizon.
+    is_departed: bool,
 }
 
 impl Member {
     fn new(signed: SignedRecord, claim: Claim, now: Instant) -> Member {
-        Member { signed, claim, since: now, accusers: Vec::new(), heard: None }
+        Member { signed, claim, since: now, accusers: Vec::new(), heard: None, is_departed: false }
     }
 
     fn incarnation(&self) -> u64 {
@@ -115,6 +121,9 @@ impl Member {
     }
 
     fn status(&self) -> Status {
+        if self.is_departed {
+            return Status::Departed;
+        }
         status(self.signed.record().standing, self.claim)
     }
 }
@@ -142,6 +151,9 @@ pub struct Membership {
     is_closing: bool,
     members_max: usize,
     timing: Timing,
+    horizon_ms: Millis,
+    /// What time it is, if another device has confirmed it.
+    wall: Option<WallTime>,
     planted: Planted,
     probing: Probing,
     errands: VecDeque<Errand>,
@@ -162,7 +174,7 @@ impl Membership {
         mut random: fastrand::Rng,
         now: Instant,
     ) -> Membership {
-        let Settings { members_max, timing, planted } = settings;
+        let Settings { members_max, timing, horizon_ms, planted } = settings;
         let me = keys.id();
         let own = SignedRecord::sign(&room, &keys, own);
         let members = records
@@ -183,6 +195,8 @@ impl Membership {
             is_closing: false,
             members_max,
             timing,
+            horizon_ms,
+            wall: None,
             planted,
             probing,
             errands: VecDeque::new(),
@@ -320,6 +334,10 @@ impl Membership {
         };
         if member.presence() == Presence::Frozen && member.claim == Claim::Up {
             (member.claim, member.since) = (Claim::Suspect, now);
+        }
+        member.is_departed = false;
+        if !self.links.contains(&id) && self.is_past_horizon(&member) && member.claim != Claim::Closed {
+            (member.claim, member.since, member.is_departed) = (Claim::Dormant, now, true);
         }
         let is = member.status();
         self.members.insert(id, member);

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use super::*;
 use crate::id::DeviceId;
+use crate::time::{HORIZON_MS, JUMP_MS, WallTime};
 use crate::wire::{Message, Rumour};
 
 fn member(seed: u8) -> Membership {
@@ -21,6 +22,7 @@ fn member(seed: u8) -> Membership {
         n: 3,
         standing: Standing::Member,
         presence: Presence::Visible,
+        refreshed: WallTime(0),
     };
     let random = fastrand::Rng::with_seed(u64::from(seed));
     Membership::new(
@@ -28,7 +30,7 @@ fn member(seed: u8) -> Membership {
         keys,
         record,
         vec![],
-        Settings { members_max: 16, timing: Timing::default(), planted: Planted::default() },
+        Settings { members_max: 16, timing: Timing::default(), horizon_ms: HORIZON_MS, planted: Planted::default() },
         random,
         Instant(0),
     )
@@ -422,4 +424,58 @@ fn a_late_verdict_is_put_off_until_what_waits_in_the_queue_is_heard() {
     assert_eq!(mesh.status(0, 1), Status::Up, "not yet");
     mesh.nodes[0].handle_timeout(late + 1_000, &mut out);
     assert_eq!(mesh.status(0, 1), Status::Suspect, "but not for ever");
+}
+
+const NOON: WallTime = WallTime(20_000 * JUMP_MS);
+
+#[test]
+fn a_record_is_signed_anew_about_daily_and_no_oftener() {
+    let mut a = member(1);
+    let mut out = vec![];
+    a.on_wall_clock(None, None, &mut out);
+    assert_eq!(a.own().record().refreshed, WallTime(0), "the clock is not trusted");
+    a.on_wall_clock(Some(NOON), None, &mut out);
+    let version = a.own().record().version;
+    a.on_wall_clock(Some(WallTime(NOON.0 + JUMP_MS - 1)), None, &mut out);
+    assert_eq!((a.own().record().refreshed, a.own().record().version), (NOON, version));
+    a.on_wall_clock(Some(WallTime(NOON.0 + JUMP_MS)), None, &mut out);
+    assert_eq!(a.own().record().version, version + 1);
+}
+
+#[test]
+fn one_that_has_been_away_for_longer_than_the_horizon_has_departed_until_it_says_something_new() {
+    let mut mesh = Mesh::new(2);
+    let mut out = vec![];
+    mesh.nodes[1].on_wall_clock(Some(NOON), None, &mut out);
+    mesh.send(1, out);
+    mesh.run_for(50);
+    let old = mesh.nodes[1].own().clone();
+    mesh.kill(1);
+    mesh.unlink(1);
+    let after = WallTime(NOON.0 + HORIZON_MS);
+    let mut out = vec![];
+    mesh.nodes[0].on_wall_clock(Some(after), Some(after), &mut out);
+    assert_eq!(mesh.status(0, 1), Status::Up, "it is not even dormant");
+    mesh.until(0, 1, Status::Dormant);
+    mesh.nodes[0].on_wall_clock(Some(after), None, &mut out);
+    mesh.nodes[0].on_wall_clock(Some(after), Some(WallTime(after.0 - 1)), &mut out);
+    assert_eq!(mesh.status(0, 1), Status::Dormant, "nobody confirms the time, or it is too early");
+    mesh.nodes[0].on_wall_clock(Some(after), Some(after), &mut out);
+    assert_eq!(mesh.status(0, 1), Status::Departed);
+    // A stale record or rumour does not bring it back, here or where nothing was known of it.
+    let (now, me, mut fresh) = (mesh.now, mesh.nodes[0].me, member(9));
+    let up = Rumour { about: old.id(), incarnation: 1, claim: Claim::Up, accuser: None };
+    mesh.nodes[0].on_rumours(now, me, vec![up], &mut out).unwrap();
+    mesh.nodes[0].on_records(now, me, vec![(old.clone(), Claim::Up)], &mut out).unwrap();
+    assert_eq!(mesh.status(0, 1), Status::Departed);
+    fresh.on_wall_clock(Some(after), Some(after), &mut out);
+    fresh.on_records(now, me, vec![(old.clone(), Claim::Up)], &mut out).unwrap();
+    assert_eq!(fresh.status(old.id()), Some(Status::Departed));
+    assert_eq!(mesh.nodes[0].present().count(), 1);
+    // Its next record does, even before its clock is believed again.
+    mesh.nodes[1].rewrite(&mut out, |record| record.incarnation += 1);
+    let new = mesh.nodes[1].own().clone();
+    mesh.nodes[0].link_up(new.id(), &mut out);
+    mesh.nodes[0].on_records(now, new.id(), vec![(new, Claim::Up)], &mut out).unwrap();
+    assert_eq!(mesh.status(0, 1), Status::Up);
 }

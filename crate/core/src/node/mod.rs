@@ -34,7 +34,7 @@ use crate::planted::Planted;
 use crate::repair::Repair;
 use crate::ring::{RangeSet, Ring};
 use crate::store::{Changed, Restored, Store};
-use crate::time::{HORIZON_MS, Instant, Millis, WallClock};
+use crate::time::{HORIZON_MS, Instant, Millis, WallClock, WallTime};
 use crate::wire::{CAPACITY_MAX, LABEL_BYTES_MAX, N_MAX, Outbox, Presence, Record, Standing};
 use disk::Disk;
 
@@ -148,7 +148,8 @@ impl Node {
         // What was said before holds until something higher is said.
         let before = remembered.records.iter().position(|signed| signed.id() == me);
         let before = before.map(|index| remembered.records.swap_remove(index).record().clone());
-        let (version, incarnation) = before.map_or((0, 0), |record| (record.version, record.incarnation));
+        let said = |record: Record| (record.version, record.incarnation, record.refreshed);
+        let (version, incarnation, refreshed) = before.map_or((0, 0, WallTime::default()), said);
         let own = Record {
             key: config.keys.public(),
             // A life whose record the disk never took may have used the next versions: land beside them.
@@ -160,6 +161,7 @@ impl Node {
             n: config.n,
             standing: Standing::Member,
             presence: Presence::Visible,
+            refreshed,
         };
         let membership = Membership::new(
             config.room.clone(),
@@ -168,6 +170,7 @@ impl Node {
             remembered.records,
             membership::Settings {
                 members_max: config.limits.members_max,
+                horizon_ms: config.limits.horizon_ms,
                 timing: config.limits.timing.clone(),
                 planted,
             },
@@ -239,13 +242,17 @@ impl Node {
             Input::Persisted(id) => self.on_persisted(now, id),
             Input::PersistFailed { id, reason } => self.on_persist_failed(now, id, reason),
             Input::Lifecycle(lifecycle) => self.on_lifecycle(now, lifecycle),
-            Input::WallClock(told) => self.wall.set(now, told),
+            Input::WallClock(told) => {
+                self.wall.set(now, told);
+                self.tell_time(now);
+            }
         }
         self.settle(now);
     }
 
     /// The moment that [`Node::poll_timeout`] named has come, or is past. Drain the outputs afterwards.
     pub fn handle_timeout(&mut self, now: Instant) {
+        self.tell_time(now);
         self.expire(now);
         self.membership.handle_timeout(now, &mut self.scratch.out);
         self.coordinator.handle_timeout(&mut near!(self, now));
@@ -271,6 +278,12 @@ impl Node {
     /// The window for everybody else.
     pub fn view(&self) -> View<'_> {
         View { node: self }
+    }
+
+    /// Records are signed anew, and departures derived, by wall clocks.
+    fn tell_time(&mut self, now: Instant) {
+        let (trusted, confirmed) = (self.wall.trusted(now), self.wall.confirmed(now));
+        self.membership.on_wall_clock(trusted, confirmed, &mut self.scratch.out);
     }
 
     fn on_lifecycle(&mut self, now: Instant, lifecycle: Lifecycle) {

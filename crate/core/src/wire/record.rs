@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{DeviceId, KeyPair, NodeId, PublicKey, Room, Signature};
+use crate::time::WallTime;
 
 const DOMAIN: &[u8] = b"roundtable 2026 member record";
 /// The longest label, in UTF-8 bytes.
@@ -40,6 +41,8 @@ pub struct Record {
     pub standing: Standing,
     /// How promptly it can answer.
     pub presence: Presence,
+    /// When it last signed this, by its wall clock, to the hour; zero if it has had none. Renewed about daily.
+    pub refreshed: WallTime,
 }
 
 /// Whether a node stays.
@@ -160,6 +163,7 @@ mod tests {
             n: 3,
             standing: Standing::Member,
             presence: Presence::Visible,
+            refreshed: WallTime(0),
         }
     }
 

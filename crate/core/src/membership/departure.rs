@@ -1,0 +1,48 @@
+//! Who is gone for good without having said so.
+//!
+//! Each record carries the wall time at which its node last signed it anew, about daily. A member that is dormant, has
+//! no link, and last signed longer ago than the horizon counts as departed: it is not probed, not dialled and owns
+//! nothing, whatever rumours say. It comes back under its next record alone, which a node signs whenever it starts.
+//! The record itself is kept, so that no copy of it that somebody brings later gives it its tokens again.
+//!
+//! Nothing is derived from a wall clock that no other device has confirmed, nor of a node that never had a clock. It
+//! need not be agreed on: a dormant node and a departed one are equally absent from the ring.
+
+use super::{Change, Member, Membership, Status};
+use crate::id::NodeId;
+use crate::time::{JUMP_MS, Millis, WallTime};
+use crate::wire::{Claim, Outbox};
+
+/// A record is signed anew when its time is further off than this.
+const REFRESH_MS: Millis = JUMP_MS;
+/// To what the time is rounded down: others need not know it better.
+const ROUND_MS: Millis = 60 * 60 * 1_000;
+
+impl Membership {
+    /// What time it is: by this device's clock if that has not jumped, and if another device says so too.
+    pub fn on_wall_clock(&mut self, trusted: Option<WallTime>, confirmed: Option<WallTime>, out: &mut Outbox) {
+        if let Some(wall) = trusted
+            && wall.0.abs_diff(self.own.record().refreshed.0) >= REFRESH_MS
+        {
+            self.rewrite(out, |record| record.refreshed = WallTime(wall.0 - wall.0 % ROUND_MS));
+        }
+        self.wall = confirmed;
+        let is_gone = |(id, member): (&NodeId, &Member)| {
+            let is_away = member.claim == Claim::Dormant && !self.links.contains(id);
+            (is_away && member.status() == Status::Dormant && self.is_past_horizon(member)).then_some(*id)
+        };
+        let gone: alloc::vec::Vec<NodeId> = self.members.iter().filter_map(is_gone).collect();
+        for id in gone {
+            let Some(member) = self.members.get_mut(&id) else { continue };
+            member.is_departed = true;
+            self.changes.push(Change::Status { id, was: Some(Status::Dormant), now: Status::Departed });
+            self.revision += 1;
+        }
+    }
+
+    /// Whether a member last signed its record longer ago than the horizon. Never so without a confirmed clock.
+    pub(super) fn is_past_horizon(&self, member: &Member) -> bool {
+        let refreshed = member.signed.record().refreshed.0;
+        self.wall.is_some_and(|wall| refreshed > 0 && wall.0.saturating_sub(refreshed) >= self.horizon_ms)
+    }
+}
