@@ -101,7 +101,7 @@ pub(super) fn measure(options: &Options) -> Vec<Figure> {
         add("living ones thought dormant", ours.false_deaths as f64, "", Some(Bar::AtMost(0.0)));
         add("living ones declared down by foca", theirs.false_deaths as f64, "", None);
         let (mine, other) = (median(ours.suspected.clone()), median(theirs.suspected.clone()));
-        add("silent death, suspected by all: median", mine, "ms", None);
+        add("silent death, suspected by all: median", mine, "ms", Some(Bar::AtMost(other)));
         add("silent death, suspected by all: median of foca", other, "ms", None);
         let (mine, other) = (p99(ours.suspected), p99(theirs.suspected));
         add("silent death, suspected by all: p99", mine, "ms", Some(Bar::AtMost(other)));
