@@ -19,6 +19,15 @@ pub use key::{KEY_BYTES_MAX, Key, KeyError};
 pub use keys::{KeyPair, PublicKey, Signature};
 pub use room::{Room, RoomError};
 
+/// Put these in a random order, the same wherever the core runs: a generator's own shuffle draws a `usize`, which is
+/// not the same number where it has 32 bits (Fisher and Yates, in Durstenfeld's form).
+pub fn shuffle<T>(random: &mut fastrand::Rng, items: &mut [T]) {
+    for last in (1..items.len()).rev() {
+        let other = random.u64(0..=last as u64) as usize;
+        items.swap(last, other);
+    }
+}
+
 /// The name of one node: 16 bytes derived from its public key.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NodeId([u8; 16]);

@@ -150,7 +150,7 @@ impl Membership {
             return;
         }
         let mut others: Vec<NodeId> = self.links.iter().copied().filter(|&link| link != from).collect();
-        self.random.shuffle(&mut others);
+        crate::id::shuffle(&mut self.random, &mut others);
         for &other in others.iter().take(FANOUT) {
             out.push((other, Message::Records(news.clone())));
         }

@@ -170,7 +170,7 @@ impl Membership {
                 }
             }
             let mut order: Vec<NodeId> = self.members.keys().copied().collect();
-            self.random.shuffle(&mut order);
+            crate::id::shuffle(&mut self.random, &mut order);
             self.probing.turn = order.into();
         }
         None
@@ -240,7 +240,7 @@ impl Membership {
     fn relays(&mut self, probe: &Probe) -> Vec<NodeId> {
         let is_free = |id: &NodeId| *id != probe.target && !probe.asked.contains(id) && self.answers(*id);
         let mut others: Vec<NodeId> = self.links.iter().copied().filter(is_free).collect();
-        self.random.shuffle(&mut others);
+        crate::id::shuffle(&mut self.random, &mut others);
         others.sort_by_key(|id| self.members.get(id).map(super::Member::presence));
         let mut devices: BTreeSet<DeviceId> = self.device(probe.target).into_iter().collect();
         let mut is_distinct = |id: &NodeId| self.device(*id).is_some_and(|device| devices.insert(device));

@@ -123,7 +123,7 @@ impl Membership {
         let is_other = |link: &NodeId| *link != from && *link != rumour.about;
         let mut others: Vec<NodeId> = self.links.iter().copied().filter(is_other).collect();
         if fanout < others.len() {
-            self.random.shuffle(&mut others);
+            crate::id::shuffle(&mut self.random, &mut others);
         }
         for &other in others.iter().take(fanout) {
             out.push((other, Message::Rumours(alloc::vec![rumour])));

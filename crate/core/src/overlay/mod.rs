@@ -170,7 +170,7 @@ pub fn pass_signal(
     let Some(hops) = hops.min(HOPS).checked_sub(1) else { return };
     let mut neighbours: Vec<NodeId> =
         membership.links().iter().copied().filter(|&id| id != came_from && id != from).collect();
-    random.shuffle(&mut neighbours);
+    crate::id::shuffle(random, &mut neighbours);
     for &neighbour in neighbours.iter().take(ROUTES) {
         out.push((neighbour, Message::Signal { from, to, hops, bytes: bytes.clone() }));
     }
