@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use roundtable_core::coordinator::{Keep, Level, Request, Terms};
 use roundtable_core::id::Key;
+use roundtable_core::node::Event;
 use roundtable_sim::World;
 
 const SEEDS: u64 = 10;
@@ -96,5 +97,117 @@ fn a_stray_stays_while_an_owner_cannot_be_asked() {
             let is_held = view.object(&key(number)).is_some();
             assert!(!is_stray || is_held != can_be_asked, "seed {seed} key {number}: held {is_held}");
         }
+    }
+}
+
+/// Time passes, and the wall clocks of all open tabs are so much further than it took: they slept with their devices.
+fn pass(world: &mut World, skew_ms: i64) {
+    for tab in 0..world.hosts.len() {
+        world.set_clock(tab, skew_ms);
+    }
+    world.run_for(90_000);
+}
+
+const DAY: i64 = 86_400_000;
+
+fn reaped(world: &World) -> usize {
+    let of = |event: &Event| match event {
+        Event::Reaped { tombstones } => *tombstones,
+        _ => 0,
+    };
+    world.hosts.iter().flat_map(|host| &host.events).map(|(_, event)| of(event)).sum()
+}
+
+fn held(world: &World) -> usize {
+    world
+        .alive()
+        .iter()
+        .map(|&tab| (0..KEYS).filter(|&at| world.node(tab).view().object(&key(at)).is_some()).count())
+        .sum()
+}
+
+fn delete_all(world: &mut World, tab: usize) {
+    for number in 0..KEYS {
+        world.request(tab, Request::Delete { key: key(number), context: None, terms: at(Level::All) });
+    }
+    // Within half a minute the tombstones are found and their age begins.
+    world.run_for(40_000);
+}
+
+#[test]
+fn tombstones_go_when_they_are_past_the_horizon_and_not_before() {
+    for seed in 0..SEEDS {
+        let mut world = written(seed, 4);
+        pass(&mut world, 0);
+        delete_all(&mut world, 1);
+        pass(&mut world, 29 * DAY);
+        assert_eq!(reaped(&world), 0, "seed {seed}");
+        pass(&mut world, 31 * DAY);
+        assert_eq!(reaped(&world), 3 * KEYS, "seed {seed}");
+        assert!(world.settle(60_000), "seed {seed}: {}", world.unsettled());
+        world.run_for(60_000);
+        assert_eq!(reaped(&world), 3 * KEYS, "seed {seed}: they do not come back to be reaped again");
+    }
+}
+
+#[test]
+fn an_owner_that_is_away_holds_a_reap_back_until_others_own_in_its_place() {
+    for seed in 0..SEEDS {
+        let mut world = written(seed, 3);
+        pass(&mut world, 0);
+        delete_all(&mut world, 1);
+        world.cut(0, 2);
+        world.cut(1, 2);
+        for tab in 0..3 {
+            world.set_clock(tab, 31 * DAY);
+        }
+        world.run_for(10_000);
+        assert_eq!(reaped(&world), 0, "seed {seed}: suspect is not gone");
+        world.run_for(120_000);
+        assert_eq!(reaped(&world), 2 * KEYS, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_device_that_is_alone_with_its_clock_reaps_nothing() {
+    let mut world = written(1, 1);
+    world.open(0);
+    pass(&mut world, 0);
+    delete_all(&mut world, 0);
+    pass(&mut world, 31 * DAY);
+    pass(&mut world, 400 * DAY);
+    assert_eq!(reaped(&world), 0);
+}
+
+#[test]
+fn a_sleeper_past_the_horizon_revives_nothing_and_loses_nothing_of_its_own() {
+    for seed in 0..SEEDS {
+        let mut world = written(seed, 4);
+        pass(&mut world, 0);
+        // The sleeper writes a key that nobody hears of, and is gone.
+        world.partition(&[&[0, 1, 2], &[3]]);
+        let value = Arc::from(&b"unsent"[..]);
+        let keep = Keep::default();
+        world.request(3, Request::Put { key: key(7), value, context: None, keep, terms: at(Level::Local) });
+        world.run_for(1_000);
+        world.crash(3);
+        delete_all(&mut world, 1);
+        world.run_for(60_000);
+        pass(&mut world, 31 * DAY);
+        assert!(reaped(&world) >= 3 * KEYS - 3, "seed {seed}: {}", reaped(&world));
+        world.heal_all();
+        world.reopen(3);
+        assert!(world.settle(90_000), "seed {seed}: {}", world.unsettled());
+        world.run_for(60_000);
+        for tab in world.alive() {
+            for number in 0..KEYS {
+                let values = world.node(tab).view().object(&key(number)).map_or(0, |object| object.values().len());
+                let is_owner =
+                    world.node(tab).view().preference_list(&key(number)).owners.contains(&world.hosts[tab].id);
+                let expected = usize::from(number == 7);
+                assert!(!is_owner || values == expected, "seed {seed} tab {tab} key {number}: {values} values");
+            }
+        }
+        assert!(held(&world) > 0);
     }
 }

@@ -10,13 +10,13 @@
 //! is the merging of two meshes. Until a source has been compared with, or is gone, the arc is incoming, and this node
 //! answers reads of it with "not yet".
 //!
-//! *Strays* are let go when their owners have them: see [`strays`](Strays).
+//! Strays, and tombstones past the horizon, are let go when all their owners have them: see [`Release`].
 //!
 //! Invariant: whatever leaves the hints was confirmed by its addressee's disk, or is addressed to somebody else.
 
-mod strays;
+mod release;
 
-pub use strays::{Strays, answer_holds};
+pub use release::{Release, Released, answer_holds};
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;

@@ -206,6 +206,11 @@ pub enum Event {
         /// How many.
         keys: usize,
     },
+    /// Tombstones past the horizon were let go: all their owners held the very same.
+    Reaped {
+        /// How many.
+        tombstones: usize,
+    },
     /// A comparison with this node has ended: so many objects came, so many went.
     Reconciled {
         /// With whom.

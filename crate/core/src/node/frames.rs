@@ -154,13 +154,14 @@ impl Node {
                     self.handoff.on_full(now, from);
                 }
                 if delivered.durable {
-                    self.strays.on_delivered(near, from, &delivered.contents);
+                    self.release.on_delivered(near, from, &delivered.contents);
                 }
                 self.repair.on_delivered(near, &mut self.handoff, from, durable);
             }
             Message::Holds { request, items } => answer_holds(near, from, request, &items)?,
+            Message::Reap { items } => self.release.on_reap(near, from, &items)?,
             Message::Held { request, answers } => {
-                self.strays.on_held(near, &mut self.handoff.shipments, from, request, &answers);
+                self.release.on_held(near, &mut self.handoff.shipments, from, request, &answers);
             }
             Message::Compare { session, begin, parts } => {
                 if let Some(ring) = self.repair.answering().on_compare(near, from, session, begin, parts)? {

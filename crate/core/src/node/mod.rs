@@ -26,7 +26,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::coordinator::{Coordinator, Settings, Surroundings};
-use crate::handoff::{Handoff, Strays};
+use crate::handoff::{Handoff, Release};
 use crate::id::{Key, NodeId};
 use crate::membership::{self, Membership, Timing};
 use crate::overlay::{self, Overlay};
@@ -93,7 +93,7 @@ pub struct Node {
     store: Store,
     coordinator: Coordinator,
     handoff: Handoff,
-    strays: Strays,
+    release: Release,
     repair: Repair,
     overlay: Overlay,
     disk: Disk,
@@ -178,6 +178,7 @@ impl Node {
             now,
         );
         let ring = Ring::new(&config.room, config.n, []);
+        let release = Release::new(config.limits.horizon_ms);
         let mut node = Node {
             me,
             coordinator: Coordinator::new(config.limits.requests.clone()),
@@ -186,7 +187,7 @@ impl Node {
             ring,
             store,
             handoff: Handoff::default(),
-            strays: Strays::default(),
+            release,
             repair: Repair::default(),
             overlay: Overlay::default(),
             disk: Disk::default(),
@@ -260,7 +261,7 @@ impl Node {
         self.refresh_incoming();
         self.repair.handle_timeout(&mut near!(self, now), &self.handoff);
         let coordinator = &self.coordinator;
-        self.strays.handle_timeout(&mut near!(self, now), |key| coordinator.keeps(key));
+        self.release.handle_timeout(&mut near!(self, now), |key| coordinator.keeps(key));
         self.retry_disk(now);
         self.settle(now);
     }

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::{Event, Node, Output, near};
 use crate::coordinator::{Made, Surroundings};
+use crate::handoff::Released;
 use crate::id::{Key, NodeId};
 use crate::membership::{Change, Status};
 use crate::planted::Plant;
@@ -80,7 +81,7 @@ impl Node {
         }
         let before = core::mem::replace(&mut self.ring, ring);
         let is_first = before.tokens().len() == 0;
-        self.strays.on_ring_change(now);
+        self.release.on_ring_change(now);
         if is_first {
             return;
         }
@@ -108,9 +109,12 @@ impl Node {
                 self.event(Event::Reconciled { with, received, sent });
             }
         }
-        let keys = self.strays.take_let_go();
-        if keys > 0 {
-            self.event(Event::LetGo { keys });
+        let Released { strays, tombstones } = self.release.take_released();
+        if strays > 0 {
+            self.event(Event::LetGo { keys: strays });
+        }
+        if tombstones > 0 {
+            self.event(Event::Reaped { tombstones });
         }
         for replica in self.coordinator.take_repaired() {
             self.event(Event::ReadRepaired { replica });

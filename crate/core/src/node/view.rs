@@ -222,7 +222,7 @@ impl View<'_> {
             ("membership", node.membership.poll_timeout()),
             ("coordinator", node.coordinator.poll_timeout()),
             ("handoff", node.handoff.poll_timeout()),
-            ("strays", node.strays.poll_timeout()),
+            ("release", node.release.poll_timeout()),
             ("repair", node.repair.poll_timeout(&node.handoff)),
             ("overlay", node.overlay.poll_timeout()),
             ("disk", node.disk.poll_timeout()),

@@ -8,9 +8,11 @@
 
 mod batch;
 mod expiries;
+mod graves;
 mod hints;
 mod memo;
 mod mint;
+mod rows;
 #[cfg(test)]
 mod rule;
 mod sums;
@@ -20,18 +22,20 @@ mod tests;
 pub use batch::{Batch, Durability, Op, PersistError, Restored, Rows, Table};
 pub use hints::Hints;
 pub use mint::{EpochReason, Mint, is_clean};
+pub use rows::{Remembered, object_of_row};
 pub use sums::Sum;
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use crate::clock::{ACTORS_MAX, Dot, VersionVector};
 use crate::datatype::lives;
 use crate::id::{Key, NodeId, Position, Room};
-use crate::planted::{Plant, Planted};
+use crate::planted::Planted;
 use crate::ring::RangeSet;
 use crate::wire::{Object, SignedRecord, Version};
 use expiries::Expiries;
+use graves::Graves;
 use memo::Memo;
 use sums::Sums;
 
@@ -54,11 +58,6 @@ pub struct Changed {
     pub after: usize,
 }
 
-/// What a row of [`Table::Objects`] holds; `None` if it cannot be read.
-pub fn object_of_row(row: &[u8]) -> Option<Object> {
-    postcard::from_bytes(row).ok()
-}
-
 /// What this node holds.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -66,6 +65,7 @@ pub struct Store {
     objects: BTreeMap<(Position, Key), Stored>,
     sums: Sums,
     expiries: Expiries,
+    graves: Graves,
     hints: Hints,
     mint: Mint,
     memo: Memo,
@@ -79,102 +79,26 @@ pub struct Store {
     bytes: u64,
 }
 
-/// What the disk gave back beside the objects.
-#[derive(Debug, Clone, Default)]
-pub struct Remembered {
-    /// The records of members.
-    pub records: Vec<SignedRecord>,
-    /// Rows that could not be read, and were left on the disk as they are.
-    pub unreadable: usize,
-}
-
 impl Store {
-    /// Take in what the disk held. Rows that cannot be read are left alone and counted.
-    pub fn restore(
-        room: Room,
-        node: NodeId,
-        restored: Restored,
-        mut random: fastrand::Rng,
-        planted: Planted,
-    ) -> (Store, Remembered) {
-        let mint_row = restored.own.iter().find(|(table, key, _)| *table == Table::Meta && Mint::is_row(key));
-        let (mint, epoch) = Mint::restore(node, mint_row.map(|row| &row.2[..]), &mut random, planted);
-        let mut store = Store {
-            room,
-            objects: BTreeMap::new(),
-            sums: Sums::new(),
-            expiries: Expiries::default(),
-            hints: Hints::default(),
-            mint,
-            memo: Memo::default(),
-            planted,
-            random,
-            records: BTreeMap::new(),
-            batch: Batch::default(),
-            epochs: epoch.into_iter().collect(),
-            live: 0,
-            bytes: 0,
-        };
-        let (mut remembered, mut outdated) = (Remembered::default(), Vec::new());
-        for (table, key, value) in restored.own {
-            let is_read = match table {
-                Table::Objects => store.restore_object(&key, &value).is_some(),
-                Table::Hints if planted.has(Plant::ForgetHints) => true,
-                Table::Hints => Key::from_bytes(&key).map(|key| store.hints.restore(key, &value)).is_ok(),
-                Table::Members => postcard::from_bytes(&value).map(|record| remembered.records.push(record)).is_ok(),
-                Table::Meta => {
-                    if store.memo.restore(store.mint.actor().epoch, &key, &value) {
-                        outdated.push(Op { table, key, value: None });
-                    }
-                    true
-                }
-            };
-            remembered.unreadable += usize::from(!is_read);
-        }
-        store.batch = Batch { ops: outdated, ..Batch::default() };
-        store.hints.take_ops();
-        for rows in restored.adopted {
-            remembered.unreadable += store.adopt(rows);
-        }
-        (store, remembered)
-    }
-
-    fn restore_object(&mut self, key: &[u8], value: &[u8]) -> Option<(Key, bool)> {
-        let key = Key::from_bytes(key).ok()?;
-        let object = object_of_row(value)?;
-        let changed = self.merge(&key, &object).is_some();
-        Some((key, changed))
-    }
-
-    /// Merge what a closed tab of this device left behind. What it held and this node did not is held for whom it may
-    /// concern: this node may not be an owner.
-    fn adopt(&mut self, rows: Rows) -> usize {
-        let mut unreadable = 0;
-        for (table, key, value) in rows {
-            match table {
-                Table::Objects => match self.restore_object(&key, &value) {
-                    Some((key, true)) if !self.hints.contains(&key) => {
-                        self.hints.address(&key, BTreeSet::new());
-                    }
-                    Some(_) => {}
-                    None => unreadable += 1,
-                },
-                Table::Hints => match Key::from_bytes(&key) {
-                    Ok(key) if !self.hints.contains(&key) => {
-                        self.hints.address(&key, BTreeSet::new());
-                    }
-                    Ok(_) => {}
-                    Err(_) => unreadable += 1,
-                },
-                Table::Members | Table::Meta => {}
-            }
-        }
-        unreadable
-    }
-
     /// All that is held of a key.
     pub fn object(&self, key: &Key) -> Option<&Object> {
         self.objects.get(&self.place(key)).map(|stored| &stored.object)
+    }
+
+    /// What is held of a key or remembered of its reaped tombstone.
+    fn base(&self, key: &Key) -> Object {
+        let ghost = || {
+            let mut tombstone = Object::new();
+            if let Some(ghost) = self.graves.ghost(&self.ghost_place(key)) {
+                tombstone.forget(&ghost.context);
+            }
+            tombstone
+        };
+        self.object(key).cloned().unwrap_or_else(ghost)
+    }
+
+    fn ghost_place(&self, key: &Key) -> (u64, u64) {
+        (self.room.position(key).0, self.room.fingerprint(&[b"ghost", key.as_bytes()]) as u64)
     }
 
     /// The fingerprint of what is held of a key; zero for nothing.
@@ -195,11 +119,10 @@ impl Store {
     /// Whether joining this object would make one that could no longer be stored or sent: of too many actors, or too
     /// large. Nobody who plays fair makes one.
     pub fn would_overflow(&self, key: &Key, other: &Object) -> bool {
-        let none = Object::new();
-        let held = self.object(key).unwrap_or(&none);
+        let held = self.base(key);
         let bytes = |object: &Object| object.values().map(Version::size).sum::<usize>();
         held.context().union_len(other.context()) > ACTORS_MAX
-            || (bytes(other) + bytes(held) > OBJECT_BYTES_MAX && {
+            || (bytes(other) + bytes(&held) > OBJECT_BYTES_MAX && {
                 let mut joined = held.clone();
                 joined.sync(other);
                 bytes(&joined) > OBJECT_BYTES_MAX
@@ -212,9 +135,11 @@ impl Store {
         if self.would_overflow(key, other) {
             return None;
         }
-        let mut object = self.object(key).cloned().unwrap_or_default();
+        let mut object = self.base(key);
         let before = object.values().len();
-        if !object.join(other, self.planted) {
+        // What comes of a key whose tombstone was reaped brings it back, for whoever sent it has not heard of it.
+        let is_new = object.join(other, self.planted) || self.object(key).is_none() && !object.is_unknown();
+        if !is_new {
             return None;
         }
         let after = object.values().len();
@@ -231,7 +156,7 @@ impl Store {
     /// [`Store::is_ready`].
     pub fn put(&mut self, key: &Key, context: &VersionVector, version: Version) -> (Dot, Changed) {
         let dot = self.mint.mint();
-        let mut object = self.object(key).cloned().unwrap_or_default();
+        let mut object = self.base(key);
         let before = object.values().len();
         object.put(context, dot, version);
         let after = object.values().len();
@@ -244,7 +169,7 @@ impl Store {
     pub fn is_ready(&mut self, key: &Key, context: &VersionVector) -> bool {
         self.watch(context);
         let actor = self.mint.actor();
-        let held = self.object(key).map_or(0, |object| object.context().counter(&actor));
+        let held = self.base(key).context().counter(&actor);
         if self.memo.counter(key) > held.max(context.counter(&actor)) {
             self.mint.begin(&mut self.random);
             self.on_epoch(EpochReason::LetGo);
@@ -264,11 +189,50 @@ impl Store {
         self.batch.ops.extend(self.memo.clear());
     }
 
+    /// The wall clock is at this minute, and another device has confirmed it: tombstones of unknown age are held since
+    /// now.
+    pub fn date_tombstones(&mut self, minutes: u32) {
+        let places: Vec<(Position, Key)> = self.graves.of_unknown_age().cloned().collect();
+        for place in places {
+            self.graves.note(place.clone(), Some(minutes));
+            if let Some(stored) = self.objects.get(&place) {
+                let row = self.object_row(&place, &stored.object);
+                let op = Op { table: Table::Objects, key: place.1.as_bytes().to_vec(), value: Some(row) };
+                self.batch.ops.push(op);
+            }
+        }
+    }
+
+    /// Tombstones held since this minute of the wall clock or longer.
+    pub fn tombstones_since(&self, minutes: u32) -> impl Iterator<Item = (Position, &Key)> {
+        self.graves.older_than(minutes)
+    }
+
+    /// Whether this object, or its tombstone before it was reaped, lies here.
+    pub fn holds(&self, position: u64, fingerprint: u128) -> bool {
+        self.at(position).any(|key| self.fingerprint(key) == fingerprint)
+            || self.graves.is_reaped(position, fingerprint)
+    }
+
+    /// Let a tombstone go and remember only its clock. The caller has made sure that all its owners do. Tells whether
+    /// there was one, of this fingerprint.
+    pub fn reap(&mut self, position: u64, fingerprint: u128) -> bool {
+        let is_it = |key: &&Key| self.fingerprint(key) == fingerprint && !self.hints.contains(key);
+        let Some(key) = self.at(position).find(is_it).cloned() else { return false };
+        let Some(object) = self.object(&key).filter(|object| object.is_tombstone()) else { return false };
+        let context = object.context().clone();
+        self.let_go(&key);
+        let ops = self.graves.reap(self.ghost_place(&key), fingerprint, context);
+        self.batch.ops.extend(ops);
+        true
+    }
+
     /// No longer hold a key. The caller has made sure that whoever should hold it does, and holds no hint for it. Tells
     /// whether it was held.
     pub fn let_go(&mut self, key: &Key) -> bool {
         let place = self.place(key);
         let Some(old) = self.objects.remove(&place) else { return false };
+        self.graves.note(place.clone(), None);
         self.count(&old.object, key, u64::wrapping_sub);
         self.sums.remove(place.0.0, Sum { fingerprint: old.fingerprint, count: 1 });
         self.expiries.forget(key, &old.object);
@@ -311,7 +275,7 @@ impl Store {
     /// Supersede what `context` has seen by nothing.
     pub fn delete(&mut self, key: &Key, context: &VersionVector) -> Changed {
         self.watch(context);
-        let mut object = self.object(key).cloned().unwrap_or_default();
+        let mut object = self.base(key);
         let before = object.values().len();
         object.forget(context);
         let after = object.values().len();
@@ -325,7 +289,10 @@ impl Store {
         let place = self.place(key);
         let position = place.0.0;
         let fingerprint = self.fingerprint_of(key, &object);
-        let row = postcard::to_allocvec(&object).expect("an object always serialises to a Vec");
+        self.graves.note(place.clone(), object.is_tombstone().then_some(0));
+        let ghost = self.graves.forget(&self.ghost_place(key));
+        self.batch.ops.extend(ghost);
+        let row = self.object_row(&place, &object);
         self.batch.ops.push(Op { table: Table::Objects, key: key.as_bytes().to_vec(), value: Some(row) });
         self.count(&object, key, u64::wrapping_add);
         let expiries = expiries::of(&object);
@@ -438,29 +405,6 @@ impl Store {
     pub fn take_batch(&mut self) -> Option<Batch> {
         self.batch.ops.extend(self.hints.take_ops());
         (!self.batch.ops.is_empty()).then(|| core::mem::take(&mut self.batch))
-    }
-
-    /// The disk did not take these rows: hand them over again, as they are by now.
-    pub fn retry(&mut self, rows: impl IntoIterator<Item = (Table, Vec<u8>)>) {
-        for (table, key) in rows {
-            let value = match (table, Key::from_bytes(&key)) {
-                (Table::Objects, Ok(name)) => self
-                    .object(&name)
-                    .map(|object| postcard::to_allocvec(object).expect("an object always serialises to a Vec")),
-                (Table::Hints, Ok(name)) => self.hints.row(&name),
-                (Table::Members, _) => {
-                    let id = key.as_slice().try_into().ok().map(NodeId::from_bytes);
-                    id.and_then(|id| self.records.get(&id).cloned())
-                }
-                (Table::Meta, _) => match self.memo.row_value(self.mint.actor().epoch, &key) {
-                    Some(value) => value,
-                    // The mint writes its own row anew when it is opened.
-                    None => continue,
-                },
-                _ => continue,
-            };
-            self.batch.ops.push(Op { table, key, value });
-        }
     }
 
     /// Epochs begun since the last call, and why.

@@ -1,7 +1,7 @@
 //! The store against a plain list, and against its own disk.
 
 use alloc::collections::BTreeMap;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -216,4 +216,98 @@ fn what_would_grow_beyond_storing_or_sending_is_not_joined() {
 pub(super) fn store_after(store: &mut Store) -> Store {
     let batches = store.take_batch().into_iter().collect();
     self::store(disk(batches), 3)
+}
+
+/// A store in which a key was written and deleted, with what it held before the delete.
+fn deleted(name: &str) -> (Store, Object, u128) {
+    let mut store = open(Restored::default(), 1);
+    store.put(&key(name), &VersionVector::new(), value(1));
+    let before = store.object(&key(name)).unwrap().clone();
+    store.delete(&key(name), before.context());
+    let fingerprint = store.fingerprint(&key(name));
+    (store, before, fingerprint)
+}
+
+#[test]
+fn a_tombstone_is_as_old_as_it_was_first_seen_to_be_also_after_a_restart() {
+    let (mut store, before, _) = deleted("a");
+    assert_eq!(store.tombstones_since(u32::MAX).count(), 0, "nobody has told the time");
+    store.date_tombstones(100);
+    store.date_tombstones(200);
+    let ages = |store: &Store| [99, 100].map(|minutes| store.tombstones_since(minutes).count());
+    assert_eq!(ages(&store), [0, 1]);
+    let mut after = store_after(&mut store);
+    assert_eq!(ages(&after), [0, 1]);
+    let mut other = before.clone();
+    other.forget(
+        &[Dot { actor: crate::id::Actor { node: NodeId::from_bytes([7; 16]), epoch: 1 }, counter: 1 }]
+            .into_iter()
+            .collect(),
+    );
+    after.merge(&key("a"), &other);
+    assert_eq!(ages(&after), [0, 0], "another tombstone is as young as it is");
+}
+
+#[test]
+fn what_the_delete_had_seen_is_not_revived_after_the_reap_and_what_it_had_not_seen_lives() {
+    let (mut store, before, fingerprint) = deleted("a");
+    let position = room().position(&key("a")).0;
+    assert!(!store.reap(position, fingerprint ^ 1), "only the very same");
+    assert!(store.reap(position, fingerprint) && store.object(&key("a")).is_none());
+    assert!(store.holds(position, fingerprint), "whoever holds the tombstone may let it go");
+    let mut store = store_after(&mut store);
+    assert!(store.object(&key("a")).is_none() && store.counts() == (0, 0, 0));
+    store.merge(&key("a"), &before);
+    assert!(store.object(&key("a")).unwrap().is_tombstone(), "the sleeper hears of the delete");
+
+    store.reap(position, fingerprint);
+    let mut unsent = before.clone();
+    let dot = Dot { actor: crate::id::Actor { node: NodeId::from_bytes([7; 16]), epoch: 1 }, counter: 1 };
+    unsent.put(&VersionVector::new(), dot, value(9));
+    store.merge(&key("a"), &unsent);
+    assert_eq!(store.object(&key("a")).unwrap().dots().collect::<Vec<_>>(), [dot]);
+}
+
+#[test]
+fn a_key_written_again_after_the_reap_is_not_killed_by_the_old_tombstone() {
+    let (mut store, _, fingerprint) = deleted("a");
+    let tombstone = store.object(&key("a")).unwrap().clone();
+    store.reap(room().position(&key("a")).0, fingerprint);
+    while !store.is_ready(&key("a"), &VersionVector::new()) {
+        store.open_mint();
+        let rows: Vec<_> = store.batch.ops.iter().map(|op| (op.table, op.key.clone())).collect();
+        store.on_rows(&rows, true);
+    }
+    store.put(&key("a"), &VersionVector::new(), value(2));
+    store.merge(&key("a"), &tombstone);
+    assert_eq!(store.object(&key("a")).unwrap().values().len(), 1);
+}
+
+#[test]
+fn a_tombstone_that_is_held_for_somebody_is_not_reaped_and_a_value_never() {
+    let (mut store, _, fingerprint) = deleted("a");
+    let position = room().position(&key("a")).0;
+    store.hints_mut().add(&key("a"), NodeId::from_bytes([3; 16]));
+    assert!(!store.reap(position, fingerprint));
+    store.put(&key("b"), &VersionVector::new(), value(1));
+    assert!(!store.reap(room().position(&key("b")).0, store.fingerprint(&key("b"))));
+}
+
+#[test]
+fn the_oldest_ghosts_are_forgotten_and_their_dots_are_still_not_minted_past() {
+    let mut store = open(Restored::default(), 1);
+    for number in 0..=graves::GHOSTS_MAX {
+        let name = number.to_string();
+        let (dot, _) = store.put(&key(&name), &VersionVector::new(), value(1));
+        store.delete(&key(&name), &[dot].into_iter().collect());
+        let fingerprint = store.fingerprint(&key(&name));
+        assert!(store.reap(room().position(&key(&name)).0, fingerprint));
+        if !store.mint.is_open() {
+            // The memo is full, and a new epoch begins.
+            store.open_mint();
+            store.mint.opened();
+        }
+    }
+    assert!(store.base(&key("0")).is_unknown() && store.base(&key("1")).is_tombstone());
+    assert!(store.take_epochs().contains(&EpochReason::MemoFull));
 }

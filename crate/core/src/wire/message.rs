@@ -222,6 +222,11 @@ pub enum Message {
         /// In the order in which it was asked.
         answers: Vec<Held>,
     },
+    /// All owners hold these tombstones, and they are past the horizon: let them go, as I do.
+    Reap {
+        /// The position of each key and the fingerprint of its tombstone.
+        items: Vec<(u64, u128)>,
+    },
     /// Compare what we hold. Answered by `Summary`.
     Compare {
         /// Which comparison; comes back in the answer.
@@ -353,6 +358,7 @@ impl Message {
             | Message::Kept { .. }
             | Message::Holds { .. }
             | Message::Held { .. }
+            | Message::Reap { .. }
             | Message::Compare { .. }
             | Message::Summary { .. }
             | Message::Mismatch { .. }

@@ -1,0 +1,160 @@
+//! From rows to a store and back: what a node that starts takes in, what it adopts from closed tabs, and what it hands
+//! over anew when the disk refused it.
+//!
+//! Rows that cannot be read are left where they are and counted. An object's row is the object; a tombstone's row says
+//! after it since when it is held.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use super::expiries::Expiries;
+use super::graves::Graves;
+use super::memo::Memo;
+use super::sums::Sums;
+use super::{Batch, Hints, Mint, Op, Restored, Rows, Store, Table};
+use crate::id::{Key, NodeId, Position, Room};
+use crate::planted::{Plant, Planted};
+use crate::wire::{Object, SignedRecord};
+
+/// What the disk gave back beside the objects.
+#[derive(Debug, Clone, Default)]
+pub struct Remembered {
+    /// The records of members.
+    pub records: Vec<SignedRecord>,
+    /// Rows that could not be read, and were left on the disk as they are.
+    pub unreadable: usize,
+}
+
+/// What a row of [`Table::Objects`] holds; `None` if it cannot be read.
+pub fn object_of_row(row: &[u8]) -> Option<Object> {
+    postcard::take_from_bytes(row).ok().map(|(object, _)| object)
+}
+
+impl Store {
+    /// Take in what the disk held. Rows that cannot be read are left alone and counted.
+    pub fn restore(
+        room: Room,
+        node: NodeId,
+        restored: Restored,
+        mut random: fastrand::Rng,
+        planted: Planted,
+    ) -> (Store, Remembered) {
+        let mint_row = restored.own.iter().find(|(table, key, _)| *table == Table::Meta && Mint::is_row(key));
+        let (mint, epoch) = Mint::restore(node, mint_row.map(|row| &row.2[..]), &mut random, planted);
+        let mut store = Store {
+            room,
+            objects: BTreeMap::new(),
+            sums: Sums::new(),
+            expiries: Expiries::default(),
+            graves: Graves::default(),
+            hints: Hints::default(),
+            mint,
+            memo: Memo::default(),
+            planted,
+            random,
+            records: BTreeMap::new(),
+            batch: Batch::default(),
+            epochs: epoch.into_iter().collect(),
+            live: 0,
+            bytes: 0,
+        };
+        let (mut remembered, mut outdated) = (Remembered::default(), Vec::new());
+        for (table, key, value) in restored.own {
+            let is_read = match table {
+                Table::Objects => store.restore_object(&key, &value).is_some(),
+                Table::Hints if planted.has(Plant::ForgetHints) => true,
+                Table::Hints => Key::from_bytes(&key).map(|key| store.hints.restore(key, &value)).is_ok(),
+                Table::Members => postcard::from_bytes(&value).map(|record| remembered.records.push(record)).is_ok(),
+                Table::Meta => {
+                    if store.memo.restore(store.mint.actor().epoch, &key, &value) {
+                        outdated.push(Op { table, key, value: None });
+                    } else {
+                        store.graves.restore(&key, &value);
+                    }
+                    true
+                }
+            };
+            remembered.unreadable += usize::from(!is_read);
+        }
+        store.batch = Batch { ops: outdated, ..Batch::default() };
+        store.hints.take_ops();
+        for rows in restored.adopted {
+            remembered.unreadable += store.adopt(rows);
+        }
+        (store, remembered)
+    }
+
+    fn restore_object(&mut self, key: &[u8], value: &[u8]) -> Option<(Key, bool)> {
+        let key = Key::from_bytes(key).ok()?;
+        let (object, rest) = postcard::take_from_bytes::<Object>(value).ok()?;
+        let changed = self.merge(&key, &object).is_some();
+        // What follows a tombstone is since when it is held.
+        if let Ok((since, _)) = postcard::take_from_bytes::<u32>(rest)
+            && self.object(&key).is_some_and(Object::is_tombstone)
+        {
+            let place = self.place(&key);
+            self.graves.note(place, Some(since));
+        }
+        Some((key, changed))
+    }
+
+    /// Merge what a closed tab of this device left behind. What it held and this node did not is held for whom it may
+    /// concern: this node may not be an owner.
+    fn adopt(&mut self, rows: Rows) -> usize {
+        let mut unreadable = 0;
+        for (table, key, value) in rows {
+            match table {
+                Table::Objects => match self.restore_object(&key, &value) {
+                    Some((key, true)) if !self.hints.contains(&key) => {
+                        self.hints.address(&key, BTreeSet::new());
+                    }
+                    Some(_) => {}
+                    None => unreadable += 1,
+                },
+                Table::Hints => match Key::from_bytes(&key) {
+                    Ok(key) if !self.hints.contains(&key) => {
+                        self.hints.address(&key, BTreeSet::new());
+                    }
+                    Ok(_) => {}
+                    Err(_) => unreadable += 1,
+                },
+                Table::Members | Table::Meta => {}
+            }
+        }
+        unreadable
+    }
+
+    /// The row of an object; a tombstone's says since when it is held.
+    pub(super) fn object_row(&self, place: &(Position, Key), object: &Object) -> Vec<u8> {
+        let row = postcard::to_allocvec(object).expect("an object always serialises to a Vec");
+        match object.is_tombstone() {
+            true => postcard::to_extend(&self.graves.since(place), row).expect("a number always serialises to a Vec"),
+            false => row,
+        }
+    }
+
+    /// The disk did not take these rows: hand them over again, as they are by now.
+    pub fn retry(&mut self, rows: impl IntoIterator<Item = (Table, Vec<u8>)>) {
+        for (table, key) in rows {
+            let value = match (table, Key::from_bytes(&key)) {
+                (Table::Objects, Ok(name)) => {
+                    self.object(&name).map(|object| self.object_row(&self.place(&name), object))
+                }
+                (Table::Hints, Ok(name)) => self.hints.row(&name),
+                (Table::Members, _) => {
+                    let id = key.as_slice().try_into().ok().map(NodeId::from_bytes);
+                    id.and_then(|id| self.records.get(&id).cloned())
+                }
+                (Table::Meta, _) => {
+                    match self.memo.row_value(self.mint.actor().epoch, &key).or_else(|| self.graves.row_value(&key)) {
+                        Some(value) => value,
+                        // The mint writes its own row anew when it is opened.
+                        None => continue,
+                    }
+                }
+                _ => continue,
+            };
+            self.batch.ops.push(Op { table, key, value });
+        }
+    }
+}
