@@ -185,6 +185,7 @@ fn protocol_event(event: &Event) -> JsValue {
         Event::SiblingsCreated { siblings } => ("siblings-created", vec![("siblings", count(*siblings))]),
         Event::Expired { keys } => ("expired", vec![("keys", count(*keys))]),
         Event::LetGo { keys } => ("let-go", vec![("keys", count(*keys))]),
+        Event::Reaped { tombstones } => ("reaped", vec![("tombstones", count(*tombstones))]),
         Event::ReadRepaired { replica } => ("read-repaired", vec![("replica", text(replica))]),
         Event::ArcIncoming { sources } => ("arc-incoming", vec![("sources", count(*sources))]),
         Event::ArcTransferred => ("arc-transferred", vec![]),
