@@ -21,6 +21,8 @@ struct Written {
 #[derive(Debug, Clone)]
 struct Superseding {
     context: VersionVector,
+    /// Its own name: whoever has seen it knows of the change.
+    dot: Dot,
     /// The write it belongs to; `None` for a delete.
     write: Option<u64>,
     /// Whose disks hold it, of those that acknowledged it: while there is one, it must not be lost.
@@ -62,21 +64,21 @@ impl Oracle {
             self.violations.push(format!("dot {dot:?} names write {other} and write {number}"));
         }
         self.writes.insert(number, Written { key: key.clone(), dot });
-        self.supersede(key, context, Some(number))
+        self.supersede(key, dot, context, Some(number))
     }
 
-    /// A delete was made.
-    pub fn on_delete(&mut self, key: &Key, context: VersionVector) -> Change {
-        self.supersede(key, context, None)
+    /// A delete was made, under this dot.
+    pub fn on_delete(&mut self, key: &Key, dot: Dot, context: VersionVector) -> Change {
+        self.supersede(key, dot, context, None)
     }
 
-    fn supersede(&mut self, key: &Key, context: VersionVector, write: Option<u64>) -> Change {
+    fn supersede(&mut self, key: &Key, dot: Dot, context: VersionVector, write: Option<u64>) -> Change {
         let changes = self.superseding.entry(key.clone()).or_default();
-        changes.push(Superseding { context, write, ackers: BTreeSet::new() });
+        changes.push(Superseding { context, dot, write, ackers: BTreeSet::new() });
         Change { key: key.clone(), place: changes.len() - 1 }
     }
 
-    /// A change is on the disks of these tabs: a write must not be lost, and what a delete had seen must not return.
+    /// A change is on the disks of these tabs: it must not be lost.
     pub fn on_acknowledged(&mut self, change: &Change, tabs: &[usize]) {
         let changes = self.superseding.get_mut(&change.key).map(Vec::as_mut_slice).unwrap_or_default();
         if let Some(taken) = changes.get_mut(change.place) {
@@ -91,8 +93,7 @@ impl Oracle {
         for (key, changes) in &mut self.superseding {
             for change in changes.iter_mut().filter(|change| change.ackers.contains(&tab)) {
                 let mut seen = change.context.clone();
-                let dot = change.write.and_then(|number| self.writes.get(&number)).map(|written| written.dot);
-                dot.into_iter().for_each(|dot| seen.see(dot));
+                seen.see(change.dot);
                 if !holds(tab, key, &seen) {
                     change.ackers.retain(|&acker| holds(acker, key, &seen));
                 }
@@ -130,12 +131,14 @@ impl Oracle {
                 self.violations.push(format!("{key:?}: write {number} was dropped, and nothing superseded it"));
             }
             // Whoever superseded it and is itself known must have taken its place.
-            let has_taken_effect = |by: &&Superseding| match by.write {
-                Some(write) => self.writes.get(&write).is_some_and(|by| end.context().covers(&by.dot)),
-                None => !by.ackers.is_empty(),
-            };
+            let has_taken_effect = |by: &&Superseding| end.context().covers(&by.dot);
             if values.contains(number) && changes.iter().filter(is_superseded).any(|by| has_taken_effect(&by)) {
                 self.violations.push(format!("{key:?}: write {number} has returned"));
+            }
+        }
+        for delete in changes.iter().filter(|change| change.write.is_none()) {
+            if !delete.ackers.is_empty() && !end.context().covers(&delete.dot) {
+                self.violations.push(format!("{key:?}: acknowledged delete {:?} is lost", delete.dot));
             }
         }
         for stranger in values.iter().filter(|number| !self.writes.contains_key(number)) {
@@ -197,10 +200,17 @@ mod tests {
         let returned = judged(|oracle, object| {
             object.put(&VersionVector::new(), dot(1), version(1));
             let key = Key::new("b", "k").expect("a short name");
-            let change = oracle.on_delete(&key, VersionVector::from_iter([dot(1)]));
-            oracle.on_acknowledged(&change, &[0]);
+            oracle.on_delete(&key, dot(2), VersionVector::from_iter([dot(1)]));
+            object.delete(&VersionVector::new(), dot(2));
         });
         assert!(returned[0].contains("has returned"), "{returned:?}");
+        let undone = judged(|oracle, object| {
+            object.put(&VersionVector::new(), dot(1), version(1));
+            let key = Key::new("b", "k").expect("a short name");
+            let change = oracle.on_delete(&key, dot(2), VersionVector::from_iter([dot(1)]));
+            oracle.on_acknowledged(&change, &[0]);
+        });
+        assert!(undone[0].contains("delete") && undone[0].contains("is lost"), "{undone:?}");
         let twice = judged(|oracle, object| {
             object.put(&VersionVector::new(), dot(1), version(1));
             oracle.on_write(2, &Key::new("b", "other").expect("a short name"), dot(1), VersionVector::new());

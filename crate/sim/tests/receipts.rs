@@ -57,6 +57,34 @@ fn an_answer_that_all_is_the_same_does_not_speak_of_a_write_made_since_the_quest
     }
 }
 
+/// The acknowledgement of a put came from a node that had not heard of the delete behind it, and was taken for its.
+#[test]
+fn what_a_node_says_of_a_put_is_not_taken_for_its_word_on_the_delete_that_followed() {
+    let key = Key::new("carts", "alice").expect("a short name");
+    for seed in 0..20 {
+        let mut world = room(seed, 3);
+        world.tuning.latency_ms = (200, 200);
+        put(&mut world, 0, "alice");
+        pass(&mut world, &key, 50);
+        // The put is on its way; whatever is said from now on is lost, and then the tab is.
+        world.tuning.loss_percent = 100;
+        let terms = Terms { level: Some(Level::All), timeout_ms: None };
+        world.request(0, Request::Delete { key: key.clone(), context: None, terms });
+        pass(&mut world, &key, 200);
+        world.tuning.loss_percent = 0;
+        pass(&mut world, &key, 400);
+        world.tuning.loss_percent = 100;
+        pass(&mut world, &key, 6_000);
+        let told = world.hosts[0].replies.values().flatten().filter_map(|reply| match reply {
+            Reply::Receipt(receipt) => Some(receipt),
+            _ => None,
+        });
+        let last = told.last().expect("the delete was answered at its deadline");
+        assert!(!last.met && last.owners.len() == 1, "seed {seed}: {last:?}");
+        assert!(world.node(0).view().metrics().hints > 0, "seed {seed}: the delete has still to be brought to two");
+    }
+}
+
 #[test]
 fn an_object_that_comes_twice_is_not_said_to_be_durable_while_its_row_is_refused() {
     let key = Key::new("carts", "alice").expect("a short name");

@@ -247,7 +247,7 @@ fn a_tab_that_runs_twice_loses_nothing() {
         assert!(world.settle(120_000), "seed {seed}: {}", world.unsettled());
         let written = |at: usize| {
             let dot = |(_, event): &(_, Event)| match event {
-                Event::Written { dot, .. } => *dot,
+                Event::Written { dot, .. } => Some(*dot),
                 _ => None,
             };
             world.hosts[at].events.iter().filter_map(dot).collect::<Vec<_>>()

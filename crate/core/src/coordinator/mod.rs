@@ -54,7 +54,7 @@ use puts::Put;
 use reads::Read;
 use watching::Watching;
 pub use writes::Made;
-use writes::Write;
+use writes::{Delete, Write};
 
 /// What a module sees of the node while it handles one input, and where it puts what is to be done.
 pub struct Surroundings<'a> {
@@ -136,6 +136,15 @@ impl Default for Settings {
     }
 }
 
+/// What waits until dots can be minted.
+#[derive(Debug, Clone)]
+enum Waiting {
+    /// A request that has not begun.
+    Request(Request),
+    /// A delete that knows what it supersedes.
+    Delete(Delete),
+}
+
 /// All requests in flight at one node.
 #[derive(Debug, Clone)]
 pub struct Coordinator {
@@ -148,7 +157,7 @@ pub struct Coordinator {
     begun: Vec<u64>,
     made: Vec<Made>,
     /// Requests that wait until dots can be minted.
-    waiting: VecDeque<(RequestId, Request)>,
+    waiting: VecDeque<(RequestId, Waiting)>,
     reads: BTreeMap<u64, Read>,
     listings: BTreeMap<u64, Listing>,
     watching: Watching,
@@ -191,7 +200,7 @@ impl Coordinator {
         if self.waiting.is_empty() {
             self.begin(near, id, request);
         } else {
-            self.waiting.push_back((id, request));
+            self.waiting.push_back((id, Waiting::Request(request)));
         }
     }
 
@@ -210,25 +219,34 @@ impl Coordinator {
     /// The mint is open, or had to begin anew: go on with the requests that wait for it, in their order.
     pub fn resume(&mut self, near: &mut Surroundings<'_>) {
         let waiting = core::mem::take(&mut self.waiting);
-        waiting.into_iter().for_each(|(id, request)| self.start(near, id, request));
+        for (id, waiting) in waiting {
+            match waiting {
+                Waiting::Request(request) => self.start(near, id, request),
+                Waiting::Delete(delete) if self.waiting.is_empty() => self.delete_seen(near, id, delete),
+                delete => self.waiting.push_back((id, delete)),
+            }
+        }
     }
 
     /// The mint could not be opened: nothing that waits for it can be written. Reads go on.
     pub fn refuse(&mut self, near: &mut Surroundings<'_>, reason: PersistError) {
-        for (id, request) in core::mem::take(&mut self.waiting) {
-            match request {
-                Request::Put { .. } => self.replies.push((id, Reply::Failed(RequestError::from(reason)))),
-                other => self.begin(near, id, other),
+        for (id, waiting) in core::mem::take(&mut self.waiting) {
+            match waiting {
+                Waiting::Request(Request::Put { .. }) | Waiting::Delete(_) => {
+                    self.replies.push((id, Reply::Failed(RequestError::from(reason))));
+                }
+                Waiting::Request(other) => self.begin(near, id, other),
             }
         }
     }
 
     /// Nobody listens to this request any more.
     pub fn cancel(&mut self, id: RequestId) {
-        // A put that waits goes on; whatever else waits has no effect but its answer.
-        self.waiting.retain(|(waiting, request)| {
-            *waiting != id || matches!(request, Request::Put { .. } | Request::Delete { .. })
-        });
+        // A write that waits goes on; whatever else waits has no effect but its answer.
+        let has_effect = |waiting: &Waiting| {
+            matches!(waiting, Waiting::Request(Request::Put { .. } | Request::Delete { .. }) | Waiting::Delete(_))
+        };
+        self.waiting.retain(|(waits, waiting)| *waits != id || has_effect(waiting));
         self.watching.cancel(id);
         for write in self.writes.values_mut().filter(|write| write.is_for(id)) {
             write.is_listened_to = false;

@@ -9,7 +9,7 @@
 //! its time has come.
 
 use super::writes::Order;
-use super::{Coordinator, Keep, Made, Reply, Request, RequestError, Surroundings, TTL_MS_MAX, Terms};
+use super::{Coordinator, Keep, Made, Reply, Request, RequestError, Surroundings, TTL_MS_MAX, Terms, Waiting};
 use crate::clock::{ACTORS_MAX, Context};
 use crate::datatype::DataType;
 use crate::id::{Key, RequestId};
@@ -41,14 +41,14 @@ impl Coordinator {
         if !near.store.is_ready(&put.key, &context) {
             // The disk must first know that there will be dots; until then all requests wait, in their order.
             near.store.open_mint();
-            self.waiting.push_back((id, Request::from(put)));
+            self.waiting.push_back((id, Waiting::Request(Request::from(put))));
             return;
         }
         let version = self.version(near, &put);
         let Put { key, terms, .. } = put;
         let (dot, changed) = near.store.put(&key, &context, version);
         near.changed.push((key.clone(), None, changed));
-        self.made.push(Made { id, key: key.clone(), dot: Some(dot), context: context.clone() });
+        self.made.push(Made { id, key: key.clone(), dot, context: context.clone(), is_delete: false });
         let mut seen = context;
         seen.see(dot);
         self.follow(near, Order { id, key, context: seen, terms, is_sure: true });

@@ -9,6 +9,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
+use super::writes::Delete;
 use super::{Coordinator, Level, Progress, Quorum, ReadReply, Reply, Surroundings, Terms};
 use crate::datatype::{self, Merged};
 use crate::id::{Key, NodeId, RequestId};
@@ -216,7 +217,8 @@ impl Coordinator {
             }
             Reader::Delete(id, terms) => {
                 let is_sure = reply.met;
-                self.delete_seen(near, *id, key.clone(), merged.context().clone(), *terms, is_sure);
+                let (key, context) = (key.clone(), merged.context().clone());
+                self.delete_seen(near, *id, Delete { key, context, terms: *terms, is_sure });
             }
             Reader::Watch(id) => self.on_watch_read(near, *id, merged, reply),
             Reader::Listing(listing) => {

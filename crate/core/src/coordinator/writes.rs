@@ -4,8 +4,8 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use super::{Coordinator, Ended, Level, Reached, Receipt, Reply, RequestError, Surroundings, Terms};
-use crate::clock::{Context, Dot, VersionVector};
+use super::{Coordinator, Ended, Level, Reached, Receipt, Reply, RequestError, Surroundings, Terms, Waiting};
+use crate::clock::{ACTORS_MAX, Context, Dot, VersionVector};
 use crate::id::{Key, NodeId, RequestId};
 use crate::planted::Plant;
 use crate::store::PersistError;
@@ -53,10 +53,22 @@ pub struct Made {
     pub id: RequestId,
     /// Where.
     pub key: Key,
-    /// Its name; a delete has none.
-    pub dot: Option<Dot>,
+    /// Its name.
+    pub dot: Dot,
     /// What it supersedes.
     pub context: Context,
+    /// Whether it puts nothing in its place.
+    pub is_delete: bool,
+}
+
+/// A delete of which is known what it supersedes.
+#[derive(Debug, Clone)]
+pub(super) struct Delete {
+    pub(super) key: Key,
+    pub(super) context: Context,
+    pub(super) terms: Terms,
+    /// Enough owners were read, where it had to be read first.
+    pub(super) is_sure: bool,
 }
 
 /// A write that lies in the store and is to be brought to its owners.
@@ -144,28 +156,32 @@ impl Coordinator {
         terms: Terms,
     ) {
         match context.or_else(|| self.shown.get(&key).cloned()) {
-            Some(context) => self.delete_seen(near, id, key, context, terms, true),
+            Some(context) => self.delete_seen(near, id, Delete { key, context, terms, is_sure: true }),
             None if near.planted.has(Plant::DeleteUnread) => {
                 let context = near.store.object(&key).map(|object| object.context().clone()).unwrap_or_default();
-                self.delete_seen(near, id, key, context, terms, true);
+                self.delete_seen(near, id, Delete { key, context, terms, is_sure: true });
             }
             None => self.read_to_delete(near, id, key, terms),
         }
     }
 
-    pub(super) fn delete_seen(
-        &mut self,
-        near: &mut Surroundings<'_>,
-        id: RequestId,
-        key: Key,
-        context: Context,
-        terms: Terms,
-        is_sure: bool,
-    ) {
-        let changed = near.store.delete(&key, &context);
-        self.made.push(Made { id, key: key.clone(), dot: None, context: context.clone() });
+    pub(super) fn delete_seen(&mut self, near: &mut Surroundings<'_>, id: RequestId, delete: Delete) {
+        let held = near.store.object(&delete.key).map(|object| object.context().union_len(&delete.context));
+        if held.unwrap_or(delete.context.len()) >= ACTORS_MAX {
+            return self.replies.push((id, Reply::Failed(RequestError::TooManySiblings)));
+        }
+        if !near.store.is_ready(&delete.key, &delete.context) {
+            near.store.open_mint();
+            self.waiting.push_back((id, Waiting::Delete(delete)));
+            return;
+        }
+        let Delete { key, context, terms, is_sure } = delete;
+        let (dot, changed) = near.store.delete(&key, &context);
         near.changed.push((key.clone(), None, changed));
-        self.follow(near, Order { id, key, context, terms, is_sure });
+        self.made.push(Made { id, key: key.clone(), dot, context: context.clone(), is_delete: true });
+        let mut seen = context;
+        seen.see(dot);
+        self.follow(near, Order { id, key, context: seen, terms, is_sure });
     }
 
     /// The write is in the store: bring it to its owners and follow it.

@@ -157,17 +157,18 @@ pub enum Event {
         /// What it is thought to be.
         now: Status,
     },
-    /// A request of this node's application was given its dot (a delete has none) and superseded what the context
-    /// covers.
+    /// A put or a delete of this node's application was given its dot and superseded what the context covers.
     Written {
         /// The driver's number of the request.
         id: RequestId,
         /// Where.
         key: Key,
         /// The name of the write.
-        dot: Option<Dot>,
+        dot: Dot,
         /// What it superseded.
         context: Context,
+        /// Whether it put nothing in its place.
+        is_delete: bool,
     },
     /// This node stored a hint.
     HintStored {

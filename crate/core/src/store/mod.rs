@@ -272,17 +272,15 @@ impl Store {
         }
     }
 
-    /// Supersede what `context` has seen by nothing.
-    pub fn delete(&mut self, key: &Key, context: &VersionVector) -> Changed {
-        self.watch(context);
+    /// Supersede what `context` has seen by nothing, under a fresh dot. The mint must be open, as for [`Store::put`].
+    pub fn delete(&mut self, key: &Key, context: &VersionVector) -> (Dot, Changed) {
+        let dot = self.mint.mint();
         let mut object = self.base(key);
         let before = object.values().len();
-        object.forget(context);
+        object.delete(context, dot);
         let after = object.values().len();
-        if !object.is_unknown() {
-            self.replace(key, object);
-        }
-        Changed { before, after }
+        self.replace(key, object);
+        (dot, Changed { before, after })
     }
 
     fn replace(&mut self, key: &Key, object: Object) {

@@ -69,10 +69,10 @@ impl Soak {
         self.watch.taken_in.resize(self.world.hosts.len(), 0);
         for (host, taken_in) in self.world.hosts.iter().zip(&mut self.watch.taken_in) {
             for (at, event) in &host.events[*taken_in..] {
-                let Event::Written { id, key, dot, context } = event else { continue };
-                let change = match (dot, self.watch.numbers.get(id)) {
-                    (Some(dot), Some(&number)) => self.oracle.on_write(number, key, *dot, context.clone()),
-                    _ => self.oracle.on_delete(key, context.clone()),
+                let Event::Written { id, key, dot, context, .. } = event else { continue };
+                let change = match self.watch.numbers.get(id) {
+                    Some(&number) => self.oracle.on_write(number, key, *dot, context.clone()),
+                    None => self.oracle.on_delete(key, *dot, context.clone()),
                 };
                 self.watch.changes.insert(*id, (change, *at));
             }

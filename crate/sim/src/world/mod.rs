@@ -335,6 +335,7 @@ impl World {
         match (queued, timer) {
             (Some(due), timer) if due <= end && timer.is_none_or(|(at, _)| due <= at) => {
                 self.now = self.now.max(due);
+                self.stalled = 0;
                 self.watch_for_storms();
                 if let Some((_, happening)) = self.queue.pop_first() {
                     self.happen(happening);

@@ -175,8 +175,8 @@ fn protocol_event(event: &Event) -> JsValue {
         Event::Member { id, was, now } => {
             ("member", vec![("id", text(id)), ("was", was.map_or(JsValue::NULL, status)), ("now", status(*now))])
         }
-        Event::Written { key, dot, .. } => {
-            let kind = if dot.is_some() { "put" } else { "delete" };
+        Event::Written { key, is_delete, .. } => {
+            let kind = if *is_delete { "delete" } else { "put" };
             let names = vec![("bucket", key.bucket().into()), ("key", key.name().into()), ("what", kind.into())];
             ("written", names)
         }
