@@ -8,6 +8,7 @@ use super::{Coordinator, Ended, Level, Reached, Receipt, Reply, RequestError, Su
 use crate::clock::{ACTORS_MAX, Context, Dot, VersionVector};
 use crate::id::{Key, NodeId, RequestId};
 use crate::planted::Plant;
+use crate::ring::Ring;
 use crate::store::PersistError;
 use crate::time::Instant;
 use crate::wire::Message;
@@ -359,6 +360,15 @@ impl Coordinator {
                 self.instead_of(near, number, node);
             }
             self.tell(near, number);
+        }
+    }
+
+    /// The ring has changed. Whoever did not own a write may have let it go since it confirmed it, and counts again when
+    /// it confirms it as an owner.
+    pub fn on_ring_change(&mut self, near: &Surroundings<'_>, before: &Ring) {
+        for write in self.writes.values_mut().filter(|write| !write.held.is_empty()) {
+            let owners = before.owners(near.position(&write.key));
+            write.held.retain(|id| owners.contains(id));
         }
     }
 

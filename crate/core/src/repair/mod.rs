@@ -379,8 +379,9 @@ impl Repair {
         let Some(session) = self.sessions.get_mut(&number) else { return };
         session.go_on(near, handoff);
         if session.is_over(handoff)
-            && let Some(session) = self.sessions.remove(&number)
+            && let Some(mut session) = self.sessions.remove(&number)
         {
+            session.expire_word(near);
             self.finish(near.now, session);
         }
     }
