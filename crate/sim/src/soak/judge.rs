@@ -35,8 +35,7 @@ impl Soak {
             if self.world.is_open(twin) {
                 self.world.crash(twin);
             }
-            self.world.wipe(twin);
-            self.forget_lost(twin);
+            self.wipe(twin);
         }
         for tab in 0..self.world.hosts.len() {
             if !self.world.is_open(tab) && !self.twins.contains(&tab) {

@@ -167,11 +167,11 @@ impl Soak {
             }
             Step::Wipe => {
                 self.world.crash(at);
-                self.world.wipe(at);
-                self.forget_lost(at);
+                self.wipe(at);
             }
             Step::RollBack => {
                 self.world.crash(at);
+                self.take_news();
                 self.world.roll_back(at, amount as usize);
                 self.forget_lost(at);
             }
@@ -204,9 +204,15 @@ impl Soak {
     /// A twin that ended takes its disk with it.
     fn on_ended(&mut self, at: usize) {
         if self.twins.contains(&at) && !self.world.is_open(at) {
-            self.world.wipe(at);
-            self.forget_lost(at);
+            self.wipe(at);
         }
+    }
+
+    /// A closed tab loses its disk. What it was told before is judged by what it held then.
+    pub(super) fn wipe(&mut self, at: usize) {
+        self.take_news();
+        self.world.wipe(at);
+        self.forget_lost(at);
     }
 
     fn adopt(&mut self, tab: u32, other: u32) {

@@ -32,7 +32,8 @@ pub fn shrink(plan: &Plan, fails: impl Fn(&Plan) -> bool, may_go_on: impl Fn() -
         }
         size = if size == 1 { 0 } else { size.div_ceil(2) };
     }
-    while best.nodes > 1 && may_go_on() {
+    // Alone, a tab meets no quorum: that is no fault.
+    while best.nodes > 2 && may_go_on() {
         let fewer = Plan { nodes: best.nodes - 1, ..best.clone() };
         if !fails(&fewer) {
             break;

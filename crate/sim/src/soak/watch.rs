@@ -81,7 +81,7 @@ impl Soak {
     }
 
     /// Whoever a receipt first names has the write on its disk, or what came after it, unless it has lost something
-    /// since; and there are as many as it says.
+    /// since, or has let it go as a fallback may once all owners have it; and there are as many as it says.
     fn on_receipt(&mut self, tab: usize, id: RequestId, receipt: &Receipt) {
         let Some((change, made)) = self.watch.changes.get(&id).cloned() else { return };
         let key = change.key().clone();
@@ -91,7 +91,8 @@ impl Soak {
             let holders: Vec<usize> = self.world.tabs_of(*named).iter().copied().filter(|at| holds(at)).collect();
             let has_lost = |at: &usize| self.watch.lost.get(at).is_some_and(|lost| *lost >= made);
             let is_new = self.watch.named.entry(id).or_default().insert(*named);
-            if is_new && holders.is_empty() && !self.world.tabs_of(*named).iter().any(has_lost) {
+            let is_excused = |at: &usize| has_lost(at) || self.has_let_go(*at, &key, made);
+            if is_new && holders.is_empty() && !self.world.tabs_of(*named).iter().any(is_excused) {
                 let (now, seen) = (self.world.now.0, &receipt.context);
                 let what =
                     format!("{key:?} at {now}: a receipt of tab {tab} names {named:?}, who does not hold {seen:?}");
@@ -113,6 +114,15 @@ impl Soak {
         if receipt.reached >= Reached::Quorum && receipt.fallbacks.is_empty() {
             self.watch.confirmed.entry(key).or_default().merge(&receipt.context);
         }
+    }
+
+    /// Whether a tab has let go of something since then, and does not think that it owns this key.
+    fn has_let_go(&self, at: usize, key: &Key, since: Instant) -> bool {
+        let host = &self.world.hosts[at];
+        let mut recent = host.events.iter().rev().take_while(|(when, _)| *when >= since);
+        let is_owner =
+            |id| self.world.is_open(at) && self.world.node(at).view().preference_list(key).owners.contains(id);
+        recent.any(|(_, event)| matches!(event, Event::LetGo { .. })) && !is_owner(&host.id)
     }
 
     fn on_read(&mut self, tab: usize, id: RequestId, read: &ReadReply) {
