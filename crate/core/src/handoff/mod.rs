@@ -146,10 +146,11 @@ impl Handoff {
     pub fn on_ring_change(&mut self, near: &mut Surroundings<'_>, before: &Ring, appeared: &[NodeId]) -> usize {
         let mine = near.ring.arcs_of(near.me);
         let gained = mine.difference(&before.arcs_of(near.me));
-        let previous: BTreeSet<NodeId> = before.tokens().map(|(_, id)| id).filter(|&id| id != near.me).collect();
-        for id in previous {
-            let from = gained.intersection(&before.arcs_of(id));
-            self.add_source(near, id, from);
+        if !gained.is_empty() {
+            for id in before.nodes().filter(|&id| id != near.me) {
+                let from = gained.intersection(&before.arcs_of(id));
+                self.add_source(near, id, from);
+            }
         }
         for &id in appeared {
             self.add_source(near, id, mine.clone());

@@ -9,7 +9,7 @@ use crate::handoff::Released;
 use crate::id::{Key, NodeId};
 use crate::membership::{Change, Status};
 use crate::planted::Plant;
-use crate::ring::Ring;
+use crate::ring::{Ring, Seating};
 use crate::time::Instant;
 use crate::wire::{self, Message, Traffic};
 
@@ -73,13 +73,19 @@ impl Node {
 
     fn settle_ring(&mut self, now: Instant, appeared: &[NodeId]) {
         let seats = self.membership.present().map(|(id, record)| (id, record.device, record.capacity));
-        let is_odd = self.me.as_bytes()[0] % 2 == 1;
-        let planted = Some(self.config.limits.planted).filter(|planted| is_odd || !planted.has(Plant::WrongOrder));
-        let ring = Ring::new(&self.config.room, self.membership.n(), seats).planted(planted.unwrap_or_default());
-        if ring.hash() == self.ring.hash() && appeared.is_empty() {
+        let seating = Seating::new(&self.config.room, self.membership.n(), seats);
+        let is_same = seating.hash() == self.ring.hash();
+        if is_same && appeared.is_empty() {
             return;
         }
-        let before = core::mem::replace(&mut self.ring, ring);
+        let before = if is_same {
+            self.ring.clone()
+        } else {
+            let is_odd = self.me.as_bytes()[0] % 2 == 1;
+            let planted = Some(self.config.limits.planted).filter(|planted| is_odd || !planted.has(Plant::WrongOrder));
+            let ring = Ring::of(&self.config.room, seating, planted.unwrap_or_default());
+            core::mem::replace(&mut self.ring, ring)
+        };
         let is_first = before.tokens().len() == 0;
         self.release.on_ring_change(now);
         if is_first {

@@ -162,7 +162,7 @@ impl Repair {
             peer.tasks.push_back(Task::Incoming(incoming.clone()));
         }
         peer.tasks.push_back(Task::Shared);
-        let strayed = near.ring.arcs_where(|owners| owners.contains(&id) && !owners.contains(&near.me));
+        let strayed = near.ring.arcs_of_first(id, near.me);
         if near.store.sum(&strayed).count > 0 {
             peer.tasks.push_back(Task::Stray(strayed));
         }
@@ -425,7 +425,7 @@ impl Peer {
     fn shared(&mut self, near: &Surroundings<'_>, with: NodeId) -> &RangeSet {
         let ring = near.ring.hash();
         let known = self.shared.take().filter(|(of, _)| *of == ring);
-        let find = || near.ring.arcs_where(|owners| owners.contains(&near.me) && owners.contains(&with));
+        let find = || near.ring.arcs_of_both(near.me, with);
         &self.shared.insert(known.unwrap_or_else(|| (ring, find()))).1
     }
 }
