@@ -222,11 +222,13 @@ impl Handoff {
 
     /// Send what is held for nodes that answer.
     pub fn deliver(&mut self, near: &mut Surroundings<'_>) {
-        let answering: Vec<NodeId> =
-            near.membership.links().iter().copied().filter(|&id| near.membership.answers(id)).collect();
+        if near.store.hints().is_empty() {
+            return;
+        }
+        let answering: Vec<NodeId> = near.membership.answering().filter(|&id| near.store.hints().any_for(id)).collect();
         for id in answering {
             let is_busy = self.shipments.has_hints_for(id) || self.full.get(&id).is_some_and(|&until| until > near.now);
-            if is_busy || !near.store.hints().any_for(id) {
+            if is_busy {
                 continue;
             }
             let keys = near.store.hints().held_for(id, None);

@@ -197,10 +197,11 @@ impl Repair {
 
     /// When the next comparison with a node may begin, as things are.
     fn start_of(&self, id: NodeId, peer: &Peer, handoff: &Handoff) -> Option<Instant> {
+        let task = peer.tasks.front()?;
         if self.sessions.len() >= SESSIONS_MAX || self.is_busy_with(id) {
             return None;
         }
-        match peer.tasks.front()? {
+        match task {
             // One source after the other.
             Task::Incoming(_) => {
                 let others = self.sessions.values().filter(|session| matches!(session.task, Task::Incoming(_)));
