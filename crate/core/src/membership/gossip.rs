@@ -32,7 +32,14 @@ impl Membership {
     }
 
     /// A number that is the same for two nodes that know the same of everybody.
-    pub(super) fn digest_hash(&self) -> u64 {
+    pub(super) fn digest_hash(&mut self) -> u64 {
+        let known = self.hashed.filter(|(revision, _)| *revision == self.revision);
+        let (_, hash) = *self.hashed.insert(known.unwrap_or_else(|| (self.revision, self.hash_digest())));
+        debug_assert_eq!(hash, self.hash_digest(), "a change without a revision");
+        hash
+    }
+
+    fn hash_digest(&self) -> u64 {
         let mut entries = self.digest();
         entries.sort_unstable();
         let bytes = postcard::to_allocvec(&entries).expect("a digest always serialises to a Vec");

@@ -163,6 +163,8 @@ pub struct Membership {
     random: fastrand::Rng,
     changes: Vec<Change>,
     revision: u64,
+    /// The hash of the digest, and the revision it is of.
+    hashed: Option<(u64, u64)>,
 }
 
 impl Membership {
@@ -207,6 +209,7 @@ impl Membership {
             random,
             changes,
             revision: 1,
+            hashed: None,
         }
     }
 
@@ -241,6 +244,11 @@ impl Membership {
     /// Whether requests may be sent to this node now: it is linked and not thought to be away.
     pub fn answers(&self, id: NodeId) -> bool {
         self.links.contains(&id) && self.members.get(&id).is_some_and(|member| member.claim == Claim::Up)
+    }
+
+    /// All to whom requests may be sent now, in the order of their ids.
+    pub fn answering(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.links.iter().copied().filter(|&id| self.answers(id))
     }
 
     /// The nodes with an open link, in the order of their ids.

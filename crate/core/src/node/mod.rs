@@ -107,7 +107,7 @@ pub struct Node {
     answering: BTreeSet<NodeId>,
     /// Who has been up since this node started.
     met: BTreeSet<NodeId>,
-    /// The membership revision that the ring was built from.
+    /// The membership revision that the ring was built from, and who answers was told by.
     ring_revision: u64,
     signals: BTreeMap<NodeId, (Instant, u32)>,
     clean_at: Option<Instant>,

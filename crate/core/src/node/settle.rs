@@ -1,6 +1,5 @@
 //! What follows from a change: of the members, of the ring, of keys. It ends by draining everything into outputs.
 
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::{Event, Node, Output, near};
@@ -54,11 +53,14 @@ impl Node {
         if self.ring_revision != self.membership.revision() {
             self.ring_revision = self.membership.revision();
             self.settle_ring(now, &appeared);
+            self.settle_answering(now);
         }
-        let answering: BTreeSet<NodeId> =
-            self.membership.links().iter().copied().filter(|&id| self.membership.answers(id)).collect();
-        if answering != self.answering {
-            let before = core::mem::replace(&mut self.answering, answering);
+        debug_assert!(self.membership.answering().eq(self.answering.iter().copied()), "a change without a revision");
+    }
+
+    fn settle_answering(&mut self, now: Instant) {
+        if !self.membership.answering().eq(self.answering.iter().copied()) {
+            let before = core::mem::replace(&mut self.answering, self.membership.answering().collect());
             self.repair.on_membership(&near!(self, now));
             self.handoff.on_membership(&mut near!(self, now));
             self.refresh_incoming();
