@@ -146,10 +146,11 @@ impl Handoff {
     pub fn on_ring_change(&mut self, near: &mut Surroundings<'_>, before: &Ring, appeared: &[NodeId]) -> usize {
         let mine = near.ring.arcs_of(near.me);
         let gained = mine.difference(&before.arcs_of(near.me));
-        let previous: BTreeSet<NodeId> = before.tokens().map(|(_, id)| id).filter(|&id| id != near.me).collect();
-        for id in previous {
-            let from = gained.intersection(&before.arcs_of(id));
-            self.add_source(near, id, from);
+        if !gained.is_empty() {
+            for id in before.nodes().filter(|&id| id != near.me) {
+                let from = gained.intersection(&before.arcs_of(id));
+                self.add_source(near, id, from);
+            }
         }
         for &id in appeared {
             self.add_source(near, id, mine.clone());
@@ -221,11 +222,13 @@ impl Handoff {
 
     /// Send what is held for nodes that answer.
     pub fn deliver(&mut self, near: &mut Surroundings<'_>) {
-        let answering: Vec<NodeId> =
-            near.membership.links().iter().copied().filter(|&id| near.membership.answers(id)).collect();
+        if near.store.hints().is_empty() {
+            return;
+        }
+        let answering: Vec<NodeId> = near.membership.answering().filter(|&id| near.store.hints().any_for(id)).collect();
         for id in answering {
             let is_busy = self.shipments.has_hints_for(id) || self.full.get(&id).is_some_and(|&until| until > near.now);
-            if is_busy || !near.store.hints().any_for(id) {
+            if is_busy {
                 continue;
             }
             let keys = near.store.hints().held_for(id, None);

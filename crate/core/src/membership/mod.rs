@@ -36,7 +36,7 @@ use alloc::vec::Vec;
 use crate::id::{DeviceId, KeyPair, NodeId, Room};
 use crate::planted::Planted;
 use crate::time::{Instant, Millis, WallTime};
-use crate::wire::{Claim, N_MAX, Outbox, Presence, Record, SignedRecord, Standing};
+use crate::wire::{Claim, N_MAX, Outbox, Presence, Record, SignedRecord, Standing, Verified};
 
 use probe::Probing;
 use relay::Errand;
@@ -63,7 +63,7 @@ pub enum Status {
 const LEAP_MAX: u64 = 1 << 32;
 
 /// What a membership goes by.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// How many other members are known at most.
     pub members_max: usize,
@@ -73,6 +73,8 @@ pub struct Settings {
     pub horizon_ms: Millis,
     /// The bug it has on purpose, if any.
     pub planted: Planted,
+    /// Signatures that are known to hold.
+    pub verified: Verified,
 }
 
 /// What changed, for the node to act on.
@@ -155,11 +157,14 @@ pub struct Membership {
     /// What time it is, if another device has confirmed it.
     wall: Option<WallTime>,
     planted: Planted,
+    verified: Verified,
     probing: Probing,
     errands: VecDeque<Errand>,
     random: fastrand::Rng,
     changes: Vec<Change>,
     revision: u64,
+    /// The hash of the digest, and the revision it is of.
+    hashed: Option<(u64, u64)>,
 }
 
 impl Membership {
@@ -174,12 +179,12 @@ impl Membership {
         mut random: fastrand::Rng,
         now: Instant,
     ) -> Membership {
-        let Settings { members_max, timing, horizon_ms, planted } = settings;
+        let Settings { members_max, timing, horizon_ms, planted, verified } = settings;
         let me = keys.id();
         let own = SignedRecord::sign(&room, &keys, own);
         let members = records
             .into_iter()
-            .filter(|signed| signed.id() != me && signed.verify(&room))
+            .filter(|signed| signed.id() != me && signed.verify(&room, &verified))
             .take(members_max)
             .map(|signed| (signed.id(), Member::new(signed, Claim::Suspect, now)))
             .collect();
@@ -198,11 +203,13 @@ impl Membership {
             horizon_ms,
             wall: None,
             planted,
+            verified,
             probing,
             errands: VecDeque::new(),
             random,
             changes,
             revision: 1,
+            hashed: None,
         }
     }
 
@@ -237,6 +244,11 @@ impl Membership {
     /// Whether requests may be sent to this node now: it is linked and not thought to be away.
     pub fn answers(&self, id: NodeId) -> bool {
         self.links.contains(&id) && self.members.get(&id).is_some_and(|member| member.claim == Claim::Up)
+    }
+
+    /// All to whom requests may be sent now, in the order of their ids.
+    pub fn answering(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.links.iter().copied().filter(|&id| self.answers(id))
     }
 
     /// The nodes with an open link, in the order of their ids.
@@ -315,14 +327,27 @@ impl Membership {
 
     /// Take in a record, with what its bringer thinks of the node. Tells whether it was news.
     fn apply_record(&mut self, now: Instant, signed: SignedRecord, claim: Claim) -> bool {
-        let id = signed.id();
-        let (version, incarnation) = (signed.record().version, signed.record().incarnation);
-        let known = self.members.get(&id);
-        let is_news = known.is_none_or(|member| member.signed.record().version < version);
-        let has_room = known.is_some() || self.members.len() < self.members_max;
-        if id == self.me || !is_news || !has_room || !signed.verify(&self.room) {
-            return false;
+        let is_taken = self.is_news(&signed) && signed.verify(&self.room, &self.verified);
+        if is_taken {
+            self.take_in(now, signed, claim);
         }
+        is_taken
+    }
+
+    /// Whether a record says something new of somebody else, and there is room for it.
+    fn is_news(&self, signed: &SignedRecord) -> bool {
+        let id = signed.id();
+        match self.members.get(&id) {
+            Some(known) => known.signed.record().version < signed.record().version,
+            None => id != self.me && self.members.len() < self.members_max,
+        }
+    }
+
+    /// Take in a record that is news and whose signature holds.
+    fn take_in(&mut self, now: Instant, signed: SignedRecord, claim: Claim) {
+        let id = signed.id();
+        let incarnation = signed.record().incarnation;
+        let known = self.members.get(&id);
         let was = known.map(Member::status);
         let mut member = match known {
             // A record of the same incarnation does not refute what is thought of it.
@@ -346,6 +371,5 @@ impl Membership {
             self.changes.push(Change::Status { id, was, now: is });
         }
         self.revision += 1;
-        true
     }
 }

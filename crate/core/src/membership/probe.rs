@@ -188,7 +188,7 @@ impl Membership {
         rumour.into_iter().collect()
     }
 
-    pub(super) fn ping(&self, target: NodeId, seq: u32) -> (NodeId, Message) {
+    pub(super) fn ping(&mut self, target: NodeId, seq: u32) -> (NodeId, Message) {
         let rumours = self.rumours_for(target);
         (target, Message::Ping { seq, digest: self.digest_hash(), rumours, minutes: 0, shared: None })
     }

@@ -178,6 +178,9 @@ impl Membership {
     }
 
     pub(super) fn next_dormant(&self) -> Option<Instant> {
+        if self.members.values().all(|member| matches!(member.claim, Claim::Up | Claim::Dormant)) {
+            return None;
+        }
         let others = self.confirmers();
         self.members.values().filter_map(|member| self.dormant_at(member, others)).min()
     }

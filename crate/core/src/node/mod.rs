@@ -35,7 +35,7 @@ use crate::repair::Repair;
 use crate::ring::{RangeSet, Ring};
 use crate::store::{Changed, Restored, Store};
 use crate::time::{HORIZON_MS, Instant, Millis, WallClock, WallTime};
-use crate::wire::{CAPACITY_MAX, LABEL_BYTES_MAX, N_MAX, Outbox, Presence, Record, Standing};
+use crate::wire::{CAPACITY_MAX, LABEL_BYTES_MAX, N_MAX, Outbox, Presence, Record, Standing, Verified};
 use disk::Disk;
 
 /// How long after the last write of a burst the disk is told that all is clean.
@@ -59,6 +59,9 @@ pub struct Limits {
     pub requests: Settings,
     /// The bug that is planted, if any; in every build but the simulator's a type of size zero.
     pub planted: Planted,
+    /// Signatures that other nodes of this process have checked; in every build but the simulator's a type of size
+    /// zero.
+    pub verified: Verified,
 }
 
 impl Default for Limits {
@@ -71,6 +74,7 @@ impl Default for Limits {
             timing: Timing::default(),
             requests: Settings::default(),
             planted: Planted::default(),
+            verified: Verified::default(),
         }
     }
 }
@@ -103,7 +107,7 @@ pub struct Node {
     answering: BTreeSet<NodeId>,
     /// Who has been up since this node started.
     met: BTreeSet<NodeId>,
-    /// The membership revision that the ring was built from.
+    /// The membership revision that the ring was built from, and who answers was told by.
     ring_revision: u64,
     signals: BTreeMap<NodeId, (Instant, u32)>,
     clean_at: Option<Instant>,
@@ -173,6 +177,7 @@ impl Node {
                 horizon_ms: config.limits.horizon_ms,
                 timing: config.limits.timing.clone(),
                 planted,
+                verified: config.limits.verified.clone(),
             },
             random.fork(),
             now,

@@ -1,6 +1,5 @@
 //! What follows from a change: of the members, of the ring, of keys. It ends by draining everything into outputs.
 
-use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::{Event, Node, Output, near};
@@ -9,7 +8,7 @@ use crate::handoff::Released;
 use crate::id::{Key, NodeId};
 use crate::membership::{Change, Status};
 use crate::planted::Plant;
-use crate::ring::Ring;
+use crate::ring::{Ring, Seating};
 use crate::time::Instant;
 use crate::wire::{self, Message, Traffic};
 
@@ -54,11 +53,14 @@ impl Node {
         if self.ring_revision != self.membership.revision() {
             self.ring_revision = self.membership.revision();
             self.settle_ring(now, &appeared);
+            self.settle_answering(now);
         }
-        let answering: BTreeSet<NodeId> =
-            self.membership.links().iter().copied().filter(|&id| self.membership.answers(id)).collect();
-        if answering != self.answering {
-            let before = core::mem::replace(&mut self.answering, answering);
+        debug_assert!(self.membership.answering().eq(self.answering.iter().copied()), "a change without a revision");
+    }
+
+    fn settle_answering(&mut self, now: Instant) {
+        if !self.membership.answering().eq(self.answering.iter().copied()) {
+            let before = core::mem::replace(&mut self.answering, self.membership.answering().collect());
             self.repair.on_membership(&near!(self, now));
             self.handoff.on_membership(&mut near!(self, now));
             self.refresh_incoming();
@@ -73,13 +75,19 @@ impl Node {
 
     fn settle_ring(&mut self, now: Instant, appeared: &[NodeId]) {
         let seats = self.membership.present().map(|(id, record)| (id, record.device, record.capacity));
-        let is_odd = self.me.as_bytes()[0] % 2 == 1;
-        let planted = Some(self.config.limits.planted).filter(|planted| is_odd || !planted.has(Plant::WrongOrder));
-        let ring = Ring::new(&self.config.room, self.membership.n(), seats).planted(planted.unwrap_or_default());
-        if ring.hash() == self.ring.hash() && appeared.is_empty() {
+        let seating = Seating::new(&self.config.room, self.membership.n(), seats);
+        let is_same = seating.hash() == self.ring.hash();
+        if is_same && appeared.is_empty() {
             return;
         }
-        let before = core::mem::replace(&mut self.ring, ring);
+        let before = if is_same {
+            self.ring.clone()
+        } else {
+            let is_odd = self.me.as_bytes()[0] % 2 == 1;
+            let planted = Some(self.config.limits.planted).filter(|planted| is_odd || !planted.has(Plant::WrongOrder));
+            let ring = Ring::of(&self.config.room, seating, planted.unwrap_or_default());
+            core::mem::replace(&mut self.ring, ring)
+        };
         let is_first = before.tokens().len() == 0;
         self.release.on_ring_change(now);
         if is_first {

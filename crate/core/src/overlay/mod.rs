@@ -41,11 +41,15 @@ struct Attempt {
 pub struct Overlay {
     attempts: BTreeMap<NodeId, Attempt>,
     strangers: BTreeMap<NodeId, Instant>,
+    /// The revision of the membership for which the attempts are what they have to be; `None`: they are to be looked
+    /// through.
+    planned: Option<u64>,
 }
 
 impl Overlay {
     /// This node was heard of outside the mesh: it is there now.
     pub fn on_discovered(&mut self, now: Instant, id: NodeId) {
+        self.planned = None;
         if self.strangers.len() >= STRANGERS_MAX && !self.strangers.contains_key(&id) {
             let oldest = self.strangers.iter().min_by_key(|(_, heard)| **heard).map(|(&id, _)| id);
             oldest.and_then(|id| self.strangers.remove(&id));
@@ -58,18 +62,21 @@ impl Overlay {
 
     /// A link has opened.
     pub fn on_link_up(&mut self, id: NodeId) {
+        self.planned = None;
         self.attempts.remove(&id);
         self.strangers.remove(&id);
     }
 
     /// A link has closed; `jitter` keeps both ends from dialling at the same moment.
     pub fn on_link_down(&mut self, now: Instant, id: NodeId, jitter: Millis) {
+        self.planned = None;
         let next = now + RETRY_MS / 2 + jitter;
         self.attempts.insert(id, Attempt { failures: 0, next, dialling_since: None });
     }
 
     /// A dial has failed.
     pub fn on_dial_failed(&mut self, now: Instant, id: NodeId, jitter: Millis) {
+        self.planned = None;
         if let Some(attempt) = self.attempts.get_mut(&id) {
             attempt.failures += 1;
             attempt.dialling_since = None;
@@ -80,7 +87,9 @@ impl Overlay {
 
     /// Whom to dial now.
     pub fn dial(&mut self, now: Instant, me: NodeId, membership: &Membership) -> Vec<NodeId> {
-        self.plan(now, me, membership);
+        if self.planned != Some(membership.revision()) {
+            self.planned = self.plan(now, me, membership).then_some(membership.revision());
+        }
         let mut room = LINKS_MAX.saturating_sub(membership.links().len() + self.dialling());
         let mut chosen = Vec::new();
         for (&id, attempt) in &mut self.attempts {
@@ -88,6 +97,7 @@ impl Overlay {
                 attempt.dialling_since = None;
                 attempt.failures += 1;
                 attempt.next = now + (RETRY_MS << attempt.failures.min(5)).min(RETRY_MS_MAX);
+                self.planned = None;
             }
             if room > 0 && attempt.dialling_since.is_none() && attempt.next <= now {
                 attempt.dialling_since = Some(now);
@@ -102,8 +112,10 @@ impl Overlay {
         self.attempts.values().filter(|attempt| attempt.dialling_since.is_some()).count()
     }
 
-    /// An attempt for everybody who is wanted, and none for anybody else.
-    fn plan(&mut self, now: Instant, me: NodeId, membership: &Membership) {
+    /// An attempt for everybody who is wanted, and none for anybody else. Tells whether that holds until something
+    /// changes.
+    fn plan(&mut self, now: Instant, me: NodeId, membership: &Membership) -> bool {
+        let mut is_lasting = true;
         for (id, _, status) in membership.others() {
             let first = match status {
                 Status::Joining | Status::Up | Status::Leaving => now,
@@ -118,6 +130,7 @@ impl Overlay {
             let attempt = self.attempts.entry(id).or_insert(Attempt { failures: 0, next: first, dialling_since: None });
             if status == Status::Dormant && attempt.failures > 0 {
                 attempt.next = attempt.next.max(now + DORMANT_MS - RETRY_MS_MAX);
+                is_lasting = false;
             }
         }
         let is_wanted = |id: &NodeId| match membership.status(*id) {
@@ -129,6 +142,7 @@ impl Overlay {
             let is_linked = membership.links().contains(id);
             *id != me && !is_linked && (is_wanted(id) || attempt.dialling_since.is_some())
         });
+        is_lasting
     }
 
     /// When somebody is to be dialled next.

@@ -56,7 +56,7 @@ impl Answering {
         let is_stray = matches!(scope, Scope::Stray(_));
         let ranges = match &scope {
             Scope::Shared(hash) if *hash != near.ring.hash() => return Ok(false),
-            Scope::Shared(_) => near.ring.arcs_where(|owners| owners.contains(&near.me) && owners.contains(&from)),
+            Scope::Shared(_) => near.ring.arcs_of_both(near.me, from),
             Scope::Incoming(pairs) | Scope::Stray(pairs) if pairs.len() > RANGES_MAX => return Err(WireError::Limit),
             Scope::Incoming(pairs) | Scope::Stray(pairs) => {
                 RangeSet::parse(pairs.clone()).ok_or(WireError::Malformed)?

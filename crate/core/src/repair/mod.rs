@@ -162,7 +162,7 @@ impl Repair {
             peer.tasks.push_back(Task::Incoming(incoming.clone()));
         }
         peer.tasks.push_back(Task::Shared);
-        let strayed = near.ring.arcs_where(|owners| owners.contains(&id) && !owners.contains(&near.me));
+        let strayed = near.ring.arcs_of_first(id, near.me);
         if near.store.sum(&strayed).count > 0 {
             peer.tasks.push_back(Task::Stray(strayed));
         }
@@ -197,10 +197,11 @@ impl Repair {
 
     /// When the next comparison with a node may begin, as things are.
     fn start_of(&self, id: NodeId, peer: &Peer, handoff: &Handoff) -> Option<Instant> {
+        let task = peer.tasks.front()?;
         if self.sessions.len() >= SESSIONS_MAX || self.is_busy_with(id) {
             return None;
         }
-        match peer.tasks.front()? {
+        match task {
             // One source after the other.
             Task::Incoming(_) => {
                 let others = self.sessions.values().filter(|session| matches!(session.task, Task::Incoming(_)));
@@ -426,7 +427,7 @@ impl Peer {
     fn shared(&mut self, near: &Surroundings<'_>, with: NodeId) -> &RangeSet {
         let ring = near.ring.hash();
         let known = self.shared.take().filter(|(of, _)| *of == ring);
-        let find = || near.ring.arcs_where(|owners| owners.contains(&near.me) && owners.contains(&with));
+        let find = || near.ring.arcs_of_both(near.me, with);
         &self.shared.insert(known.unwrap_or_else(|| (ring, find()))).1
     }
 }

@@ -41,8 +41,50 @@ pub struct Ring {
     devices: usize,
     /// Clockwise; each with the place of its node among the seats.
     tokens: Vec<(Position, u16)>,
+    /// For each token the places of those who own the arc that it ends, `depth` of them; [`NOBODY`] where there are
+    /// fewer.
+    owners: Vec<u16>,
+    depth: usize,
     hash: u64,
     planted: Planted,
+}
+
+/// No place: there are fewer seats than that.
+const NOBODY: u16 = u16::MAX;
+
+/// Who sits where, before the tokens are laid out. It takes little to make, and says by its hash whether the ring that
+/// would come of it is one that there is already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seating {
+    n: usize,
+    /// In the order of the ids.
+    seats: Vec<Seat>,
+    hash: u64,
+}
+
+impl Seating {
+    /// These nodes, around a ring that keeps `n` copies.
+    pub fn new(room: &Room, n: u8, nodes: impl IntoIterator<Item = (NodeId, DeviceId, u16)>) -> Seating {
+        let mut seats: Vec<Seat> =
+            nodes.into_iter().map(|(id, device, capacity)| Seat { id, device, capacity }).collect();
+        seats.sort_unstable_by_key(|seat| seat.id);
+        seats.dedup_by_key(|seat| seat.id);
+        seats.truncate(usize::from(NOBODY));
+        let mut bytes = Vec::with_capacity(1 + seats.len() * 34);
+        bytes.push(n);
+        for seat in &seats {
+            bytes.extend_from_slice(seat.id.as_bytes());
+            bytes.extend_from_slice(seat.device.as_bytes());
+            bytes.extend_from_slice(&seat.capacity.to_le_bytes());
+        }
+        let hash = room.fingerprint(&[b"ring", &bytes]) as u64;
+        Seating { n: usize::from(n), seats, hash }
+    }
+
+    /// The hash of the ring that comes of it.
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
 }
 
 /// Who keeps a position: owners first, then fallbacks in the order in which they stand in.
@@ -67,45 +109,56 @@ impl PreferenceList {
 impl Ring {
     /// The ring of these nodes, which keeps `n` copies.
     pub fn new(room: &Room, n: u8, nodes: impl IntoIterator<Item = (NodeId, DeviceId, u16)>) -> Ring {
-        let mut seats: Vec<Seat> =
-            nodes.into_iter().map(|(id, device, capacity)| Seat { id, device, capacity }).collect();
-        seats.sort_unstable_by_key(|seat| seat.id);
-        seats.dedup_by_key(|seat| seat.id);
-        seats.truncate(usize::from(u16::MAX));
+        Ring::of(room, Seating::new(room, n, nodes), Planted::default())
+    }
+
+    /// The ring of those who sit there, with the bug that was planted.
+    pub(crate) fn of(room: &Room, seating: Seating, planted: Planted) -> Ring {
+        let Seating { n, seats, hash } = seating;
         let mut tokens: Vec<(Position, u16)> = seats
             .iter()
             .zip(0u16..)
             .flat_map(|(seat, place)| (0..seat.capacity).map(move |index| (room.token(&seat.id, index), place)))
             .collect();
         tokens.sort_unstable();
-        let devices = seats.iter().map(|seat| seat.device).collect::<BTreeSet<_>>().len();
-        let n = usize::from(n);
-        let hash = Ring::hash_of(room, n, &seats);
-        Ring { n, seats, devices, tokens, hash, planted: Planted::default() }
-    }
-
-    /// The same, with the bug that was planted.
-    pub(crate) fn planted(mut self, planted: Planted) -> Ring {
-        self.planted = planted;
         if planted.has(Plant::WrongOrder) {
-            let places: Vec<u16> = self.tokens.iter().rev().map(|token| token.1).collect();
-            self.tokens.iter_mut().zip(places).for_each(|(token, place)| token.1 = place);
+            let places: Vec<u16> = tokens.iter().rev().map(|token| token.1).collect();
+            tokens.iter_mut().zip(places).for_each(|(token, place)| token.1 = place);
         }
-        if planted.has(Plant::SameDeviceReplicas) {
-            self.devices = self.seats.len();
-        }
-        self
+        let devices = match planted.has(Plant::SameDeviceReplicas) {
+            true => seats.len(),
+            false => seats.iter().map(|seat| seat.device).collect::<BTreeSet<_>>().len(),
+        };
+        let depth = n.min(seats.len());
+        let mut ring = Ring { n, seats, devices, tokens, owners: Vec::new(), depth, hash, planted };
+        ring.owners = ring.all_owners();
+        ring
     }
 
-    fn hash_of(room: &Room, n: usize, seats: &[Seat]) -> u64 {
-        let mut bytes = Vec::with_capacity(1 + seats.len() * 34);
-        bytes.push(u8::try_from(n).unwrap_or(u8::MAX));
-        for seat in seats {
-            bytes.extend_from_slice(seat.id.as_bytes());
-            bytes.extend_from_slice(seat.device.as_bytes());
-            bytes.extend_from_slice(&seat.capacity.to_le_bytes());
+    /// What every question about owners is answered from: one walk for each token, once.
+    fn all_owners(&self) -> Vec<u16> {
+        let mut all = Vec::with_capacity(self.tokens.len() * self.depth);
+        for start in 0..self.tokens.len() {
+            all.extend(self.walk(start, self.depth));
+            all.resize((start + 1) * self.depth, NOBODY);
         }
-        room.fingerprint(&[b"ring", &bytes]) as u64
+        all
+    }
+
+    /// The places of those who own the arc that a token ends, in their order.
+    fn owners_at(&self, token: usize) -> &[u16] {
+        let places = self.owners.get(token * self.depth..(token + 1) * self.depth).unwrap_or_default();
+        let count = places.iter().position(|&place| place == NOBODY).unwrap_or(places.len());
+        &places[..count]
+    }
+
+    fn place(&self, id: NodeId) -> Option<u16> {
+        let place = self.seats.binary_search_by_key(&id, |seat| seat.id).ok()?;
+        u16::try_from(place).ok()
+    }
+
+    fn id(&self, place: u16) -> NodeId {
+        self.seats[usize::from(place)].id
     }
 
     /// A number that two nodes have in common exactly when their rings are the same.
@@ -120,31 +173,33 @@ impl Ring {
 
     /// Whether the node has a place on this ring.
     pub fn contains(&self, id: NodeId) -> bool {
-        self.seats.binary_search_by_key(&id, |seat| seat.id).is_ok()
+        self.place(id).is_some()
+    }
+
+    /// Everybody on it, in the order of the ids.
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = NodeId> + '_ {
+        self.seats.iter().map(|seat| seat.id)
     }
 
     /// All tokens, clockwise, with their nodes.
     pub fn tokens(&self) -> impl ExactSizeIterator<Item = (Position, NodeId)> + '_ {
-        self.tokens.iter().map(|&(position, place)| (position, self.seats[usize::from(place)].id))
+        self.tokens.iter().map(|&(position, place)| (position, self.id(place)))
     }
 
     /// Who owns this position, at most N.
     pub fn owners(&self, position: Position) -> Vec<NodeId> {
-        self.walk(self.successor(position), self.n).into_iter().map(|place| self.seats[usize::from(place)].id).collect()
+        self.owners_at(self.successor(position)).iter().map(|&place| self.id(place)).collect()
     }
 
     /// Whether this node owns this position.
     pub fn owns(&self, id: NodeId, position: Position) -> bool {
-        self.owners(position).contains(&id)
+        self.place(id).is_some_and(|place| self.owners_at(self.successor(position)).contains(&place))
     }
 
     /// Everybody, in the order in which they are asked to keep this position.
     pub fn preference_list(&self, position: Position) -> PreferenceList {
-        let nodes: Vec<NodeId> = self
-            .walk(self.successor(position), self.seats.len())
-            .into_iter()
-            .map(|place| self.seats[usize::from(place)].id)
-            .collect();
+        let places = self.walk(self.successor(position), self.seats.len());
+        let nodes: Vec<NodeId> = places.into_iter().map(|place| self.id(place)).collect();
         PreferenceList { owners: self.n.min(nodes.len()), nodes }
     }
 
@@ -198,23 +253,42 @@ impl Ring {
 
     /// The part of the ring whose owners satisfy `wanted`.
     pub fn arcs_where(&self, mut wanted: impl FnMut(&[NodeId]) -> bool) -> RangeSet {
+        let mut owners = Vec::with_capacity(self.depth);
+        self.arcs_at(|places| {
+            owners.clear();
+            owners.extend(places.iter().map(|&place| self.id(place)));
+            wanted(&owners)
+        })
+    }
+
+    /// The part of the ring of which the places of the owners satisfy `wanted`.
+    fn arcs_at(&self, mut wanted: impl FnMut(&[u16]) -> bool) -> RangeSet {
         if self.seats.len() <= self.n {
             // Everybody owns everything; only the order differs.
-            let all: Vec<NodeId> = self.seats.iter().map(|seat| seat.id).collect();
+            let all: Vec<u16> = (0..NOBODY).take(self.seats.len()).collect();
             return if wanted(&all) { RangeSet::full() } else { RangeSet::empty() };
         }
-        let mut owners = Vec::with_capacity(self.n);
-        let ranges = self.arcs().filter(|&(_, _, place)| {
-            owners.clear();
-            owners.extend(self.walk(place, self.n).into_iter().map(|place| self.seats[usize::from(place)].id));
-            wanted(&owners)
-        });
+        let ranges = self.arcs().filter(|&(_, _, token)| wanted(self.owners_at(token)));
         RangeSet::from_sorted(ranges.map(|(start, end, _)| (start, end)))
     }
 
     /// The part of the ring that this node owns.
     pub fn arcs_of(&self, id: NodeId) -> RangeSet {
-        self.arcs_where(|owners| owners.contains(&id))
+        let Some(place) = self.place(id) else { return RangeSet::empty() };
+        self.arcs_at(|owners| owners.contains(&place))
+    }
+
+    /// The part of the ring that both of these own.
+    pub fn arcs_of_both(&self, one: NodeId, other: NodeId) -> RangeSet {
+        let (Some(one), Some(other)) = (self.place(one), self.place(other)) else { return RangeSet::empty() };
+        self.arcs_at(|owners| owners.contains(&one) && owners.contains(&other))
+    }
+
+    /// The part of the ring that the one owns and the other does not.
+    pub fn arcs_of_first(&self, one: NodeId, other: NodeId) -> RangeSet {
+        let Some(other) = self.place(other) else { return self.arcs_of(one) };
+        let Some(one) = self.place(one) else { return RangeSet::empty() };
+        self.arcs_at(|owners| owners.contains(&one) && !owners.contains(&other))
     }
 
     /// Each node's share of primary positions, of `u64::MAX`, in the order of the ids.

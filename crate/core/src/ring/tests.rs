@@ -51,6 +51,14 @@ proptest! {
                 prop_assert_eq!(arcs.contains(position), ring.owns(node(id), Position(position)));
             }
         }
+        for (&(one, ..), &(other, ..)) in room.iter().zip(room.iter().rev()) {
+            let (one, other) = (node(one), node(other));
+            let both = ring.arcs_where(|owners| owners.contains(&one) && owners.contains(&other));
+            prop_assert_eq!(ring.arcs_of_both(one, other), both);
+            let first = ring.arcs_where(|owners| owners.contains(&one) && !owners.contains(&other));
+            prop_assert_eq!(ring.arcs_of_first(one, other), first);
+            prop_assert_eq!(ring.arcs_of_first(one, node(99)), ring.arcs_of(one));
+        }
         let whole: u128 = room.iter().map(|seat| ring.arcs_of(node(seat.0)).len()).sum();
         prop_assert_eq!(whole, (1u128 << 64) * u128::from(n).min(room.len() as u128));
     }
@@ -95,4 +103,10 @@ fn the_order_of_the_records_does_not_matter() {
     let (forth, back) = (ring(2, &[(1, 1, 4), (2, 2, 4), (3, 3, 4)]), ring(2, &[(3, 3, 4), (2, 2, 4), (1, 1, 4)]));
     assert_eq!(forth, back);
     assert_ne!(forth.hash(), ring(3, &[(1, 1, 4), (2, 2, 4), (3, 3, 4)]).hash());
+    let seats = [2, 1, 3].map(|id| (node(id), DeviceId::from_bytes([id; 16]), 4));
+    assert_eq!(
+        Seating::new(&Room::open("kitchen").unwrap(), 2, seats).hash(),
+        forth.hash(),
+        "known before it is laid out"
+    );
 }

@@ -12,12 +12,14 @@ mod message;
 mod record;
 pub mod rendezvous;
 pub mod signal;
+mod verified;
 
 pub use crate::datatype::{Object, Payload, Version};
 pub use message::{Held, Lane, Message, Outline, Part, PartSummary, Purpose, Scope, Traffic, Wanted, Word};
 pub use record::{
     CAPACITY_MAX, Claim, DigestEntry, LABEL_BYTES_MAX, N_MAX, Presence, Record, Rumour, SignedRecord, Standing,
 };
+pub use verified::Verified;
 
 use alloc::vec::Vec;
 use core::fmt;

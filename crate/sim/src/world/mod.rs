@@ -19,6 +19,7 @@ use roundtable_core::node::{Config, Event, Input, Lane, Node, Output};
 use roundtable_core::planted::Planted;
 use roundtable_core::store::Batch;
 use roundtable_core::time::Instant;
+use roundtable_core::wire::Verified;
 
 use crate::{Disk, Trace};
 pub use tabs::CrashPoint;
@@ -164,6 +165,8 @@ pub struct World {
     pub tap: Option<Vec<Tapped>>,
     /// Which requests of which tabs were answered, for whoever looks, and takes them away.
     pub news: Vec<(usize, RequestId)>,
+    /// What any node has found to hold holds for all.
+    verified: Verified,
     random: fastrand::Rng,
     queue: BTreeMap<(Instant, u64), Happening>,
     timers: BTreeSet<(Instant, usize)>,
@@ -204,6 +207,7 @@ impl World {
             outputs: Trace::default(),
             tap: None,
             news: Vec::new(),
+            verified: Verified::default(),
             random: fastrand::Rng::with_seed(seed),
             queue: BTreeMap::new(),
             timers: BTreeSet::new(),

@@ -47,7 +47,7 @@ impl World {
             n: 3,
             r: Level::Quorum,
             w: Level::Quorum,
-            limits: Limits { planted: self.planted, ..Limits::default() },
+            limits: Limits { planted: self.planted, verified: self.verified.clone(), ..Limits::default() },
         };
         change(&mut config);
         self.add(config, Disk::default(), 0);
