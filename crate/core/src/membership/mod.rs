@@ -105,13 +105,15 @@ struct Member {
     accusers: Vec<NodeId>,
     /// When a frame last came from it over its own link.
     heard: Option<Instant>,
+    /// When a new incarnation of it last came over others, while it has no link with this node.
+    spoke: Option<Instant>,
     /// It has been away for longer than the horizon.
     is_departed: bool,
 }
 
 impl Member {
     fn new(signed: SignedRecord, claim: Claim, now: Instant) -> Member {
-        Member { signed, claim, since: now, accusers: Vec::new(), heard: None, is_departed: false }
+        Member { signed, claim, since: now, accusers: Vec::new(), heard: None, spoke: None, is_departed: false }
     }
 
     fn incarnation(&self) -> u64 {
@@ -287,6 +289,9 @@ impl Membership {
     /// A link has opened. The other end hears of everybody from here.
     pub fn link_up(&mut self, id: NodeId, out: &mut Outbox) {
         self.links.insert(id);
+        if let Some(member) = self.members.get_mut(&id) {
+            member.spoke = None;
+        }
         self.revision += 1;
         out.push((id, self.hello()));
     }
@@ -297,7 +302,7 @@ impl Membership {
             self.revision += 1;
             self.probing.hurry(id);
             if let Some(member) = self.members.get_mut(&id) {
-                member.heard = None;
+                (member.heard, member.spoke) = (None, None);
             }
         }
     }
@@ -363,6 +368,10 @@ impl Membership {
         member.is_departed = false;
         if !self.links.contains(&id) && self.is_past_horizon(&member) && member.claim != Claim::Closed {
             (member.claim, member.since, member.is_departed) = (Claim::Dormant, now, true);
+        }
+        if known.is_some_and(|known| known.incarnation() < incarnation) {
+            self.begin_anew(id);
+            member.spoke = (!self.links.contains(&id)).then_some(now);
         }
         let is = member.status();
         self.members.insert(id, member);

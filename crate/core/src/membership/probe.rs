@@ -27,6 +27,9 @@ const SILENT_ROUNDS_MAX: usize = 2;
 const HEALTH_MAX: u64 = 4;
 /// How many members are probed at the same time; hurried ones need not wait for each other.
 const PROBES_MAX: usize = 16;
+/// For how long a member that has no link with this node is not probed after it has refuted what was said of it: that
+/// was a sign of life, and nobody nearby may be able to vouch for it.
+const SPOKEN_MS: Millis = 10_000;
 /// How soon a digest is sent again to whoever seems to know something else.
 const DIGEST_PAUSE_MS: Millis = 200;
 
@@ -132,7 +135,7 @@ impl Membership {
         self.handle_probes(now, out);
         while self.probing.probes.len() < PROBES_MAX {
             let Some(target) = self.probing.urgent.pop_front() else { break };
-            if self.is_worth_probing(target) {
+            if self.is_worth_probing(now, target) {
                 self.probe(now, target, out);
             }
         }
@@ -140,7 +143,7 @@ impl Membership {
             self.probing.next = now + self.timing.probe_interval_ms * (1 + self.probing.health);
             self.greet_again(out);
             for _ in 0..self.timing.probes_per_interval {
-                let Some(target) = self.next_target() else { break };
+                let Some(target) = self.next_target(now) else { break };
                 self.probe(now, target, out);
             }
         }
@@ -152,20 +155,22 @@ impl Membership {
         out.extend(strangers.map(|&link| (link, self.hello())));
     }
 
-    fn is_worth_probing(&self, id: NodeId) -> bool {
+    fn is_worth_probing(&self, now: Instant, id: NodeId) -> bool {
         let is_busy = self.probing.probes.iter().any(|probe| probe.target == id);
+        let is_linked = self.links.contains(&id);
         let is_worth = |member: &super::Member| {
             let is_off = member.status() == Status::Departed || member.presence() == Presence::Frozen;
-            !is_off && (member.claim < Claim::Dormant || self.links.contains(&id))
+            let has_spoken = member.claim == Claim::Up && member.spoke.is_some_and(|at| now.since(at) < SPOKEN_MS);
+            !is_off && !has_spoken && (member.claim < Claim::Dormant || is_linked)
         };
         !is_busy && self.members.get(&id).is_some_and(is_worth)
     }
 
     /// Everybody once in a random order, then anew.
-    fn next_target(&mut self) -> Option<NodeId> {
+    fn next_target(&mut self, now: Instant) -> Option<NodeId> {
         for _ in 0..2 {
             while let Some(id) = self.probing.turn.pop_front() {
-                if self.is_worth_probing(id) {
+                if self.is_worth_probing(now, id) {
                     return Some(id);
                 }
             }
@@ -313,6 +318,13 @@ impl Membership {
         if self.probing.probes.len() < before {
             self.probing.health = self.probing.health.saturating_sub(1);
         }
+    }
+
+    /// A member has begun a new incarnation: it lives, and what a probe that began before has found is about another. If
+    /// it were held against the new one, probes that answer each other's rumours would accuse and be refuted for ever.
+    pub(super) fn begin_anew(&mut self, target: NodeId) {
+        self.probing.probes.retain(|probe| probe.target != target);
+        self.probing.urgent.retain(|urgent| *urgent != target);
     }
 
     /// How often others have been asked about a member that is being probed.

@@ -324,6 +324,25 @@ fn a_node_that_only_a_bridge_reaches_is_not_suspected() {
     }
 }
 
+/// Whoever is three links away can be vouched for by nobody: it is accused and refutes it, and that must cost little. Probes
+/// that began before a refutation once accused the new incarnation, and hurried each other without end.
+#[test]
+fn accusations_and_refutations_over_long_ways_do_not_feed_each_other() {
+    let mut mesh = Mesh::new(14);
+    for (a, b) in (0..14).flat_map(|a| (a + 1..14).map(move |b| (a, b))) {
+        if (b - a).min(14 + a - b) > 2 {
+            let (id_a, id_b) = (mesh.nodes[a].me, mesh.nodes[b].me);
+            mesh.nodes[a].link_down(id_b);
+            mesh.nodes[b].link_down(id_a);
+        }
+    }
+    mesh.run_for(20_000);
+    let before = mesh.sent;
+    mesh.run_for(20_000);
+    let per_node_and_second = (mesh.sent - before) / 14 / 20;
+    assert!(per_node_and_second < 60, "{per_node_and_second}");
+}
+
 #[test]
 fn relays_that_are_there_and_do_not_answer_are_no_evidence() {
     // What node 0 sends reaches nobody, but everybody reaches it; only node 3 has also fallen silent towards it.
