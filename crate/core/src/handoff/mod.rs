@@ -191,7 +191,7 @@ impl Handoff {
         let unlinked = &self.unlinked;
         let is_hopeless = |id: &NodeId| unlinked.get(id).is_some_and(|since| near.now.since(*since) >= UNLINKED_MS);
         self.sources.retain(|id, ranges| !ranges.is_empty() && is_up(*id) && !is_hopeless(id));
-        self.incoming = self.sources.values().fold(RangeSet::empty(), |all, ranges| all.union(ranges));
+        self.incoming = RangeSet::union_of(self.sources.values());
     }
 
     /// The ring has changed: hints go to whoever owns the key now.

@@ -18,7 +18,8 @@ const NAME_BYTES_MAX: usize = 256;
 #[derive(Clone, PartialEq, Eq)]
 pub struct Room {
     name: String,
-    root: [u8; 32],
+    topic: [u8; 32],
+    tag: u64,
     positions: [u8; 16],
     fingerprints: [u8; 16],
 }
@@ -53,9 +54,11 @@ impl Room {
             key.copy_from_slice(&blake3::derive_key(context, &root)[..16]);
             key
         };
+        let tag: [u8; 16] = short("roundtable 2026 tag");
         Ok(Room {
             name: name.into(),
-            root,
+            topic: blake3::derive_key("roundtable 2026 topic", &root),
+            tag: u128::from_le_bytes(tag) as u64,
             positions: short("roundtable 2026 positions"),
             fingerprints: short("roundtable 2026 fingerprints"),
         })
@@ -68,14 +71,12 @@ impl Room {
 
     /// What a rendezvous or a broadcast channel knows it by: 32 bytes that do not tell the name.
     pub fn topic(&self) -> [u8; 32] {
-        blake3::derive_key("roundtable 2026 topic", &self.root)
+        self.topic
     }
 
     /// Eight bytes by which two nodes that meet see at once that they mean the same room.
     pub fn tag(&self) -> u64 {
-        let mut tag = [0; 8];
-        tag.copy_from_slice(&blake3::derive_key("roundtable 2026 tag", &self.root)[..8]);
-        u64::from_le_bytes(tag)
+        self.tag
     }
 
     /// Where a key lies on this room's ring.

@@ -73,7 +73,7 @@ impl Membership {
             return Err(WireError::Forged);
         }
         if self.is_news(&record) {
-            self.take_in(now, record.clone(), Claim::Up);
+            self.take_in(now, &record, Claim::Up);
             self.on_heard(now, from, out);
             self.pass_on(from, alloc::vec![(record, Claim::Up)], out);
         }
@@ -144,7 +144,7 @@ impl Membership {
         for (signed, claim) in records {
             let incarnation = signed.record().incarnation;
             let rumour = Rumour { about: signed.id(), incarnation, claim, accuser: None };
-            if self.apply_record(now, signed.clone(), claim) {
+            if self.apply_record(now, &signed, claim) {
                 news.push((signed, claim));
             } else {
                 self.apply_rumour(now, from, rumour, out);

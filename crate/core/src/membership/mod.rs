@@ -250,7 +250,13 @@ impl Membership {
 
     /// All to whom requests may be sent now, in the order of their ids.
     pub fn answering(&self) -> impl Iterator<Item = NodeId> + '_ {
-        self.links.iter().copied().filter(|&id| self.answers(id))
+        let mut links = self.links.iter().copied().peekable();
+        let up = self.members.iter().filter(|(_, member)| member.claim == Claim::Up).map(|(id, _)| *id);
+        // Both are in order: one walk along the two finds what is in both.
+        up.filter(move |id| {
+            while links.next_if(|link| link < id).is_some() {}
+            links.next_if_eq(id).is_some()
+        })
     }
 
     /// The nodes with an open link, in the order of their ids.
@@ -331,8 +337,8 @@ impl Membership {
     }
 
     /// Take in a record, with what its bringer thinks of the node. Tells whether it was news.
-    fn apply_record(&mut self, now: Instant, signed: SignedRecord, claim: Claim) -> bool {
-        let is_taken = self.is_news(&signed) && signed.verify(&self.room, &self.verified);
+    fn apply_record(&mut self, now: Instant, signed: &SignedRecord, claim: Claim) -> bool {
+        let is_taken = self.is_news(signed) && signed.verify(&self.room, &self.verified);
         if is_taken {
             self.take_in(now, signed, claim);
         }
@@ -349,7 +355,7 @@ impl Membership {
     }
 
     /// Take in a record that is news and whose signature holds.
-    fn take_in(&mut self, now: Instant, signed: SignedRecord, claim: Claim) {
+    fn take_in(&mut self, now: Instant, signed: &SignedRecord, claim: Claim) {
         let id = signed.id();
         let incarnation = signed.record().incarnation;
         let known = self.members.get(&id);
@@ -375,7 +381,7 @@ impl Membership {
         }
         let is = member.status();
         self.members.insert(id, member);
-        self.changes.push(Change::Record(signed));
+        self.changes.push(Change::Record(signed.clone()));
         if was != Some(is) {
             self.changes.push(Change::Status { id, was, now: is });
         }

@@ -174,7 +174,7 @@ impl Membership {
 
     /// How many others could confirm a suspicion.
     fn confirmers(&self) -> usize {
-        self.links.iter().filter(|&&link| self.answers(link)).count()
+        self.answering().count()
     }
 
     pub(super) fn next_dormant(&self) -> Option<Instant> {

@@ -44,6 +44,8 @@ pub struct Overlay {
     /// The revision of the membership for which the attempts are what they have to be; `None`: they are to be looked
     /// through.
     planned: Option<u64>,
+    /// Dormant nodes that were dialled in vain: as long as they are, the next dial is put off.
+    put_off: Vec<NodeId>,
 }
 
 impl Overlay {
@@ -88,7 +90,13 @@ impl Overlay {
     /// Whom to dial now.
     pub fn dial(&mut self, now: Instant, me: NodeId, membership: &Membership) -> Vec<NodeId> {
         if self.planned != Some(membership.revision()) {
-            self.planned = self.plan(now, me, membership).then_some(membership.revision());
+            self.plan(now, me, membership);
+            self.planned = Some(membership.revision());
+        }
+        for id in &self.put_off {
+            if let Some(attempt) = self.attempts.get_mut(id) {
+                attempt.next = attempt.next.max(now + DORMANT_MS - RETRY_MS_MAX);
+            }
         }
         let mut room = LINKS_MAX.saturating_sub(membership.links().len() + self.dialling());
         let mut chosen = Vec::new();
@@ -112,10 +120,9 @@ impl Overlay {
         self.attempts.values().filter(|attempt| attempt.dialling_since.is_some()).count()
     }
 
-    /// An attempt for everybody who is wanted, and none for anybody else. Tells whether that holds until something
-    /// changes.
-    fn plan(&mut self, now: Instant, me: NodeId, membership: &Membership) -> bool {
-        let mut is_lasting = true;
+    /// An attempt for everybody who is wanted, and none for anybody else.
+    fn plan(&mut self, now: Instant, me: NodeId, membership: &Membership) {
+        self.put_off.clear();
         for (id, _, status) in membership.others() {
             let first = match status {
                 Status::Joining | Status::Up | Status::Leaving => now,
@@ -129,8 +136,7 @@ impl Overlay {
             }
             let attempt = self.attempts.entry(id).or_insert(Attempt { failures: 0, next: first, dialling_since: None });
             if status == Status::Dormant && attempt.failures > 0 {
-                attempt.next = attempt.next.max(now + DORMANT_MS - RETRY_MS_MAX);
-                is_lasting = false;
+                self.put_off.push(id);
             }
         }
         let is_wanted = |id: &NodeId| match membership.status(*id) {
@@ -142,7 +148,6 @@ impl Overlay {
             let is_linked = membership.links().contains(id);
             *id != me && !is_linked && (is_wanted(id) || attempt.dialling_since.is_some())
         });
-        is_lasting
     }
 
     /// When somebody is to be dialled next.

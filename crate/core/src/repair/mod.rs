@@ -237,7 +237,7 @@ impl Repair {
         }
         // Everybody begins with another, for many may have to fetch something at the same time.
         let after = self.peers.range(near.me..).chain(self.peers.range(..near.me));
-        let order: Vec<NodeId> = after.map(|(&id, _)| id).collect();
+        let order: Vec<NodeId> = after.filter(|(_, peer)| !peer.tasks.is_empty()).map(|(&id, _)| id).collect();
         for id in order {
             let start = self.peers.get(&id).and_then(|peer| self.start_of(id, peer, handoff));
             if start.is_some_and(|start| start <= near.now) {

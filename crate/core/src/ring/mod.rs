@@ -87,6 +87,19 @@ impl Seating {
     }
 }
 
+/// Whom a walk has met so far; the next walk uses it again.
+#[derive(Default)]
+struct Walk {
+    firsts: Vec<u16>,
+    /// Further nodes of devices of those.
+    seconds: Vec<u16>,
+}
+
+/// Whether a short list has a place in it.
+fn holds(places: &[u16], place: u16) -> bool {
+    places.iter().any(|&one| one == place)
+}
+
 /// Who keeps a position: owners first, then fallbacks in the order in which they stand in.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PreferenceList {
@@ -138,8 +151,9 @@ impl Ring {
     /// What every question about owners is answered from: one walk for each token, once.
     fn all_owners(&self) -> Vec<u16> {
         let mut all = Vec::with_capacity(self.tokens.len() * self.depth);
+        let mut walk = Walk::default();
         for start in 0..self.tokens.len() {
-            all.extend(self.walk(start, self.depth));
+            all.extend(self.walk(&mut walk, start, self.depth));
             all.resize((start + 1) * self.depth, NOBODY);
         }
         all
@@ -193,13 +207,14 @@ impl Ring {
 
     /// Whether this node owns this position.
     pub fn owns(&self, id: NodeId, position: Position) -> bool {
-        self.place(id).is_some_and(|place| self.owners_at(self.successor(position)).contains(&place))
+        self.place(id).is_some_and(|place| holds(self.owners_at(self.successor(position)), place))
     }
 
     /// Everybody, in the order in which they are asked to keep this position.
     pub fn preference_list(&self, position: Position) -> PreferenceList {
-        let places = self.walk(self.successor(position), self.seats.len());
-        let nodes: Vec<NodeId> = places.into_iter().map(|place| self.id(place)).collect();
+        let mut walk = Walk::default();
+        let places = self.walk(&mut walk, self.successor(position), self.seats.len());
+        let nodes: Vec<NodeId> = places.map(|place| self.id(place)).collect();
         PreferenceList { owners: self.n.min(nodes.len()), nodes }
     }
 
@@ -210,18 +225,20 @@ impl Ring {
     }
 
     /// The first `count` nodes met clockwise from this token: distinct devices first, then further nodes of those.
-    fn walk(&self, start: usize, count: usize) -> Vec<u16> {
+    fn walk<'a>(&self, walk: &'a mut Walk, start: usize, count: usize) -> impl Iterator<Item = u16> + use<'a> {
         let count = count.min(self.seats.len());
         let firsts_wanted = count.min(self.devices);
         let seconds_wanted = count - firsts_wanted;
-        let (mut firsts, mut seconds): (Vec<u16>, Vec<u16>) = (Vec::new(), Vec::new());
+        let Walk { firsts, seconds } = walk;
+        firsts.clear();
+        seconds.clear();
         let (before, after) = self.tokens.split_at(start.min(self.tokens.len()));
         let before = if self.planted.has(Plant::IgnoreTheWrap) { &[] } else { before };
         for &(_, place) in after.iter().chain(before) {
             if firsts.len() == firsts_wanted && seconds.len() >= seconds_wanted {
                 break;
             }
-            if firsts.contains(&place) || seconds.contains(&place) {
+            if holds(firsts, place) || holds(seconds, place) {
                 continue;
             }
             let device = self.seats[usize::from(place)].device;
@@ -233,9 +250,7 @@ impl Ring {
                 firsts.push(place);
             }
         }
-        seconds.truncate(seconds_wanted);
-        firsts.extend(seconds);
-        firsts
+        firsts.iter().chain(seconds.iter().take(seconds_wanted)).copied()
     }
 
     /// The arcs between neighbouring tokens, each with the token that ends it.
@@ -275,20 +290,20 @@ impl Ring {
     /// The part of the ring that this node owns.
     pub fn arcs_of(&self, id: NodeId) -> RangeSet {
         let Some(place) = self.place(id) else { return RangeSet::empty() };
-        self.arcs_at(|owners| owners.contains(&place))
+        self.arcs_at(|owners| holds(owners, place))
     }
 
     /// The part of the ring that both of these own.
     pub fn arcs_of_both(&self, one: NodeId, other: NodeId) -> RangeSet {
         let (Some(one), Some(other)) = (self.place(one), self.place(other)) else { return RangeSet::empty() };
-        self.arcs_at(|owners| owners.contains(&one) && owners.contains(&other))
+        self.arcs_at(|owners| holds(owners, one) && holds(owners, other))
     }
 
     /// The part of the ring that the one owns and the other does not.
     pub fn arcs_of_first(&self, one: NodeId, other: NodeId) -> RangeSet {
         let Some(other) = self.place(other) else { return self.arcs_of(one) };
         let Some(one) = self.place(one) else { return RangeSet::empty() };
-        self.arcs_at(|owners| owners.contains(&one) && !owners.contains(&other))
+        self.arcs_at(|owners| holds(owners, one) && !holds(owners, other))
     }
 
     /// Each node's share of primary positions, of `u64::MAX`, in the order of the ids.

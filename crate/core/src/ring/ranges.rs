@@ -28,7 +28,8 @@ impl RangeSet {
 
     /// The set of these ranges, which come in order; neighbours are joined.
     pub fn from_sorted(ranges: impl IntoIterator<Item = (u64, u64)>) -> RangeSet {
-        let mut joined: Vec<(u64, u64)> = Vec::new();
+        let ranges = ranges.into_iter();
+        let mut joined: Vec<(u64, u64)> = Vec::with_capacity(ranges.size_hint().0);
         for (start, end) in ranges {
             match joined.last_mut() {
                 Some(last) if last.1.saturating_add(1) >= start => last.1 = last.1.max(end),
@@ -72,8 +73,14 @@ impl RangeSet {
 
     /// The positions that are in either.
     pub fn union(&self, other: &RangeSet) -> RangeSet {
-        let mut ranges: Vec<(u64, u64)> = self.ranges.iter().chain(&other.ranges).copied().collect();
-        ranges.sort_unstable();
+        RangeSet::union_of([self, other])
+    }
+
+    /// The positions that are in any of these.
+    pub fn union_of<'a>(sets: impl IntoIterator<Item = &'a RangeSet>) -> RangeSet {
+        let mut ranges: Vec<(u64, u64)> = sets.into_iter().flat_map(|set| &set.ranges).copied().collect();
+        // Each set is in order already, which a stable sort makes use of.
+        ranges.sort();
         RangeSet::from_sorted(ranges)
     }
 

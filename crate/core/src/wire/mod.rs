@@ -30,6 +30,8 @@ use crate::id::NodeId;
 pub const VERSION: u8 = 1;
 /// The largest frame, in bytes: several of the largest values side by side.
 pub const FRAME_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Most frames are probes and fit in this: no room is made for them piece by piece.
+const FRAME_BYTES_USUAL: usize = 64;
 
 /// Messages that a module wants sent, in order.
 pub type Outbox = Vec<(NodeId, Message)>;
@@ -68,7 +70,9 @@ impl core::error::Error for WireError {}
 
 /// Encode a message as a frame.
 pub fn encode(message: &Message) -> Vec<u8> {
-    postcard::to_extend(message, alloc::vec![VERSION]).expect("a message always serialises to a Vec")
+    let mut frame = Vec::with_capacity(FRAME_BYTES_USUAL);
+    frame.push(VERSION);
+    postcard::to_extend(message, frame).expect("a message always serialises to a Vec")
 }
 
 /// Read a frame, which must hold exactly one message.

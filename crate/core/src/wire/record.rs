@@ -70,21 +70,39 @@ pub enum Presence {
 
 /// A record with its signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Sent")]
 pub struct SignedRecord {
     record: Record,
     signature: Signature,
+    /// It follows from the key; whoever has a record asks for it again and again.
+    #[serde(skip)]
+    id: NodeId,
+}
+
+/// What is sent and stored of it.
+#[derive(Deserialize)]
+struct Sent {
+    record: Record,
+    signature: Signature,
+}
+
+impl From<Sent> for SignedRecord {
+    fn from(Sent { record, signature }: Sent) -> SignedRecord {
+        let id = NodeId::of(&record.key);
+        SignedRecord { record, signature, id }
+    }
 }
 
 impl SignedRecord {
     /// Sign one's own record for one room.
     pub fn sign(room: &Room, keys: &KeyPair, record: Record) -> SignedRecord {
         let signature = keys.sign(&signed_bytes(room, &record));
-        SignedRecord { record, signature }
+        Sent { record, signature }.into()
     }
 
     /// Whose it is.
-    pub fn id(&self) -> NodeId {
-        NodeId::of(&self.record.key)
+    pub const fn id(&self) -> NodeId {
+        self.id
     }
 
     /// What it says.
