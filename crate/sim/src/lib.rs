@@ -10,6 +10,7 @@
 //! had seen. Clock skew, wiped and rolled-back disks, planted bugs and shrinking are still to come.
 
 mod disk;
+#[cfg(feature = "native")]
 pub mod measure;
 pub mod oracle;
 pub mod soak;

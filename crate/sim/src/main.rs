@@ -24,6 +24,8 @@ enum Command {
     Measure(cli::measure::Arguments),
     /// One seed, or one schedule from a file, again, every output a line. Fails on a violation.
     Replay(cli::replay::Arguments),
+    /// The hash of each seed's trace, a line a seed: it is the same on every machine, and in wasm.
+    Traces(cli::traces::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -32,5 +34,6 @@ fn main() -> ExitCode {
         Command::Plants(arguments) => cli::plants::run(&arguments),
         Command::Measure(arguments) => cli::measure::run(&arguments),
         Command::Replay(arguments) => cli::replay::run(&arguments),
+        Command::Traces(arguments) => cli::traces::run(&arguments),
     }
 }

@@ -29,7 +29,7 @@ usage: cargo xtask <command>
   setup test    the same, and what only the tests need: wasm-pack, chromium and its driver
   build         build the rendezvous, the wasm, the npm package and the site; what is unchanged is skipped
   start         setup, build, then serve at http://$HOST:$PORT/ (127.0.0.1:8787 if not set)
-  test [part]   everything, or one part of: tidy format clippy rust wasm types browser
+  test [part]   everything, or one part of: tidy format clippy rust traces wasm types browser
   lint          the parts that only read: tidy format clippy types
   env           print the variables for your own wasm builds: eval \"$(cargo xtask env)\"
 ";

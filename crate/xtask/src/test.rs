@@ -9,6 +9,7 @@ mod count;
 mod lints;
 mod report;
 mod rust;
+mod traces;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -41,11 +42,17 @@ const TYPES: Part =
 const RUST: Part = Part { name: "rust", what: "cargo test, the native crates", prepare: |_| (), run: rust::native };
 const WASM: Part =
     Part { name: "wasm", what: "wasm-pack test, headless Chromium", prepare: Bench::prepare_browser, run: rust::wasm };
+const TRACES: Part = Part {
+    name: "traces",
+    what: "the same seed, natively and in wasm",
+    prepare: Bench::prepare_tools,
+    run: traces::compare,
+};
 const BROWSER: Part =
     Part { name: "browser", what: "real tabs, driven by Playwright", prepare: Bench::prepare_all, run: browsers::tabs };
 
 /// Everything, what fails fastest first.
-pub(crate) const ALL: &[Part] = &[TIDY, FORMAT, CLIPPY, RUST, WASM, TYPES, BROWSER];
+pub(crate) const ALL: &[Part] = &[TIDY, FORMAT, CLIPPY, RUST, TRACES, WASM, TYPES, BROWSER];
 /// What only reads the sources.
 pub(crate) const LINT: &[Part] = &[TIDY, FORMAT, CLIPPY, TYPES];
 

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use roundtable_core::planted::{Plant, Planted};
 use roundtable_sim::soak;
 use serde_json::json;
 
-use super::range;
+use super::{on_all_cores, range};
 
 /// What to do with them.
 #[derive(Debug, clap::Args)]
@@ -41,22 +39,13 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let nodes = arguments.nodes.start..arguments.nodes.end + 1;
-    let next = AtomicUsize::new(0);
-    let found: Mutex<BTreeMap<&str, Caught>> = Mutex::new(BTreeMap::new());
     // Panics are expected, and told as what they are: violations.
     std::panic::set_hook(Box::new(|_| {}));
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                while let Some(&(plant, name, _)) = Plant::ALL.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let caught = first_caught(plant, arguments.within, &nodes);
-                    found.lock().unwrap_or_else(PoisonError::into_inner).insert(name, caught);
-                }
-            });
-        }
+    let found = on_all_cores(&(0..Plant::ALL.len() as u64), |index| {
+        let (plant, name, _) = Plant::ALL[index as usize];
+        (name, first_caught(plant, arguments.within, &nodes))
     });
-    tell(arguments, &found.into_inner().unwrap_or_else(PoisonError::into_inner))
+    tell(arguments, &found.into_iter().collect())
 }
 
 fn first_caught(plant: Plant, within: u64, nodes: &Range<usize>) -> Caught {
@@ -68,8 +57,7 @@ fn first_caught(plant: Plant, within: u64, nodes: &Range<usize>) -> Caught {
 
 fn tell(arguments: &Arguments, found: &BTreeMap<&str, Caught>) -> ExitCode {
     let missed: Vec<&str> = found.iter().filter(|(_, caught)| caught.is_none()).map(|(name, _)| *name).collect();
-    // A thread that panicked outside of a run has lost its plants: they were not caught.
-    let holds = missed.is_empty() && found.len() == Plant::ALL.len();
+    let holds = missed.is_empty();
     if arguments.json {
         let seeds: BTreeMap<&str, Option<u64>> =
             found.iter().map(|(name, caught)| (*name, caught.as_ref().map(|(seed, _)| *seed))).collect();

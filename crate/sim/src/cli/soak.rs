@@ -2,15 +2,13 @@
 
 use std::ops::Range;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use roundtable_core::planted::{Plant, Planted};
 use roundtable_sim::soak::{self, Plan, Report, Step};
 use serde_json::json;
 
-use super::range;
+use super::{on_all_cores, range};
 
 /// What to run.
 #[derive(Debug, clap::Args)]
@@ -49,30 +47,14 @@ fn soak(seeds: &Range<u64>, nodes: &Range<usize>, plant: Option<Plant>, is_quiet
     }
     let begun = Instant::now();
     let planted = plant.map(Planted::with).unwrap_or_default();
-    let next = AtomicU64::new(seeds.start);
-    let reports = Mutex::new(Vec::new());
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end {
-                        return;
-                    }
-                    let report = soak::run_planted(seed, nodes, planted);
-                    if !is_quiet {
-                        tell(&report, nodes, plant);
-                    }
-                    reports.lock().unwrap_or_else(PoisonError::into_inner).push(report);
-                }
-            });
+    let reports = on_all_cores(seeds, |seed| {
+        let report = soak::run_planted(seed, nodes, planted);
+        if !is_quiet {
+            tell(&report, nodes, plant);
         }
+        report
     });
-    let reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
-    // A thread that panicked has lost its seed: that is a violation too.
-    let missing = seeds.end - seeds.start - reports.len() as u64;
-    let violations = reports.iter().filter(|report| !report.violations.is_empty()).count() as u64 + missing;
+    let violations = reports.iter().filter(|report| !report.violations.is_empty()).count() as u64;
     let first = reports.iter().filter(|report| !report.violations.is_empty()).map(|report| report.seed).min();
     let mut steps = std::collections::BTreeMap::<Step, u64>::new();
     for (step, count) in reports.iter().flat_map(|report| &report.steps) {

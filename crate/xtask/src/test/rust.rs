@@ -33,14 +33,14 @@ fn soak(bench: &Bench) -> Result<String, Failure> {
     succeed("the soak", cargo.args(["--nodes", "3..16"]), &bench.repo().log("soak")?, LIMIT)
 }
 
-/// `wasm-pack test` in each crate that runs in a browser.
+/// `wasm-pack test` in each crate that has tests for a page: the lab is tested by its traces.
 pub(crate) fn wasm(bench: &Bench) -> Report {
     let (toolchain, browser) = match (bench.toolchain(), bench.browser()) {
         (Ok(toolchain), Ok(browser)) => (toolchain, browser),
         (Err(failure), _) | (_, Err(failure)) => return failure.into(),
     };
     let mut report = Report::default();
-    for (folder, _) in wasm::crates(bench.repo()) {
+    for (folder, _) in wasm::crates(bench.repo()).into_iter().filter(|(folder, _)| *folder != "lab") {
         let mut pack = toolchain.command(bench.repo(), "wasm-pack");
         pack.args(["test", "--headless", "--chrome", "--mode", "no-install", "--chromedriver"]);
         pack.arg(&browser.driver).arg(bench.repo().path("crate").join(folder));
