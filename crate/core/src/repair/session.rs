@@ -202,16 +202,22 @@ impl Session {
                 ours.push((tag, position, key));
             }
         }
+        if !theirs.is_empty() {
+            // Most of ours here may be none of theirs to keep, and a tag says little of the place: what they own is
+            // paired first.
+            ours.sort_by_cached_key(|(_, position, _)| !near.ring.owns(self.with, *position));
+        }
         for (tag, position, key) in ours {
             let is_match = |(theirs, have): &(&u32, &mut Option<_>)| have.is_none() && is_same_place(**theirs, tag);
-            let version = near.store.object(key).map(|object| object.outline());
-            let version = version.filter(|version| version.context().len() <= ACTORS_SENT_MAX);
-            match (theirs.iter_mut().find(is_match), version) {
-                (Some((&tag, have)), Some(version)) => {
-                    *have = Some((position.0, version));
+            let matched = theirs.iter_mut().find(is_match).and_then(|(&tag, have)| {
+                let version = near.store.object(key)?.outline();
+                (version.context().len() <= ACTORS_SENT_MAX).then(|| (tag, have.insert((position.0, version))))
+            });
+            match matched {
+                Some((tag, _)) => {
                     self.disputed.insert(tag, key.clone());
                 }
-                _ => self.send_if_owned(near, position, key),
+                None => self.send_if_owned(near, position, key),
             }
         }
         let takes = self.takes();

@@ -21,8 +21,9 @@ pub(super) const ROOT: Part = Part { depth: 0, index: 0 };
 pub(super) const LISTED_MAX: u64 = 32;
 /// About how many objects a part has that is cut no more.
 const LEAF: u64 = 16;
-/// Into how many parts a part is cut at a time at most: two to the power of this.
-const CUT_BITS_MAX: u32 = 6;
+/// Into how many parts a part is cut at a time at most: two to the power of this. Seven rather than six saves a round
+/// trip where there are a hundred thousand objects, for a kilobyte.
+const CUT_BITS_MAX: u32 = 7;
 
 pub(super) fn part_of(scope: &RangeSet, part: Part) -> RangeSet {
     scope.part(part.depth, part.index)

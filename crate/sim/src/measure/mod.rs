@@ -9,7 +9,9 @@ mod gossip;
 mod repair;
 mod ring;
 mod rival;
+mod stock;
 mod throttled;
+mod transfer;
 
 use std::fmt::Write as _;
 
@@ -26,11 +28,14 @@ pub enum Subject {
     Detection,
     /// What a comparison of two stores costs.
     Repair,
+    /// What moves when nodes come and go.
+    Transfer,
 }
 
 impl Subject {
     /// All of them, in the order of the page.
-    pub const ALL: [Subject; 4] = [Subject::Ring, Subject::Gossip, Subject::Detection, Subject::Repair];
+    pub const ALL: [Subject; 5] =
+        [Subject::Ring, Subject::Gossip, Subject::Detection, Subject::Repair, Subject::Transfer];
 
     /// As it is written on the command line.
     pub const fn name(self) -> &'static str {
@@ -39,6 +44,7 @@ impl Subject {
             Subject::Gossip => "gossip",
             Subject::Detection => "detection",
             Subject::Repair => "repair",
+            Subject::Transfer => "transfer",
         }
     }
 }
@@ -132,6 +138,7 @@ pub fn run(subject: Subject, options: &Options) -> Vec<Figure> {
         Subject::Gossip => gossip::measure(options),
         Subject::Detection => detection::measure(options),
         Subject::Repair => repair::measure(),
+        Subject::Transfer => transfer::measure(options),
     }
 }
 

@@ -2,11 +2,14 @@
 //!
 //! Two real nodes that own everything are given the same n objects, and then d more that only one of them sees: half of
 //! them newer versions of objects that both hold (every other one on either side), the rest new keys on either side.
-//! They are left to themselves. Counted are the bytes, both ways, of all frames that compare: questions, summaries and
-//! what is wanted. The objects themselves and their receipts are counted on neither side; the rival does not even name
-//! what it wants. A round is a question and its answer: a comparison of parts, or a want, whose answer brings objects
-//! and says which are lacked. Questions that leave together are one round. Handing over what the other lacks, and the
-//! closing check, are no rounds of the search: all that passes until the stores are equal, and after, has its own rows.
+//! They are left to themselves. Counted are the bytes, both ways, of all that compares: questions, summaries, what is
+//! wanted, and of the answers to that all but the objects. The objects themselves and their receipts are counted on
+//! neither side; the rival does not even name what it wants.
+//!
+//! A round is a question and its answer. Questions that leave together are one round. The search is over when both
+//! sides know what differs: its last round is the want, whose answer says which objects the asker has newer. That is a
+//! round more than is counted of the rival, whose asker then knows all and has told nothing. Handing over what the
+//! other lacks is one trip more, one way; with it, there is a row without a bar, as there is for the closing check.
 //!
 //! The rival compares ids of 32 random bytes, one for each version of an object, with timestamps drawn from a day; so a
 //! newer version is two ids, as it is two tags here. Its frames are not limited.
@@ -14,12 +17,10 @@
 use std::collections::BTreeSet;
 
 use negentropy::{Id, Negentropy, NegentropyStorageVector};
-use roundtable_core::clock::{Dot, VersionVector};
-use roundtable_core::id::{Actor, Key, NodeId};
-use roundtable_core::node::Input;
-use roundtable_core::wire::{self, Message, Object, Purpose, Version};
+use roundtable_core::id::Key;
+use roundtable_core::wire::{self, Message, Object, Purpose};
 
-use super::{Bar, Figure};
+use super::{Bar, Figure, stock};
 use crate::{Tapped, World};
 
 const SETTINGS: [(u64, u64); 4] = [(1_000, 10), (10_000, 100), (100_000, 10), (100_000, 1_000)];
@@ -70,29 +71,11 @@ fn changes(n: u64, d: u64, seed: u64) -> Vec<Change> {
     both.chain(renewed).chain(alone).collect()
 }
 
-fn object(change: Change) -> (Key, Object) {
-    let actor = Actor { node: NodeId::from_bytes([9; 16]), epoch: 1 };
-    let mut object = Object::new();
-    let mut context = VersionVector::new();
-    for version in 1..=change.version {
-        // Counters run on over all keys, as an actor's do.
-        let dot = Dot { actor, counter: change.key + 1 + (version - 1) * 1_000_000 };
-        let value = change.key.to_le_bytes().repeat(12);
-        object.put(&context, dot, Version::plain(value.into()));
-        context.see(dot);
-    }
-    (Key::new("repair", &change.key.to_string()).expect("a short name"), object)
-}
-
 /// Give a node what it sees of these changes, as if it had come from the other.
 fn give(world: &mut World, to: usize, changes: &[Change]) {
-    let from = world.hosts[1 - to].id;
-    let objects: Vec<(Key, Object)> =
-        changes.iter().filter(|change| change.seen_by[to]).map(|&change| object(change)).collect();
-    for chunk in objects.chunks(1_000) {
-        let message = Message::Objects { batch: 0, purpose: Purpose::Repair, objects: chunk.to_vec(), next: None };
-        world.input(to, Input::Received { from, bytes: wire::encode(&message) });
-    }
+    let seen = changes.iter().filter(|change| change.seen_by[to]);
+    let objects: Vec<(Key, Object)> = seen.map(|change| stock::object(change.key, change.version)).collect();
+    stock::give(world, to, 1 - to, &objects);
 }
 
 fn is_equal(world: &World) -> bool {
@@ -111,10 +94,14 @@ fn cost_of(tapped: &[Tapped], equal_at: u64) -> Cost {
         if is_question || matches!(message, Message::Summary { .. } | Message::Mismatch { .. }) {
             cost.bytes += frame.bytes.len() as u64;
         }
-        if let Message::Objects { objects, .. } = &message {
-            cost.objects += objects.len() as u64;
-        }
         let is_handed_over = matches!(message, Message::Objects { purpose: Purpose::Repair, .. });
+        if let Message::Objects { batch, purpose, objects, next } = message {
+            cost.objects += objects.len() as u64;
+            if !is_handed_over {
+                let rest = Message::Objects { batch, purpose, objects: Vec::new(), next };
+                cost.bytes += wire::encode(&rest).len() as u64;
+            }
+        }
         match frame.at.0 < equal_at {
             true if is_question => {
                 rounds.insert(frame.at);
