@@ -314,6 +314,13 @@ impl Coordinator {
         }
     }
 
+    /// When the oldest write was made that an owner or a stand-in was asked to keep and has not confirmed. Past their
+    /// deadline hints take over.
+    pub fn oldest_waiting(&self) -> Option<Instant> {
+        let due = self.writes_due.iter().filter_map(|(_, number)| self.writes.get(number));
+        due.filter(|write| !write.waiting.is_empty()).map(|write| write.started).min()
+    }
+
     /// Keys of writes that are still followed.
     pub fn followed(&self) -> impl Iterator<Item = &Key> {
         self.writes_by_key.keys()

@@ -16,6 +16,7 @@
 //! - `relay`: asking on behalf of others.
 //! - `suspicion`: what is thought of whom, and for how long.
 //! - `timing`: how long that is.
+//! - `vitals`: how everybody is doing.
 //!
 //! It does not decide where keys live (`ring`) nor whom to be linked with (`overlay`).
 
@@ -27,6 +28,7 @@ mod suspicion;
 #[cfg(test)]
 mod tests;
 mod timing;
+mod vitals;
 
 pub use timing::Timing;
 
@@ -40,6 +42,7 @@ use crate::wire::{Claim, N_MAX, Outbox, Presence, Record, SignedRecord, Standing
 
 use probe::Probing;
 use relay::Errand;
+use vitals::Telling;
 
 /// What a node believes of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -157,6 +160,7 @@ pub struct Membership {
     planted: Planted,
     probing: Probing,
     errands: VecDeque<Errand>,
+    telling: Telling,
     random: fastrand::Rng,
     changes: Vec<Change>,
     revision: u64,
@@ -200,6 +204,7 @@ impl Membership {
             planted,
             probing,
             errands: VecDeque::new(),
+            telling: Telling::default(),
             random,
             changes,
             revision: 1,
@@ -277,6 +282,7 @@ impl Membership {
         self.links.insert(id);
         self.revision += 1;
         out.push((id, self.hello()));
+        out.extend(self.own_vitals().map(|vitals| (id, vitals)));
     }
 
     /// A link has closed. That is evidence, not proof: the node is probed through others at once.

@@ -45,6 +45,9 @@ impl Node {
             Message::Rumours(rumours) => self.membership.on_rumours(now, from, rumours, out)?,
             Message::Digest { entries, reply } => self.membership.on_digest(now, from, entries, reply, out)?,
             Message::Records(records) => self.membership.on_records(now, from, records, out)?,
+            Message::Vitals { of, incarnation, number, vitals } => {
+                self.membership.on_vitals(now, from, of, (incarnation, number), vitals)?;
+            }
             Message::Signal { from: sender, to, hops, bytes } => {
                 self.on_signal(now, from, sender, to, hops, bytes)?;
             }

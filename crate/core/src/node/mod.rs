@@ -5,6 +5,7 @@
 //! - `frames`: which message goes where.
 //! - `settle`: what follows from a change.
 //! - `disk`: batches on their way to the disk and what waits for them.
+//! - `gauge`: how this node is doing.
 //! - `view`: the window for all others.
 //!
 //! Invariant: the outputs are a function of the configuration, the restored rows, the seed and the inputs with their
@@ -13,6 +14,7 @@
 mod contract;
 mod disk;
 mod frames;
+mod gauge;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -37,6 +39,7 @@ use crate::store::{Changed, Restored, Store};
 use crate::time::{HORIZON_MS, Instant, Millis, WallClock, WallTime};
 use crate::wire::{CAPACITY_MAX, LABEL_BYTES_MAX, N_MAX, Outbox, Presence, Record, Standing};
 use disk::Disk;
+use gauge::Gauge;
 
 /// How long after the last write of a burst the disk is told that all is clean.
 const CLEAN_AFTER_MS: Millis = 2_000;
@@ -111,6 +114,7 @@ pub struct Node {
     random: fastrand::Rng,
     scratch: Scratch,
     sent: SentBytes,
+    gauge: Gauge,
     dropped: u64,
     outputs: VecDeque<Output>,
 }
@@ -201,6 +205,7 @@ impl Node {
             random,
             scratch: Scratch::default(),
             sent: SentBytes::default(),
+            gauge: Gauge::default(),
             dropped: 0,
             outputs: VecDeque::new(),
         };
@@ -256,6 +261,9 @@ impl Node {
         self.tell_time(now);
         self.expire(now);
         self.membership.handle_timeout(now, &mut self.scratch.out);
+        if self.membership.wants_vitals() {
+            self.look_at_oneself(now);
+        }
         self.coordinator.handle_timeout(&mut near!(self, now));
         self.handoff.handle_timeout(&mut near!(self, now));
         self.refresh_incoming();

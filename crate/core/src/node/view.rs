@@ -12,7 +12,7 @@ use crate::membership::Status;
 use crate::ring::RangeSet;
 use crate::store::Sum;
 use crate::time::{Instant, Millis, WallTime};
-use crate::wire::{Object, Record};
+use crate::wire::{Object, Record, Told};
 
 /// A read-only window into a node.
 #[derive(Debug, Clone, Copy)]
@@ -130,6 +130,15 @@ impl View<'_> {
         let own = view(self.node.me, membership.own().record(), Status::Up);
         let others = membership.others().filter(|(_, _, status)| *status != Status::Departed);
         core::iter::once(own).chain(others.map(|(id, record, status)| view(id, record, status))).collect()
+    }
+
+    /// How everybody is doing who is in [`View::members`], in that order: this node as it is now, the others as they
+    /// last told. `None`: not heard of yet.
+    pub fn vitals(&self, now: Instant) -> Vec<(NodeId, Option<Told>)> {
+        let membership = &self.node.membership;
+        let own = (self.node.me, Some(Told { vitals: self.node.vitals(now), age_ms: 0 }));
+        let others = membership.others().filter(|(_, _, status)| *status != Status::Departed);
+        core::iter::once(own).chain(others.map(|(id, ..)| (id, membership.vitals(now, id)))).collect()
     }
 
     /// Who keeps this key.
