@@ -73,6 +73,11 @@ impl Write {
         self.id == id
     }
 
+    /// Whether the application was told anything of it.
+    pub(super) fn is_told(&self) -> bool {
+        self.told.is_some()
+    }
+
     /// How far it has got, by the ring and the members of now.
     fn receipt(&self, near: &Surroundings<'_>) -> Receipt {
         let n = match near.membership.n() {

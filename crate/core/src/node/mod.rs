@@ -4,6 +4,7 @@
 //! - `contract`: the words between a node and its driver.
 //! - `frames`: which message goes where.
 //! - `settle`: what follows from a change.
+//! - `depart`: going for good.
 //! - `disk`: batches on their way to the disk and what waits for them.
 //! - `gauge`: how this node is doing.
 //! - `view`: the window for all others.
@@ -12,6 +13,7 @@
 //! times.
 
 mod contract;
+mod depart;
 mod disk;
 mod frames;
 mod gauge;
@@ -28,8 +30,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::coordinator::{Coordinator, Settings, Surroundings};
-use crate::handoff::{Handoff, Release};
-use crate::id::{Key, NodeId};
+use crate::handoff::{Handoff, Leaving, Release};
+use crate::id::{Key, NodeId, RequestId};
 use crate::membership::{self, Membership, Timing};
 use crate::overlay::{self, Overlay};
 use crate::planted::Planted;
@@ -97,6 +99,9 @@ pub struct Node {
     coordinator: Coordinator,
     handoff: Handoff,
     release: Release,
+    leaving: Leaving,
+    /// Who is to be told that this node has departed, once the disk knows.
+    departing: Vec<RequestId>,
     repair: Repair,
     overlay: Overlay,
     disk: Disk,
@@ -192,6 +197,8 @@ impl Node {
             store,
             handoff: Handoff::default(),
             release,
+            leaving: Leaving::default(),
+            departing: Vec::new(),
             repair: Repair::default(),
             overlay: Overlay::default(),
             disk: Disk::default(),
@@ -268,8 +275,13 @@ impl Node {
         self.handoff.handle_timeout(&mut near!(self, now));
         self.refresh_incoming();
         self.repair.handle_timeout(&mut near!(self, now), &self.handoff);
-        let coordinator = &self.coordinator;
-        self.release.handle_timeout(&mut near!(self, now), |key| coordinator.keeps(key));
+        if self.leaving.is_active() {
+            // Nothing is let go on the way out: it may be called off.
+            self.release.on_ring_change(now);
+        } else {
+            let coordinator = &self.coordinator;
+            self.release.handle_timeout(&mut near!(self, now), |key| coordinator.keeps(key));
+        }
         self.retry_disk(now);
         self.settle(now);
     }

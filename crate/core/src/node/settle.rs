@@ -19,8 +19,10 @@ impl Node {
         self.settle_members(now);
         self.settle_comparisons(now);
         self.handoff.deliver(&mut near!(self, now));
+        self.settle_leaving(now);
         self.settle_keys(now);
         self.flush(now);
+        self.settle_departure();
         for id in self.overlay.dial(now, self.me, &self.membership) {
             self.outputs.push_back(Output::Dial(id));
         }
@@ -37,14 +39,14 @@ impl Node {
     }
 
     /// Members changed: write their records down, build the ring anew, tell the modules who answers.
-    fn settle_members(&mut self, now: Instant) {
+    pub(super) fn settle_members(&mut self, now: Instant) {
         let mut appeared = Vec::new();
         for change in self.membership.take_changes() {
             match change {
                 Change::Record(signed) => self.store.keep_record(&signed),
                 Change::Status { id, was, now: is } => {
                     self.event(Event::Member { id, was, now: is });
-                    let is_new = was.is_none_or(|was| was == Status::Dormant);
+                    let is_new = was.is_none_or(|was| matches!(was, Status::Dormant | Status::Departed));
                     if is == Status::Up && (self.met.insert(id) || is_new) {
                         appeared.push(id);
                     }
@@ -52,8 +54,9 @@ impl Node {
             }
         }
         if self.ring_revision != self.membership.revision() {
+            let is_first = self.ring_revision == 0;
             self.ring_revision = self.membership.revision();
-            self.settle_ring(now, &appeared);
+            self.settle_ring(now, &appeared, is_first);
         }
         let answering: BTreeSet<NodeId> =
             self.membership.links().iter().copied().filter(|&id| self.membership.answers(id)).collect();
@@ -71,7 +74,7 @@ impl Node {
         }
     }
 
-    fn settle_ring(&mut self, now: Instant, appeared: &[NodeId]) {
+    fn settle_ring(&mut self, now: Instant, appeared: &[NodeId], is_first: bool) {
         let seats = self.membership.present().map(|(id, record)| (id, record.device, record.capacity));
         let is_odd = self.me.as_bytes()[0] % 2 == 1;
         let planted = Some(self.config.limits.planted).filter(|planted| is_odd || !planted.has(Plant::WrongOrder));
@@ -80,8 +83,8 @@ impl Node {
             return;
         }
         let before = core::mem::replace(&mut self.ring, ring);
-        let is_first = before.tokens().len() == 0;
         self.release.on_ring_change(now);
+        self.leaving.restart();
         if is_first {
             return;
         }

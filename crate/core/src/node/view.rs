@@ -127,7 +127,8 @@ impl View<'_> {
             linked: membership.links().contains(&id),
             share: share_of(id),
         };
-        let own = view(self.node.me, membership.own().record(), Status::Up);
+        let status = membership.status(self.node.me).unwrap_or(Status::Up);
+        let own = view(self.node.me, membership.own().record(), status);
         let others = membership.others().filter(|(_, _, status)| *status != Status::Departed);
         core::iter::once(own).chain(others.map(|(id, record, status)| view(id, record, status))).collect()
     }
@@ -215,6 +216,7 @@ impl View<'_> {
             ("arcs incoming", !node.incoming.is_empty()),
             ("batches on their way", !node.handoff.shipments.is_empty()),
             ("the disk", !node.disk.is_clean()),
+            ("leaving", node.leaving.is_active()),
             ("comparisons", !node.repair.is_settled(&node.ring, node.answering.iter().copied())),
         ];
         let mut found: Vec<&str> = waits.into_iter().filter(|(_, waits)| *waits).map(|(what, _)| what).collect();
@@ -225,13 +227,14 @@ impl View<'_> {
     }
 
     /// What each module waits for, by name: for those who look into a node that is called too often.
-    pub fn deadlines(&self) -> [(&'static str, Option<Instant>); 9] {
+    pub fn deadlines(&self) -> [(&'static str, Option<Instant>); 10] {
         let node = self.node;
         [
             ("membership", node.membership.poll_timeout()),
             ("coordinator", node.coordinator.poll_timeout()),
             ("handoff", node.handoff.poll_timeout()),
             ("release", node.release.poll_timeout()),
+            ("leaving", node.leaving.poll_timeout()),
             ("repair", node.repair.poll_timeout(&node.handoff)),
             ("overlay", node.overlay.poll_timeout()),
             ("disk", node.disk.poll_timeout()),
