@@ -22,7 +22,7 @@ const DISPUTES_MAX: usize = 1_000;
 /// One listing in flight.
 #[derive(Debug, Clone)]
 pub(super) struct Listing {
-    id: RequestId,
+    pub(super) id: RequestId,
     bucket: String,
     prefix: String,
     level: Level,

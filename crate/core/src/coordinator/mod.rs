@@ -15,10 +15,12 @@
 //! - `reads`: gets.
 //! - `listing`: keys.
 //! - `watching`: watches.
+//! - `leave`: the end of all requests.
 //!
 //! It moves nothing in the background: `handoff` delivers hints, `repair` compares.
 
 mod latency;
+mod leave;
 mod listing;
 mod puts;
 mod quorum;
@@ -112,6 +114,8 @@ pub struct Settings {
     pub w: Level,
     /// When a request that names no timeout is answered with what was reached.
     pub timeout_ms: Millis,
+    /// When a leave that names no timeout is called off.
+    pub leave_timeout_ms: Millis,
     /// The largest value, in bytes.
     pub value_bytes_max: usize,
     /// The largest object a put may leave, all siblings together, in bytes: it must fit a frame.
@@ -128,6 +132,7 @@ impl Default for Settings {
             r: Level::Quorum,
             w: Level::Quorum,
             timeout_ms: 5_000,
+            leave_timeout_ms: 30_000,
             value_bytes_max: 256 * 1024,
             object_bytes_max: 1024 * 1024,
             writes_followed_max: 10_000,
@@ -165,6 +170,10 @@ pub struct Coordinator {
     shown: BTreeMap<Key, VersionVector>,
     /// Stamps last-write-wins values.
     hybrid: HybridClock,
+    /// Requests to leave, with their deadlines, for the node to carry out.
+    leaves: Vec<(RequestId, Instant)>,
+    /// This node has left.
+    is_closed: bool,
     replies: Vec<(RequestId, Reply)>,
     repaired: Vec<NodeId>,
     gets: Latency,
@@ -188,6 +197,8 @@ impl Coordinator {
             watching: Watching::default(),
             shown: BTreeMap::new(),
             hybrid: HybridClock::default(),
+            leaves: Vec::new(),
+            is_closed: false,
             replies: Vec::new(),
             repaired: Vec::new(),
             gets: Latency::default(),
@@ -197,7 +208,9 @@ impl Coordinator {
 
     /// Begin what the application asks.
     pub fn start(&mut self, near: &mut Surroundings<'_>, id: RequestId, request: Request) {
-        if self.waiting.is_empty() {
+        if self.is_closed {
+            self.replies.push((id, Reply::Failed(RequestError::Closed)));
+        } else if self.waiting.is_empty() {
             self.begin(near, id, request);
         } else {
             self.waiting.push_back((id, Waiting::Request(request)));
@@ -213,6 +226,7 @@ impl Coordinator {
             Request::Get { key, terms } => self.get(near, id, key, terms),
             Request::Keys { bucket, prefix, terms } => self.list(near, id, bucket, prefix, terms),
             Request::Watch { key } => self.watch(near, id, key),
+            Request::Leave { timeout_ms } => self.leave(near.now, id, timeout_ms),
         }
     }
 

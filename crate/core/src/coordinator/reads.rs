@@ -36,7 +36,7 @@ pub(super) enum Reader {
 /// One get in flight.
 #[derive(Debug, Clone)]
 pub(super) struct Read {
-    reader: Reader,
+    pub(super) reader: Reader,
     key: Key,
     quorum: Quorum,
     started: Instant,
@@ -47,7 +47,7 @@ pub(super) struct Read {
     answers: BTreeMap<NodeId, Object>,
     /// The fingerprint of what this node held when it asked, and that.
     asked_with: (u64, Object),
-    is_answered: bool,
+    pub(super) is_answered: bool,
     /// Owners whose arcs are incoming, this node included: their answers will count later.
     not_yet: BTreeSet<NodeId>,
     /// Asked for what they know; their answers do not count.

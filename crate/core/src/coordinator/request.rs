@@ -107,6 +107,12 @@ pub enum Request {
         /// Which.
         key: Key,
     },
+    /// Hand everything off, then depart for good. Answered once by [`Reply::Left`]; a second one, while the first is
+    /// under way, shares its outcome.
+    Leave {
+        /// When it is called off.
+        timeout_ms: Option<Millis>,
+    },
 }
 
 /// What an application is told of a request. All but the first reply to a put are its receipt rising.
@@ -118,6 +124,13 @@ pub enum Reply {
     Read(ReadReply),
     /// Of a listing.
     Keys(KeysReply),
+    /// Of a leave.
+    Left {
+        /// All that was held here is durable on other devices, and this node has departed: its database may be deleted,
+        /// and every further request is [`RequestError::Closed`]. False: it is still a member and holds what it held,
+        /// for nobody on another device was there to take it, or not in time.
+        handed_off: bool,
+    },
     /// The request could not be carried out.
     Failed(RequestError),
 }
@@ -215,6 +228,8 @@ pub enum RequestError {
     Quota,
     /// The disk failed: the write is in memory and may still reach others, but is not durable here.
     Storage,
+    /// This node has left for good; nothing was stored.
+    Closed,
 }
 
 impl From<PersistError> for RequestError {

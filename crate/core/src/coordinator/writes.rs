@@ -86,6 +86,11 @@ impl Write {
         self.id == id
     }
 
+    /// Whether the application was told anything of it.
+    pub(super) fn is_told(&self) -> bool {
+        self.told.is_some()
+    }
+
     /// How far it has got, by the ring and the members of now.
     fn receipt(&self, near: &Surroundings<'_>) -> Receipt {
         let n = match near.membership.n() {
@@ -329,6 +334,13 @@ impl Coordinator {
                 self.tell(near, number);
             }
         }
+    }
+
+    /// When the oldest write was made that an owner or a stand-in was asked to keep and has not confirmed. Past their
+    /// deadline hints take over.
+    pub fn oldest_waiting(&self) -> Option<Instant> {
+        let due = self.writes_due.iter().filter_map(|(_, number)| self.writes.get(number));
+        due.filter(|write| !write.waiting.is_empty()).map(|write| write.started).min()
     }
 
     /// Keys of writes that are still followed.

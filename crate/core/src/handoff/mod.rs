@@ -10,12 +10,15 @@
 //! is the merging of two meshes. Until a source has been compared with, or is gone, the arc is incoming, and this node
 //! answers reads of it with "not yet".
 //!
-//! Strays, and tombstones past the horizon, are let go when all their owners have them: see [`Release`].
+//! Strays, and tombstones past the horizon, are let go when all their owners have them: see [`Release`]. A node that
+//! goes for good hands off all it has: see [`Leaving`].
 //!
 //! Invariant: whatever leaves the hints was confirmed by its addressee's disk, or is addressed to somebody else.
 
+mod leaving;
 mod release;
 
+pub use leaving::Leaving;
 pub use release::{Release, Released, answer_holds};
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -24,6 +27,7 @@ use alloc::vec::Vec;
 use crate::clock::VersionVector;
 use crate::coordinator::Surroundings;
 use crate::id::{Key, NodeId};
+use crate::membership::Status;
 use crate::planted::Plant;
 use crate::ring::{RangeSet, Ring};
 use crate::time::{Instant, Millis};
@@ -164,8 +168,7 @@ impl Handoff {
     }
 
     fn add_source(&mut self, near: &Surroundings<'_>, id: NodeId, ranges: RangeSet) {
-        let is_here = matches!(near.membership.status(id), Some(crate::membership::Status::Up));
-        if id != near.me && is_here && !ranges.is_empty() && !near.planted.has(Plant::SkipAnArc) {
+        if id != near.me && is_here(near, id) && !ranges.is_empty() && !near.planted.has(Plant::SkipAnArc) {
             let known = self.sources.entry(id).or_default();
             *known = known.union(&ranges);
         }
@@ -182,7 +185,6 @@ impl Handoff {
     /// Drop the sources that are done or gone: an arc whose previous owners are all gone has arrived, such as it is.
     /// One that is here and to which no link comes about is given up too: what it has comes through others.
     pub fn refresh(&mut self, near: &Surroundings<'_>) {
-        let is_up = |id: NodeId| matches!(near.membership.status(id), Some(crate::membership::Status::Up));
         for id in self.sources.keys().filter(|id| !near.membership.links().contains(id)) {
             self.unlinked.entry(*id).or_insert(near.now);
         }
@@ -190,7 +192,7 @@ impl Handoff {
         self.unlinked.retain(|id, _| sources.contains_key(id) && !near.membership.links().contains(id));
         let unlinked = &self.unlinked;
         let is_hopeless = |id: &NodeId| unlinked.get(id).is_some_and(|since| near.now.since(*since) >= UNLINKED_MS);
-        self.sources.retain(|id, ranges| !ranges.is_empty() && is_up(*id) && !is_hopeless(id));
+        self.sources.retain(|id, ranges| !ranges.is_empty() && is_here(near, *id) && !is_hopeless(id));
         self.incoming = RangeSet::union_of(self.sources.values());
     }
 
@@ -275,6 +277,11 @@ impl Handoff {
         self.refresh(near);
         self.deliver(near);
     }
+}
+
+/// Whether a node that may hold something is there to be asked; one that is leaving is, above all.
+fn is_here(near: &Surroundings<'_>, id: NodeId) -> bool {
+    matches!(near.membership.status(id), Some(Status::Up | Status::Leaving))
 }
 
 /// Objects in batches of the usual size.

@@ -1,4 +1,7 @@
-//! Who is gone for good without having said so.
+//! Who goes for good: by its own word, or without one.
+//!
+//! A node that leaves says so in its record, and once it has handed everything off signs that it has departed. That
+//! record outlives every copy of an older one.
 //!
 //! Each record carries the wall time at which its node last signed it anew, about daily. A member that is dormant, has
 //! no link, and last signed longer ago than the horizon counts as departed: it is not probed, not dialled and owns
@@ -8,10 +11,11 @@
 //! Nothing is derived from a wall clock that no other device has confirmed, nor of a node that never had a clock. It
 //! need not be agreed on: a dormant node and a departed one are equally absent from the ring.
 
+use super::suspicion::GOODBYES;
 use super::{Change, Member, Membership, Status};
 use crate::id::NodeId;
 use crate::time::{JUMP_MS, Millis, WallTime};
-use crate::wire::{Claim, Outbox};
+use crate::wire::{Claim, Outbox, Record, Standing};
 
 /// A record is signed anew when its time is further off than this.
 const REFRESH_MS: Millis = JUMP_MS;
@@ -19,6 +23,30 @@ const REFRESH_MS: Millis = JUMP_MS;
 const ROUND_MS: Millis = 60 * 60 * 1_000;
 
 impl Membership {
+    /// This node stays, leaves, or has left: it says so in its record. The last word is said as often as a goodbye.
+    pub fn set_standing(&mut self, standing: Standing, out: &mut Outbox) {
+        self.rewrite(out, |record| record.standing = standing);
+        if standing == Standing::Departed {
+            (1..GOODBYES).for_each(|_| self.spread_own(out));
+        }
+    }
+
+    /// Whether there is a member on another device who stays and is not long gone.
+    pub fn is_succeeded(&self) -> bool {
+        self.successors().next().is_some()
+    }
+
+    /// Whether one of those answers.
+    pub fn has_heirs(&self) -> bool {
+        self.successors().any(|id| self.answers(id))
+    }
+
+    fn successors(&self) -> impl Iterator<Item = NodeId> {
+        let own = self.own.record().device;
+        let is_elsewhere = move |(id, record): &(NodeId, &Record)| *id != self.me && record.device != own;
+        self.present().filter(is_elsewhere).map(|(id, _)| id)
+    }
+
     /// What time it is: by this device's clock if that has not jumped, and if another device says so too.
     pub fn on_wall_clock(&mut self, trusted: Option<WallTime>, confirmed: Option<WallTime>, out: &mut Outbox) {
         if let Some(wall) = trusted

@@ -10,12 +10,13 @@
 //! Invariants: a version and an incarnation only rise; a rumour never outlives the incarnation it is about; this node
 //! never thinks of itself as anything but up; nobody becomes dormant here on hearsay while this node hears from it.
 //!
-//! - `departure`: who is gone for good.
+//! - `departure`: who goes, and who is gone for good.
 //! - `gossip`: digests and records, so that all know the same.
 //! - `probe`: who answers.
 //! - `relay`: asking on behalf of others.
 //! - `suspicion`: what is thought of whom, and for how long.
 //! - `timing`: how long that is.
+//! - `vitals`: how everybody is doing.
 //!
 //! It does not decide where keys live (`ring`) nor whom to be linked with (`overlay`).
 
@@ -27,6 +28,7 @@ mod suspicion;
 #[cfg(test)]
 mod tests;
 mod timing;
+mod vitals;
 
 pub use timing::Timing;
 
@@ -40,6 +42,7 @@ use crate::wire::{Claim, N_MAX, Outbox, Presence, Record, SignedRecord, Standing
 
 use probe::Probing;
 use relay::Errand;
+use vitals::Telling;
 
 /// What a node believes of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -120,6 +123,10 @@ impl Member {
         self.signed.record().incarnation
     }
 
+    fn standing(&self) -> Standing {
+        self.signed.record().standing
+    }
+
     fn presence(&self) -> Presence {
         self.signed.record().presence
     }
@@ -128,7 +135,7 @@ impl Member {
         if self.is_departed {
             return Status::Departed;
         }
-        status(self.signed.record().standing, self.claim)
+        status(self.standing(), self.claim)
     }
 }
 
@@ -162,6 +169,7 @@ pub struct Membership {
     verified: Verified,
     probing: Probing,
     errands: VecDeque<Errand>,
+    telling: Telling,
     random: fastrand::Rng,
     changes: Vec<Change>,
     revision: u64,
@@ -208,6 +216,7 @@ impl Membership {
             verified,
             probing,
             errands: VecDeque::new(),
+            telling: Telling::default(),
             random,
             changes,
             revision: 1,
@@ -245,7 +254,8 @@ impl Membership {
 
     /// Whether requests may be sent to this node now: it is linked and not thought to be away.
     pub fn answers(&self, id: NodeId) -> bool {
-        self.links.contains(&id) && self.members.get(&id).is_some_and(|member| member.claim == Claim::Up)
+        let is_there = |member: &Member| member.claim == Claim::Up && member.standing() != Standing::Departed;
+        self.links.contains(&id) && self.members.get(&id).is_some_and(is_there)
     }
 
     /// All to whom requests may be sent now, in the order of their ids.
@@ -277,8 +287,14 @@ impl Membership {
         self.members.get(&id).map(|member| member.signed.record().device)
     }
 
-    /// The records that the ring is made of: of all that are neither dormant nor departed, this node's included.
+    /// The records that the ring is made of: of all that are neither dormant nor departed, nor leaving, this node's
+    /// included.
     pub fn present(&self) -> impl Iterator<Item = (NodeId, &Record)> {
+        self.here().filter(|(_, record)| record.standing == Standing::Member)
+    }
+
+    /// The same, with those that are leaving.
+    fn here(&self) -> impl Iterator<Item = (NodeId, &Record)> {
         let others = self
             .members
             .iter()
@@ -287,9 +303,10 @@ impl Membership {
         core::iter::once((self.me, self.own.record())).chain(others)
     }
 
-    /// How many copies the room keeps: the most that a present member declares, at most seven.
+    /// How many copies the room keeps: the most that a member declares who is neither dormant nor departed, at most
+    /// seven.
     pub fn n(&self) -> u8 {
-        self.present().map(|(_, record)| record.n.min(N_MAX)).max().unwrap_or(1)
+        self.here().map(|(_, record)| record.n.min(N_MAX)).max().unwrap_or(1)
     }
 
     /// A link has opened. The other end hears of everybody from here.
@@ -300,6 +317,7 @@ impl Membership {
         }
         self.revision += 1;
         out.push((id, self.hello()));
+        out.extend(self.own_vitals().map(|vitals| (id, vitals)));
     }
 
     /// A link has closed. That is evidence, not proof: the node is probed through others at once.

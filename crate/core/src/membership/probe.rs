@@ -142,6 +142,7 @@ impl Membership {
         if self.probing.next <= now {
             self.probing.next = now + self.timing.probe_interval_ms * (1 + self.probing.health);
             self.greet_again(out);
+            self.telling.on_tick(now, !self.links.is_empty());
             for _ in 0..self.timing.probes_per_interval {
                 let Some(target) = self.next_target(now) else { break };
                 self.probe(now, target, out);

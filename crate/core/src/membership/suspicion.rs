@@ -17,7 +17,7 @@ use crate::time::{Instant, Millis};
 use crate::wire::{Claim, Message, Outbox, Presence, Rumour, Standing, WireError};
 
 /// How often a goodbye is said: nobody is left to say it again if it is lost.
-const GOODBYES: usize = 3;
+pub(super) const GOODBYES: usize = 3;
 
 impl Membership {
     /// A frame has come from this node over its own link: it is there.
@@ -133,7 +133,8 @@ impl Membership {
     /// This node is accused: it says in a new incarnation that it is there, unless it has just said otherwise itself.
     fn refute(&mut self, rumour: Rumour, out: &mut Outbox) {
         let is_deaf = self.planted.has(Plant::ForgetRefutation);
-        let is_true = is_deaf || self.is_closing || self.own.record().presence == Presence::Frozen;
+        let is_gone = self.is_closing || self.own.record().standing == Standing::Departed;
+        let is_true = is_deaf || is_gone || self.own.record().presence == Presence::Frozen;
         let own = self.own.record().incarnation;
         if rumour.claim > Claim::Up && !is_true && (own..own + LEAP_MAX).contains(&rumour.incarnation) {
             self.rewrite(out, |record| record.incarnation = rumour.incarnation + 1);
@@ -219,7 +220,7 @@ impl Membership {
         }
         self.forgive(now, 0);
         self.is_closing = false;
-        if self.own.record().standing == Standing::Member {
+        if self.own.record().standing != Standing::Departed {
             self.rewrite(out, |record| {
                 record.incarnation += 1;
                 record.presence = Presence::Visible;

@@ -9,7 +9,7 @@ use crate::id::DeviceId;
 use crate::time::{HORIZON_MS, JUMP_MS, WallTime};
 use crate::wire::{Message, Rumour};
 
-fn member(seed: u8) -> Membership {
+pub(super) fn member(seed: u8) -> Membership {
     let room = Room::open("kitchen").unwrap();
     let keys = KeyPair::from_seed([seed; 32]);
     let record = Record {
@@ -73,7 +73,7 @@ fn converse(a: &mut Membership, b: &mut Membership, now: Instant, mut from_a: Ou
     assert!(from_a.is_empty() && from_b.is_empty(), "they never stop talking");
 }
 
-fn met(a: &mut Membership, b: &mut Membership) {
+pub(super) fn met(a: &mut Membership, b: &mut Membership) {
     let (mut from_a, mut from_b) = (vec![], vec![]);
     a.link_up(b.me, &mut from_a);
     b.link_up(a.me, &mut from_b);

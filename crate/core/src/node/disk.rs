@@ -65,6 +65,11 @@ impl Disk {
         self.under_way.is_empty() && self.refused.is_empty()
     }
 
+    /// Whether it has answered all that it was handed.
+    pub(super) fn is_idle(&self) -> bool {
+        self.under_way.is_empty()
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.retry_at
     }

@@ -45,6 +45,9 @@ impl Node {
             Message::Rumours(rumours) => self.membership.on_rumours(now, from, rumours, out)?,
             Message::Digest { entries, reply } => self.membership.on_digest(now, from, entries, reply, out)?,
             Message::Records(records) => self.membership.on_records(now, from, records, out)?,
+            Message::Vitals { of, incarnation, number, vitals } => {
+                self.membership.on_vitals(now, from, of, (incarnation, number), vitals)?;
+            }
             Message::Signal { from: sender, to, hops, bytes } => {
                 self.on_signal(now, from, sender, to, hops, bytes)?;
             }
@@ -62,6 +65,10 @@ impl Node {
     }
 
     fn on_request(&mut self, now: Instant, from: NodeId, message: Message) -> Result<(), WireError> {
+        if self.has_departed() {
+            self.decline(from, &message);
+            return Ok(());
+        }
         let is_full = self.is_full();
         let near = &mut near!(self, now);
         match message {
@@ -156,12 +163,14 @@ impl Node {
                 if delivered.durable {
                     self.release.on_delivered(near, from, &delivered.contents);
                 }
+                self.leaving.on_delivered(near, from, &delivered.contents, delivered.durable);
                 self.repair.on_delivered(near, &mut self.handoff, from, durable);
             }
             Message::Holds { request, items } => answer_holds(near, from, request, &items)?,
             Message::Reap { items } => self.release.on_reap(near, from, &items)?,
             Message::Held { request, answers } => {
                 self.release.on_held(near, &mut self.handoff.shipments, from, request, &answers);
+                self.leaving.on_held(near, &mut self.handoff.shipments, from, request, &answers);
             }
             Message::Compare { session, begin, parts } => {
                 if let Some(ring) = self.repair.answering().on_compare(near, from, session, begin, parts)? {

@@ -4,15 +4,19 @@
 //! - `contract`: the words between a node and its driver.
 //! - `frames`: which message goes where.
 //! - `settle`: what follows from a change.
+//! - `depart`: going for good.
 //! - `disk`: batches on their way to the disk and what waits for them.
+//! - `gauge`: how this node is doing.
 //! - `view`: the window for all others.
 //!
 //! Invariant: the outputs are a function of the configuration, the restored rows, the seed and the inputs with their
 //! times.
 
 mod contract;
+mod depart;
 mod disk;
 mod frames;
+mod gauge;
 mod settle;
 #[cfg(test)]
 mod tests;
@@ -26,8 +30,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::coordinator::{Coordinator, Settings, Surroundings};
-use crate::handoff::{Handoff, Release};
-use crate::id::{Key, NodeId};
+use crate::handoff::{Handoff, Leaving, Release};
+use crate::id::{Key, NodeId, RequestId};
 use crate::membership::{self, Membership, Timing};
 use crate::overlay::{self, Overlay};
 use crate::planted::Planted;
@@ -37,6 +41,7 @@ use crate::store::{Changed, Restored, Store};
 use crate::time::{HORIZON_MS, Instant, Millis, WallClock, WallTime};
 use crate::wire::{CAPACITY_MAX, LABEL_BYTES_MAX, N_MAX, Outbox, Presence, Record, Standing, Verified};
 use disk::Disk;
+use gauge::Gauge;
 
 /// How long after the last write of a burst the disk is told that all is clean.
 const CLEAN_AFTER_MS: Millis = 2_000;
@@ -98,6 +103,9 @@ pub struct Node {
     coordinator: Coordinator,
     handoff: Handoff,
     release: Release,
+    leaving: Leaving,
+    /// Who is to be told that this node has departed, once the disk knows.
+    departing: Vec<RequestId>,
     repair: Repair,
     overlay: Overlay,
     disk: Disk,
@@ -115,6 +123,7 @@ pub struct Node {
     random: fastrand::Rng,
     scratch: Scratch,
     sent: SentBytes,
+    gauge: Gauge,
     dropped: u64,
     outputs: VecDeque<Output>,
 }
@@ -193,6 +202,8 @@ impl Node {
             store,
             handoff: Handoff::default(),
             release,
+            leaving: Leaving::default(),
+            departing: Vec::new(),
             repair: Repair::default(),
             overlay: Overlay::default(),
             disk: Disk::default(),
@@ -206,6 +217,7 @@ impl Node {
             random,
             scratch: Scratch::default(),
             sent: SentBytes::default(),
+            gauge: Gauge::default(),
             dropped: 0,
             outputs: VecDeque::new(),
         };
@@ -261,12 +273,20 @@ impl Node {
         self.tell_time(now);
         self.expire(now);
         self.membership.handle_timeout(now, &mut self.scratch.out);
+        if self.membership.wants_vitals() {
+            self.look_at_oneself(now);
+        }
         self.coordinator.handle_timeout(&mut near!(self, now));
         self.handoff.handle_timeout(&mut near!(self, now));
         self.refresh_incoming();
         self.repair.handle_timeout(&mut near!(self, now), &self.handoff);
-        let coordinator = &self.coordinator;
-        self.release.handle_timeout(&mut near!(self, now), |key| coordinator.keeps(key));
+        if self.leaving.is_active() {
+            // Nothing is let go on the way out: it may be called off.
+            self.release.on_ring_change(now);
+        } else {
+            let coordinator = &self.coordinator;
+            self.release.handle_timeout(&mut near!(self, now), |key| coordinator.keeps(key));
+        }
         self.retry_disk(now);
         self.settle(now);
     }

@@ -18,8 +18,10 @@ impl Node {
         self.settle_members(now);
         self.settle_comparisons(now);
         self.handoff.deliver(&mut near!(self, now));
+        self.settle_leaving(now);
         self.settle_keys(now);
         self.flush(now);
+        self.settle_departure();
         for id in self.overlay.dial(now, self.me, &self.membership) {
             self.outputs.push_back(Output::Dial(id));
         }
@@ -36,14 +38,14 @@ impl Node {
     }
 
     /// Members changed: write their records down, build the ring anew, tell the modules who answers.
-    fn settle_members(&mut self, now: Instant) {
+    pub(super) fn settle_members(&mut self, now: Instant) {
         let mut appeared = Vec::new();
         for change in self.membership.take_changes() {
             match change {
                 Change::Record(signed) => self.store.keep_record(&signed),
                 Change::Status { id, was, now: is } => {
                     self.event(Event::Member { id, was, now: is });
-                    let is_new = was.is_none_or(|was| was == Status::Dormant);
+                    let is_new = was.is_none_or(|was| matches!(was, Status::Dormant | Status::Departed));
                     if is == Status::Up && (self.met.insert(id) || is_new) {
                         appeared.push(id);
                     }
@@ -51,8 +53,9 @@ impl Node {
             }
         }
         if self.ring_revision != self.membership.revision() {
+            let is_first = self.ring_revision == 0;
             self.ring_revision = self.membership.revision();
-            self.settle_ring(now, &appeared);
+            self.settle_ring(now, &appeared, is_first);
             self.settle_answering(now);
         }
         debug_assert!(self.membership.answering().eq(self.answering.iter().copied()), "a change without a revision");
@@ -73,7 +76,7 @@ impl Node {
         }
     }
 
-    fn settle_ring(&mut self, now: Instant, appeared: &[NodeId]) {
+    fn settle_ring(&mut self, now: Instant, appeared: &[NodeId], is_first: bool) {
         let seats = self.membership.present().map(|(id, record)| (id, record.device, record.capacity));
         let seating = Seating::new(&self.config.room, self.membership.n(), seats);
         let is_same = seating.hash() == self.ring.hash();
@@ -88,8 +91,8 @@ impl Node {
             let ring = Ring::of(&self.config.room, seating, planted.unwrap_or_default());
             core::mem::replace(&mut self.ring, ring)
         };
-        let is_first = before.tokens().len() == 0;
         self.release.on_ring_change(now);
+        self.leaving.restart();
         if is_first {
             return;
         }

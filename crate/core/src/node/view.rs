@@ -12,7 +12,7 @@ use crate::membership::Status;
 use crate::ring::RangeSet;
 use crate::store::Sum;
 use crate::time::{Instant, Millis, WallTime};
-use crate::wire::{Object, Record};
+use crate::wire::{Object, Record, Told};
 
 /// A read-only window into a node.
 #[derive(Debug, Clone, Copy)]
@@ -127,9 +127,19 @@ impl View<'_> {
             linked: membership.links().contains(&id),
             share: share_of(id),
         };
-        let own = view(self.node.me, membership.own().record(), Status::Up);
+        let status = membership.status(self.node.me).unwrap_or(Status::Up);
+        let own = view(self.node.me, membership.own().record(), status);
         let others = membership.others().filter(|(_, _, status)| *status != Status::Departed);
         core::iter::once(own).chain(others.map(|(id, record, status)| view(id, record, status))).collect()
+    }
+
+    /// How everybody is doing who is in [`View::members`], in that order: this node as it is now, the others as they
+    /// last told. `None`: not heard of yet.
+    pub fn vitals(&self, now: Instant) -> Vec<(NodeId, Option<Told>)> {
+        let membership = &self.node.membership;
+        let own = (self.node.me, Some(Told { vitals: self.node.vitals(now), age_ms: 0 }));
+        let others = membership.others().filter(|(_, _, status)| *status != Status::Departed);
+        core::iter::once(own).chain(others.map(|(id, ..)| (id, membership.vitals(now, id)))).collect()
     }
 
     /// Who keeps this key.
@@ -206,6 +216,7 @@ impl View<'_> {
             ("arcs incoming", !node.incoming.is_empty()),
             ("batches on their way", !node.handoff.shipments.is_empty()),
             ("the disk", !node.disk.is_clean()),
+            ("leaving", node.leaving.is_active()),
             ("comparisons", !node.repair.is_settled(&node.ring, node.answering.iter().copied())),
         ];
         let mut found: Vec<&str> = waits.into_iter().filter(|(_, waits)| *waits).map(|(what, _)| what).collect();
@@ -216,13 +227,14 @@ impl View<'_> {
     }
 
     /// What each module waits for, by name: for those who look into a node that is called too often.
-    pub fn deadlines(&self) -> [(&'static str, Option<Instant>); 9] {
+    pub fn deadlines(&self) -> [(&'static str, Option<Instant>); 10] {
         let node = self.node;
         [
             ("membership", node.membership.poll_timeout()),
             ("coordinator", node.coordinator.poll_timeout()),
             ("handoff", node.handoff.poll_timeout()),
             ("release", node.release.poll_timeout()),
+            ("leaving", node.leaving.poll_timeout()),
             ("repair", node.repair.poll_timeout(&node.handoff)),
             ("overlay", node.overlay.poll_timeout()),
             ("disk", node.disk.poll_timeout()),

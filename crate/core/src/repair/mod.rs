@@ -163,7 +163,8 @@ impl Repair {
         }
         peer.tasks.push_back(Task::Shared);
         let strayed = near.ring.arcs_of_first(id, near.me);
-        if near.store.sum(&strayed).count > 0 {
+        // One that is on no ring any more is leaving, and hands off in its own way.
+        if near.ring.contains(near.me) && near.store.sum(&strayed).count > 0 {
             peer.tasks.push_back(Task::Stray(strayed));
         }
         peer.agreed = None;

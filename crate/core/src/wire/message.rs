@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::record::{Claim, DigestEntry, Rumour, SignedRecord};
+use super::vitals::Vitals;
 use crate::clock::Siblings;
 use crate::datatype::Object;
 use crate::id::{Key, NodeId};
@@ -258,6 +259,17 @@ pub enum Message {
         from: u64,
         /// What, part by part.
         wanted: Vec<Wanted>,
+    },
+    /// How a node is doing.
+    Vitals {
+        /// Which node: so far always the sender.
+        of: NodeId,
+        /// Its incarnation.
+        incarnation: u64,
+        /// Rises with every change, within an incarnation.
+        number: u32,
+        /// How it is doing.
+        vitals: Vitals,
     },
 }
 

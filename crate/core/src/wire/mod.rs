@@ -13,6 +13,7 @@ mod record;
 pub mod rendezvous;
 pub mod signal;
 mod verified;
+mod vitals;
 
 pub use crate::datatype::{Object, Payload, Version};
 pub use message::{Held, Lane, Message, Outline, Part, PartSummary, Purpose, Scope, Traffic, Wanted, Word};
@@ -20,6 +21,7 @@ pub use record::{
     CAPACITY_MAX, Claim, DigestEntry, LABEL_BYTES_MAX, N_MAX, Presence, Record, Rumour, SignedRecord, Standing,
 };
 pub use verified::Verified;
+pub use vitals::{Quickness, Rates, Rough, Told, Vitals};
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -114,15 +116,28 @@ mod tests {
         assert!(encode(&store()).len() <= 160, "{}", encode(&store()).len());
     }
 
+    fn vitals() -> Message {
+        let vitals = Vitals { keys: 10_000, bytes: 5_000_000, hints: 300, links: 23, ..Vitals::default() };
+        Message::Vitals { of: NodeId::from_bytes([4; 16]), incarnation: 70, number: 9_000, vitals }
+    }
+
+    #[test]
+    fn the_vitals_of_a_busy_node_are_a_frame_of_at_most_48_bytes() {
+        assert!(encode(&vitals()).len() <= 48, "{}", encode(&vitals()).len());
+    }
+
     #[test]
     fn every_truncation_is_refused() {
-        let frame = encode(&store());
-        for end in 0..frame.len() {
-            assert!(decode(&frame[..end]).is_err(), "{end}");
+        for message in [store(), vitals()] {
+            let frame = encode(&message);
+            assert_eq!(decode(&frame), Ok(message));
+            for end in 0..frame.len() {
+                assert!(decode(&frame[..end]).is_err(), "{end}");
+            }
+            let mut longer = frame;
+            longer.push(0);
+            assert_eq!(decode(&longer), Err(WireError::Malformed));
         }
-        let mut longer = frame;
-        longer.push(0);
-        assert_eq!(decode(&longer), Err(WireError::Malformed));
     }
 
     proptest! {

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 
 use roundtable_core::clock::VersionVector;
-use roundtable_core::coordinator::Level;
-use roundtable_core::id::{BatchId, DeviceId, Key, KeyPair, NodeId, Room};
+use roundtable_core::coordinator::{Level, Reply, Request};
+use roundtable_core::id::{BatchId, DeviceId, Key, KeyPair, NodeId, RequestId, Room};
 use roundtable_core::node::{Config, Input, Lifecycle, Limits, Node};
 use roundtable_core::store::{Batch, PersistError, Restored, Rows, Table, is_clean, object_of_row};
 use roundtable_core::time::{Instant, WallTime};
@@ -171,6 +171,27 @@ impl World {
         self.input(at, Input::Lifecycle(Lifecycle::Closing));
         self.run_for(self.tuning.latency_ms.1 + 1);
         self.end(at, 1);
+    }
+
+    /// The tab's user wants it gone for good.
+    pub fn leave(&mut self, at: usize) -> RequestId {
+        self.request(at, Request::Leave { timeout_ms: None })
+    }
+
+    /// What became of that: whether everything was handed off. `None`: it goes on.
+    pub fn left(&self, at: usize, id: RequestId) -> Option<bool> {
+        match self.last(at, id) {
+            Some(Reply::Left { handed_off }) => Some(*handed_off),
+            _ => None,
+        }
+    }
+
+    /// A tab that has handed everything off ends, and its database is deleted: what a driver does then.
+    pub fn depart(&mut self, at: usize) {
+        // Its last words are on their way.
+        self.run_for(self.tuning.latency_ms.1 + 1);
+        self.end(at, 1);
+        self.wipe(at);
     }
 
     /// The tab dies while its disk takes the next batch.
