@@ -81,8 +81,8 @@ impl<V: Clone> Siblings<V> {
         self.values.insert(place, (dot, value));
     }
 
-    /// Supersede exactly what `context` has seen by nothing, under a fresh `dot`: whoever has seen that dot knows of the
-    /// delete. Without one, a copy that still has the value could not be told by its context from one that has not.
+    /// Supersede exactly what `context` has seen by nothing, under a fresh `dot`: whoever has seen that dot knows of
+    /// the delete. Without one, a copy that still has the value could not be told by its context from one that has not.
     pub fn delete(&mut self, context: &VersionVector, dot: Dot) {
         assert!(!self.context.covers(&dot) && !context.covers(&dot), "a dot is minted once: {dot:?}");
         self.forget(context);

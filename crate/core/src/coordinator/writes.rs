@@ -375,8 +375,8 @@ impl Coordinator {
         }
     }
 
-    /// The ring has changed. Whoever did not own a write may have let it go since it confirmed it, and counts again when
-    /// it confirms it as an owner.
+    /// The ring has changed. Whoever did not own a write may have let it go since it confirmed it, and counts again
+    /// when it confirms it as an owner.
     pub fn on_ring_change(&mut self, near: &Surroundings<'_>, before: &Ring) {
         for write in self.writes.values_mut().filter(|write| !write.held.is_empty()) {
             let owners = before.owners(near.position(&write.key));

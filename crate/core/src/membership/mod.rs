@@ -22,6 +22,8 @@
 
 mod departure;
 mod gossip;
+#[cfg(test)]
+mod mesh_tests;
 mod probe;
 mod relay;
 mod suspicion;

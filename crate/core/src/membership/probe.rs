@@ -321,8 +321,8 @@ impl Membership {
         }
     }
 
-    /// A member has begun a new incarnation: it lives, and what a probe that began before has found is about another. If
-    /// it were held against the new one, probes that answer each other's rumours would accuse and be refuted for ever.
+    /// A member has begun a new incarnation: it lives, and what a probe that began before has found is about another.
+    /// Held against the new one, probes hurried by each other's rumours would accuse and be refuted for ever.
     pub(super) fn begin_anew(&mut self, target: NodeId) {
         self.probing.probes.retain(|probe| probe.target != target);
         self.probing.urgent.retain(|urgent| *urgent != target);

@@ -319,8 +319,8 @@ impl Session {
         self.wants_under_way.iter().for_each(|(&number, want)| self.send_want(near, number, want));
     }
 
-    /// That all is the same was said of what was held then: it says nothing of a write made while the session waited for
-    /// something else to be delivered.
+    /// That all is the same was said of what was held then: it says nothing of a write made while the session waited
+    /// for something else to be delivered.
     pub(super) fn expire_word(&mut self, near: &Surroundings<'_>) {
         self.is_confirmed &= near.store.sum(&self.scope).fingerprint == self.asked_about;
     }
