@@ -162,7 +162,8 @@ impl Handoff {
         for ranges in self.sources.values_mut() {
             *ranges = ranges.intersection(&mine);
         }
-        self.refresh(near);
+        self.forget_sources(near);
+        self.gather_incoming();
         self.readdress(near);
         self.sources.len()
     }
@@ -179,12 +180,20 @@ impl Handoff {
         if let Some(left) = self.sources.get_mut(&with) {
             *left = left.difference(ranges);
         }
-        self.refresh(near);
+        self.forget_sources(near);
+        self.gather_incoming();
     }
 
     /// Drop the sources that are done or gone: an arc whose previous owners are all gone has arrived, such as it is.
     /// One that is here and to which no link comes about is given up too: what it has comes through others.
     pub fn refresh(&mut self, near: &Surroundings<'_>) {
+        if self.forget_sources(near) {
+            self.gather_incoming();
+        }
+    }
+
+    /// Tells whether there were any to be dropped.
+    fn forget_sources(&mut self, near: &Surroundings<'_>) -> bool {
         for id in self.sources.keys().filter(|id| !near.membership.links().contains(id)) {
             self.unlinked.entry(*id).or_insert(near.now);
         }
@@ -192,7 +201,12 @@ impl Handoff {
         self.unlinked.retain(|id, _| sources.contains_key(id) && !near.membership.links().contains(id));
         let unlinked = &self.unlinked;
         let is_hopeless = |id: &NodeId| unlinked.get(id).is_some_and(|since| near.now.since(*since) >= UNLINKED_MS);
+        let before = self.sources.len();
         self.sources.retain(|id, ranges| !ranges.is_empty() && is_here(near, *id) && !is_hopeless(id));
+        self.sources.len() < before
+    }
+
+    fn gather_incoming(&mut self) {
         self.incoming = RangeSet::union_of(self.sources.values());
     }
 

@@ -7,6 +7,8 @@
 //! confirmation, and is passed on to everybody at once.
 
 use alloc::vec::Vec;
+use core::cell::LazyCell;
+use core::ops::Deref;
 
 use super::gossip::{FANOUT, LINES_MAX};
 use super::timing::CONFIRMATIONS;
@@ -160,13 +162,13 @@ impl Membership {
     }
 
     /// When a suspect becomes dormant; `None`: not before this node has probed it in vain.
-    fn dormant_at(&self, member: &Member, others: usize) -> Option<Instant> {
+    fn dormant_at(&self, member: &Member, others: &impl Deref<Target = usize>) -> Option<Instant> {
         let span: Millis = match member.claim {
             Claim::Closed => self.timing.dormant_after_ms,
             Claim::Suspect if member.presence() == Presence::Frozen => self.timing.frozen_dormant_after_ms,
             Claim::Suspect if member.accusers.contains(&self.me) => {
                 let patience = self.timing.patience_ms(member.presence());
-                self.timing.suspicion_ms(member.accusers.len() - 1, others) + patience
+                self.timing.suspicion_ms(member.accusers.len() - 1, **others) + patience
             }
             Claim::Up | Claim::Suspect | Claim::Dormant => return None,
         };
@@ -179,17 +181,15 @@ impl Membership {
     }
 
     pub(super) fn next_dormant(&self) -> Option<Instant> {
-        if self.members.values().all(|member| matches!(member.claim, Claim::Up | Claim::Dormant)) {
-            return None;
-        }
-        let others = self.confirmers();
-        self.members.values().filter_map(|member| self.dormant_at(member, others)).min()
+        // Mostly there is nobody to be counted for.
+        let others = LazyCell::new(|| self.confirmers());
+        self.members.values().filter_map(|member| self.dormant_at(member, &others)).min()
     }
 
     /// From suspect to dormant, for those who have been away for long enough.
     pub(super) fn age(&mut self, now: Instant) {
-        let others = self.confirmers();
-        let is_due = |member: &Member| self.dormant_at(member, others).is_some_and(|due| due <= now);
+        let others = LazyCell::new(|| self.confirmers());
+        let is_due = |member: &Member| self.dormant_at(member, &others).is_some_and(|due| due <= now);
         let due: Vec<NodeId> = self.members.iter().filter(|(_, member)| is_due(member)).map(|(id, _)| *id).collect();
         for id in due {
             let Some(member) = self.members.get_mut(&id) else { continue };

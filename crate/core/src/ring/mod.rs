@@ -253,64 +253,93 @@ impl Ring {
         firsts.iter().chain(seconds.iter().take(seconds_wanted)).copied()
     }
 
-    /// The arcs between neighbouring tokens, each with the token that ends it.
-    fn arcs(&self) -> impl Iterator<Item = (u64, u64, usize)> + '_ {
-        let last = self.tokens.len().checked_sub(1).map_or(0, |last| self.tokens[last].0.0);
-        let wrap = (last < u64::MAX && !self.tokens.is_empty()).then(|| (last + 1, u64::MAX, 0));
-        let mut from = Some(0u64);
-        let inner = self.tokens.iter().enumerate().filter_map(move |(place, &(token, _))| {
-            let start = from?;
-            from = token.0.checked_add(1);
-            (start <= token.0).then_some((start, token.0, place))
-        });
-        inner.chain(wrap)
+    /// The arc that a token ends, from after the one before it. The first one also ends the wrap: see [`Ring::wrap`].
+    fn arc(&self, token: usize) -> Option<(u64, u64)> {
+        let end = self.tokens[token].0.0;
+        let start = match token.checked_sub(1) {
+            Some(before) => self.tokens[before].0.0.checked_add(1)?,
+            None => 0,
+        };
+        (start <= end).then_some((start, end))
+    }
+
+    /// What lies after the last token, and belongs to the first.
+    fn wrap(&self) -> Option<(u64, u64)> {
+        let start = self.tokens.last()?.0.0.checked_add(1)?;
+        Some((start, u64::MAX))
+    }
+
+    /// The arcs that these tokens end, which come in order.
+    fn arcs(&self, tokens: impl Iterator<Item = usize>) -> RangeSet {
+        let mut arcs = Vec::new();
+        let mut has_first = false;
+        for token in tokens {
+            has_first |= token == 0;
+            arcs.extend(self.arc(token));
+        }
+        arcs.extend(self.wrap().filter(|_| has_first));
+        RangeSet::from_sorted(arcs)
     }
 
     /// The part of the ring whose owners satisfy `wanted`.
     pub fn arcs_where(&self, mut wanted: impl FnMut(&[NodeId]) -> bool) -> RangeSet {
-        let mut owners = Vec::with_capacity(self.depth);
-        self.arcs_at(|places| {
-            owners.clear();
-            owners.extend(places.iter().map(|&place| self.id(place)));
-            wanted(&owners)
-        })
-    }
-
-    /// The part of the ring of which the places of the owners satisfy `wanted`.
-    fn arcs_at(&self, mut wanted: impl FnMut(&[u16]) -> bool) -> RangeSet {
-        if self.seats.len() <= self.n {
-            // Everybody owns everything; only the order differs.
-            let all: Vec<u16> = (0..NOBODY).take(self.seats.len()).collect();
+        if self.is_everybodys() {
+            let all: Vec<NodeId> = self.nodes().collect();
             return if wanted(&all) { RangeSet::full() } else { RangeSet::empty() };
         }
-        let ranges = self.arcs().filter(|&(_, _, token)| wanted(self.owners_at(token)));
-        RangeSet::from_sorted(ranges.map(|(start, end, _)| (start, end)))
+        let mut owners = Vec::with_capacity(self.depth);
+        self.arcs((0..self.tokens.len()).filter(|&token| {
+            owners.clear();
+            owners.extend(self.owners_at(token).iter().map(|&place| self.id(place)));
+            wanted(&owners)
+        }))
+    }
+
+    /// Whether everybody owns everything; then only the order differs.
+    fn is_everybodys(&self) -> bool {
+        self.seats.len() <= self.n
+    }
+
+    /// The part of the ring that this place owns, where `also` holds of the places of all owners.
+    fn arcs_at(&self, place: u16, also: impl Fn(&[u16]) -> bool) -> RangeSet {
+        let rows = self.owners.chunks_exact(self.depth.max(1)).enumerate();
+        self.arcs(rows.filter(|(_, owners)| holds(owners, place) && also(owners)).map(|(token, _)| token))
     }
 
     /// The part of the ring that this node owns.
     pub fn arcs_of(&self, id: NodeId) -> RangeSet {
-        let Some(place) = self.place(id) else { return RangeSet::empty() };
-        self.arcs_at(|owners| holds(owners, place))
+        match self.place(id) {
+            None => RangeSet::empty(),
+            Some(_) if self.is_everybodys() => RangeSet::full(),
+            Some(place) => self.arcs_at(place, |_| true),
+        }
     }
 
     /// The part of the ring that both of these own.
     pub fn arcs_of_both(&self, one: NodeId, other: NodeId) -> RangeSet {
-        let (Some(one), Some(other)) = (self.place(one), self.place(other)) else { return RangeSet::empty() };
-        self.arcs_at(|owners| holds(owners, one) && holds(owners, other))
+        match (self.place(one), self.place(other)) {
+            (None, _) | (_, None) => RangeSet::empty(),
+            _ if self.is_everybodys() => RangeSet::full(),
+            (Some(one), Some(other)) => self.arcs_at(one, |owners| holds(owners, other)),
+        }
     }
 
     /// The part of the ring that the one owns and the other does not.
     pub fn arcs_of_first(&self, one: NodeId, other: NodeId) -> RangeSet {
-        let Some(other) = self.place(other) else { return self.arcs_of(one) };
-        let Some(one) = self.place(one) else { return RangeSet::empty() };
-        self.arcs_at(|owners| holds(owners, one) && !holds(owners, other))
+        match (self.place(one), self.place(other)) {
+            (None, _) => RangeSet::empty(),
+            (Some(_), None) => self.arcs_of(one),
+            _ if self.is_everybodys() => RangeSet::empty(),
+            (Some(one), Some(other)) => self.arcs_at(one, |owners| !holds(owners, other)),
+        }
     }
 
     /// Each node's share of primary positions, of `u64::MAX`, in the order of the ids.
     pub fn shares(&self) -> Vec<(NodeId, u64)> {
         let mut shares: Vec<(NodeId, u64)> = self.seats.iter().map(|seat| (seat.id, 0)).collect();
-        for (start, end, place) in self.arcs() {
-            let share = &mut shares[usize::from(self.tokens[place].1)].1;
+        let arcs = (0..self.tokens.len()).filter_map(|token| Some((token, self.arc(token)?)));
+        for (token, (start, end)) in arcs.chain(self.wrap().map(|wrap| (0, wrap))) {
+            let share = &mut shares[usize::from(self.tokens[token].1)].1;
             *share = share.saturating_add((end - start).saturating_add(1));
         }
         shares
