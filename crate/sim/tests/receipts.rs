@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use roundtable_core::coordinator::{Keep, Level, Reply, Request, Terms};
 use roundtable_core::id::Key;
+use roundtable_core::wire::{self, Message};
 use roundtable_sim::World;
 
 fn put(world: &mut World, tab: usize, name: &str) {
@@ -114,5 +115,44 @@ fn a_fallback_whose_disk_refuses_is_not_asked_again_and_again() {
         world.run_for(1_000);
         let sent = world.hosts.iter().map(|host| host.frames_sent).sum::<u64>() - before;
         assert!(sent < 600, "seed {seed}: {sent} frames for twenty writes");
+    }
+}
+
+#[test]
+fn a_write_through_a_tab_that_owns_nothing_of_it_travels_once_and_again_only_if_it_was_lost() {
+    for seed in 0..10 {
+        let mut world = room(seed, 8);
+        let owners_of = |world: &World, key: &Key| world.node(0).view().preference_list(key).owners;
+        let name = (0..)
+            .map(|number: u32| number.to_string())
+            .find(|name| {
+                let key = Key::new("carts", name).expect("a short name");
+                !owners_of(&world, &key).contains(&world.hosts[0].id)
+            })
+            .expect("some key is none of this tab's");
+        let key = Key::new("carts", &name).expect("a short name");
+        let owner = world.tabs_of(owners_of(&world, &key)[0])[0];
+        let copies = |world: &mut World| -> usize {
+            let carries = |bytes: &[u8]| match wire::decode(bytes) {
+                Ok(Message::Objects { objects, .. }) => objects.len(),
+                Ok(Message::Store { .. }) => 1,
+                _ => 0,
+            };
+            world.tap.take().unwrap_or_default().iter().map(|frame| carries(&frame.bytes)).sum()
+        };
+        world.tap = Some(Vec::new());
+        put(&mut world, 0, &name);
+        world.run_for(10_000);
+        assert_eq!(copies(&mut world), 3, "seed {seed}: one for each owner");
+        assert_eq!(world.node(0).view().metrics().hints, 0, "seed {seed}");
+
+        world.tap = Some(Vec::new());
+        world.mute(0, owner);
+        put(&mut world, 0, &name);
+        world.run_for(100);
+        assert_eq!(world.node(0).view().metrics().hints, 1, "seed {seed}: it was lost on the way");
+        world.heal(0, owner);
+        world.run_for(20_000);
+        assert_eq!(world.node(0).view().metrics().hints, 0, "seed {seed}: it was handed over");
     }
 }

@@ -237,14 +237,25 @@ impl Coordinator {
     }
 
     /// Let the oldest go when too many are followed.
-    fn trim(&mut self, near: &Surroundings<'_>) {
+    fn trim(&mut self, near: &mut Surroundings<'_>) {
         while self.writes.len() > self.settings.writes_followed_max {
-            let Some((&oldest, _)) = self.writes.first_key_value() else { return };
-            if let Some(deadline) = self.writes.get_mut(&oldest).and_then(|write| write.deadline.take()) {
+            let Some((&oldest, write)) = self.writes.iter_mut().next() else { return };
+            if let Some(deadline) = write.deadline.take() {
                 self.writes_due.remove(&(deadline, oldest));
             }
+            let (key, waited) = (write.key.clone(), core::mem::take(&mut write.waiting));
             self.tell(near, oldest);
             self.forget_write(oldest);
+            waited.into_iter().for_each(|node| self.wake(near, &key, node));
+        }
+    }
+
+    /// A node that was asked to store something has answered, or will not: unless it is asked again, what is held for
+    /// it no longer rests.
+    fn wake(&self, near: &mut Surroundings<'_>, key: &Key, node: NodeId) {
+        let is_asked = |number: &u64| self.writes.get(number).is_some_and(|write| write.waiting.contains(&node));
+        if !self.writes_by_key.get(key).into_iter().flatten().any(is_asked) {
+            near.store.hints_mut().wake(key, node);
         }
     }
 
@@ -317,6 +328,7 @@ impl Coordinator {
         if durable {
             self.on_confirmed(near, from, &key, &context);
         } else {
+            self.wake(near, &key, from);
             self.instead_of(near, number, from);
         }
         self.tell(near, number);
@@ -334,6 +346,7 @@ impl Coordinator {
                 self.tell(near, number);
             }
         }
+        self.wake(near, key, node);
     }
 
     /// When the oldest write was made that an owner or a stand-in was asked to keep and has not confirmed. Past their
@@ -361,14 +374,14 @@ impl Coordinator {
     pub(super) fn reroute_writes(&mut self, near: &mut Surroundings<'_>) {
         let numbers: Vec<u64> = self.writes.keys().copied().collect();
         for number in numbers {
-            let gone: Vec<NodeId> = match self.writes.get(&number) {
-                Some(write) => write.waiting.iter().copied().filter(|&id| !near.membership.answers(id)).collect(),
-                None => continue,
-            };
+            let Some(write) = self.writes.get(&number) else { continue };
+            let key = write.key.clone();
+            let gone: Vec<NodeId> = write.waiting.iter().copied().filter(|&id| !near.membership.answers(id)).collect();
             for node in gone {
                 if let Some(write) = self.writes.get_mut(&number) {
                     write.waiting.remove(&node);
                 }
+                self.wake(near, &key, node);
                 self.instead_of(near, number, node);
             }
             self.tell(near, number);
@@ -393,15 +406,16 @@ impl Coordinator {
             self.writes_due.pop_first();
             let Some(write) = self.writes.get_mut(&number) else { continue };
             write.deadline = None;
+            let (key, waited) = (write.key.clone(), core::mem::take(&mut write.waiting));
             if near.planted.has(Plant::RiseWithoutAnswer) {
-                write.held.append(&mut write.waiting);
+                write.held.extend(&waited);
             }
-            write.waiting.clear();
-            for owner in near.ring.owners(near.position(&write.key)) {
+            for owner in near.ring.owners(near.position(&key)) {
                 if owner != near.me && !write.held.contains(&owner) {
-                    near.store.hints_mut().add(&write.key, owner);
+                    near.store.hints_mut().add(&key, owner);
                 }
             }
+            waited.into_iter().for_each(|node| self.wake(near, &key, node));
             self.tell(near, number);
         }
     }
@@ -417,6 +431,7 @@ fn send_towards(
 ) {
     if near.membership.answers(owner) {
         write.waiting.insert(owner);
+        near.store.hints_mut().rest(&write.key, owner);
         sends.push((owner, store_message(near, write, number, None)));
     } else {
         send_past(near, write, number, owner, sends);

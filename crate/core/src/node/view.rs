@@ -212,7 +212,7 @@ impl View<'_> {
         let met: BTreeSet<NodeId> = unheard.chain(unlinked.map(|(id, ..)| id)).collect();
         let waits = [
             ("meeting", !met.is_empty()),
-            ("hints for those present", node.answering.iter().any(|&id| node.store.hints().any_for(id))),
+            ("hints for those present", node.answering.iter().any(|&id| node.store.hints().is_owed(id))),
             ("arcs incoming", !node.incoming.is_empty()),
             ("batches on their way", !node.handoff.shipments.is_empty()),
             ("the disk", !node.disk.is_clean()),

@@ -4,6 +4,9 @@
 //! version: what is handed over is whatever the object has become. A hint *to whom it may concern* is addressed to the
 //! present owners as soon as there are any. A hint is dropped only when its addressee has confirmed, or when it is
 //! addressed anew.
+//!
+//! While a request asks the addressee to store the same, the hint rests: sent as well, everything would travel twice.
+//! That it rests is known in memory only, so after a restart it is delivered.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -15,7 +18,10 @@ use crate::id::{Key, NodeId};
 #[derive(Debug, Clone, Default)]
 pub struct Hints {
     by_key: BTreeMap<Key, BTreeSet<NodeId>>,
+    /// Those that do not rest.
     by_owner: BTreeMap<NodeId, BTreeSet<Key>>,
+    /// Those that rest.
+    resting: BTreeMap<NodeId, BTreeSet<Key>>,
     ops: Vec<Op>,
     added: Vec<NodeId>,
 }
@@ -56,16 +62,36 @@ impl Hints {
         self.by_key.contains_key(key)
     }
 
-    /// The keys that are held for a node, in order, after `after`.
+    /// The keys that are held for a node and do not rest, in order, after `after`.
     pub fn held_for(&self, owner: NodeId, after: Option<&Key>) -> impl Iterator<Item = &Key> {
         use core::ops::Bound::{Excluded, Unbounded};
         let from = after.map_or(Unbounded, Excluded);
         self.by_owner.get(&owner).into_iter().flat_map(move |keys| keys.range((from, Unbounded)))
     }
 
-    /// Whether anything is held for a node.
+    /// Whether anything is held for a node that does not rest.
     pub fn any_for(&self, owner: NodeId) -> bool {
         self.by_owner.contains_key(&owner)
+    }
+
+    /// Whether anything at all is held for a node.
+    pub fn is_owed(&self, owner: NodeId) -> bool {
+        self.any_for(owner) || self.resting.contains_key(&owner)
+    }
+
+    /// The node is being asked to store this: what is held for it rests.
+    pub fn rest(&mut self, key: &Key, owner: NodeId) {
+        if self.by_key.get(key).is_some_and(|owners| owners.contains(&owner)) {
+            unlink(&mut self.by_owner, owner, key);
+            self.resting.entry(owner).or_default().insert(key.clone());
+        }
+    }
+
+    /// Nobody asks the node any more: if it has not confirmed, it is to be sent what is held for it.
+    pub fn wake(&mut self, key: &Key, owner: NodeId) {
+        if unlink(&mut self.resting, owner, key) {
+            self.by_owner.entry(owner).or_default().insert(key.clone());
+        }
     }
 
     /// Hold a key for exactly these nodes; with none, for whom it may concern. Tells whether that is new.
@@ -73,10 +99,13 @@ impl Hints {
         if self.by_key.get(key) == Some(&owners) {
             return false;
         }
-        self.unlink(key);
         let known = self.by_key.get(key);
-        self.added.extend(owners.iter().filter(|owner| known.is_none_or(|known| !known.contains(owner))));
-        for &owner in &owners {
+        for &owner in known.into_iter().flatten().filter(|owner| !owners.contains(owner)) {
+            unlink(&mut self.by_owner, owner, key);
+            unlink(&mut self.resting, owner, key);
+        }
+        for &owner in owners.iter().filter(|owner| known.is_none_or(|known| !known.contains(owner))) {
+            self.added.push(owner);
             self.by_owner.entry(owner).or_default().insert(key.clone());
         }
         self.ops.push(Op { table: Table::Hints, key: key.as_bytes().to_vec(), value: Some(row(&owners)) });
@@ -106,20 +135,12 @@ impl Hints {
 
     /// No longer hold a key for anybody.
     pub fn drop_key(&mut self, key: &Key) {
-        self.unlink(key);
-        if self.by_key.remove(key).is_some() {
-            self.ops.push(Op { table: Table::Hints, key: key.as_bytes().to_vec(), value: None });
-        }
-    }
-
-    fn unlink(&mut self, key: &Key) {
-        for owner in self.by_key.get(key).into_iter().flatten() {
-            if let Some(keys) = self.by_owner.get_mut(owner) {
-                keys.remove(key);
-                if keys.is_empty() {
-                    self.by_owner.remove(owner);
-                }
+        if let Some(owners) = self.by_key.remove(key) {
+            for owner in owners {
+                unlink(&mut self.by_owner, owner, key);
+                unlink(&mut self.resting, owner, key);
             }
+            self.ops.push(Op { table: Table::Hints, key: key.as_bytes().to_vec(), value: None });
         }
     }
 
@@ -136,6 +157,16 @@ impl Hints {
     pub(super) fn take_ops(&mut self) -> Vec<Op> {
         core::mem::take(&mut self.ops)
     }
+}
+
+/// Take a key from those of a node. Tells whether it was there.
+fn unlink(keys_of: &mut BTreeMap<NodeId, BTreeSet<Key>>, owner: NodeId, key: &Key) -> bool {
+    let Some(keys) = keys_of.get_mut(&owner) else { return false };
+    let was_there = keys.remove(key);
+    if keys.is_empty() {
+        keys_of.remove(&owner);
+    }
+    was_there
 }
 
 fn row(owners: &BTreeSet<NodeId>) -> Vec<u8> {

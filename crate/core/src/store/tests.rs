@@ -94,6 +94,24 @@ proptest! {
 }
 
 #[test]
+fn a_hint_rests_while_its_addressee_is_asked_and_is_there_again_when_nobody_asks() {
+    let mut store = store(Restored::default(), 1);
+    let [a, b] = [1, 2].map(|id| NodeId::from_bytes([id; 16]));
+    let hints = store.hints_mut();
+    hints.address(&key("a"), [a, b].into());
+    hints.rest(&key("a"), a);
+    assert!(!hints.any_for(a) && hints.is_owed(a) && hints.any_for(b));
+    hints.confirm(&key("a"), b);
+    assert!(!hints.any_for(a), "it rests on when another has confirmed");
+    hints.wake(&key("a"), a);
+    assert_eq!(hints.held_for(a, None).count(), 1);
+    hints.rest(&key("a"), a);
+    hints.confirm(&key("a"), a);
+    hints.wake(&key("a"), a);
+    assert!(hints.is_empty() && !hints.is_owed(a), "what was confirmed does not come back");
+}
+
+#[test]
 fn the_first_write_of_a_burst_waits_for_the_disk_and_the_second_does_not() {
     let mut store = store(Restored::default(), 1);
     assert!(!store.is_ready(&key("a"), &VersionVector::new()));

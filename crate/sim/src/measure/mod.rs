@@ -7,6 +7,7 @@
 mod detection;
 mod gossip;
 mod repair;
+mod requests;
 mod ring;
 mod rival;
 mod stock;
@@ -30,12 +31,14 @@ pub enum Subject {
     Repair,
     /// What moves when nodes come and go.
     Transfer,
+    /// What a put and a get cost where nobody is away.
+    Requests,
 }
 
 impl Subject {
     /// All of them, in the order of the page.
-    pub const ALL: [Subject; 5] =
-        [Subject::Ring, Subject::Gossip, Subject::Detection, Subject::Repair, Subject::Transfer];
+    pub const ALL: [Subject; 6] =
+        [Subject::Ring, Subject::Gossip, Subject::Detection, Subject::Repair, Subject::Transfer, Subject::Requests];
 
     /// As it is written on the command line.
     pub const fn name(self) -> &'static str {
@@ -45,6 +48,7 @@ impl Subject {
             Subject::Detection => "detection",
             Subject::Repair => "repair",
             Subject::Transfer => "transfer",
+            Subject::Requests => "requests",
         }
     }
 }
@@ -139,6 +143,7 @@ pub fn run(subject: Subject, options: &Options) -> Vec<Figure> {
         Subject::Detection => detection::measure(options),
         Subject::Repair => repair::measure(),
         Subject::Transfer => transfer::measure(options),
+        Subject::Requests => requests::measure(options),
     }
 }
 
