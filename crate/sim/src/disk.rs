@@ -62,6 +62,11 @@ impl Disk {
         self.rows.get(&(table, key.to_vec())).map(Vec::as_slice)
     }
 
+    /// The rows of a table, in the order of their keys.
+    pub fn table(&self, table: Table) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.rows.iter().filter(move |((of, _), _)| *of == table).map(|((_, key), value)| (&key[..], &value[..]))
+    }
+
     /// How many rows a table has.
     pub fn count(&self, table: Table) -> usize {
         self.rows.keys().filter(|(of, _)| *of == table).count()

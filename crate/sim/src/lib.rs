@@ -19,4 +19,4 @@ mod world;
 
 pub use disk::Disk;
 pub use trace::Trace;
-pub use world::{CrashPoint, Host, Tapped, Tuning, World};
+pub use world::{CrashPoint, Host, News, Tapped, Tuning, World};

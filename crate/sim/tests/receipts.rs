@@ -5,7 +5,7 @@ use std::sync::Arc;
 use roundtable_core::coordinator::{Keep, Level, Reply, Request, Terms};
 use roundtable_core::id::Key;
 use roundtable_core::wire::{self, Message};
-use roundtable_sim::World;
+use roundtable_sim::{News, World};
 
 fn put(world: &mut World, tab: usize, name: &str) {
     let terms = Terms { level: Some(Level::Local), timeout_ms: None };
@@ -19,7 +19,7 @@ fn pass(world: &mut World, key: &Key, ms: u64) -> usize {
     let (end, mut told) = (world.now + ms, 0);
     loop {
         let has_news = world.run_until(end.since(world.now), |world| !world.news.is_empty());
-        for (tab, id) in std::mem::take(&mut world.news) {
+        for News { tab, id, .. } in std::mem::take(&mut world.news) {
             let Some(Reply::Receipt(receipt)) = world.last(tab, id).cloned() else { continue };
             told += 1;
             for named in receipt.owners.iter().chain(&receipt.fallbacks) {

@@ -186,6 +186,22 @@ impl View<'_> {
         self.node.store.object(key)
     }
 
+    /// For whom this node holds what: keys with their addressees. Those held for whom it may concern have none.
+    pub fn hints(&self) -> impl Iterator<Item = (&Key, NodeId)> {
+        let hints = self.node.store.hints();
+        hints.keys().flat_map(|key| hints.addressees(key).map(move |owner| (key, owner)))
+    }
+
+    /// How many keys this node holds for others.
+    pub fn hint_keys(&self) -> usize {
+        self.node.store.hints().keys().count()
+    }
+
+    /// A number that two nodes have in common exactly when their rings are the same.
+    pub fn ring_hash(&self) -> u64 {
+        self.node.ring.hash()
+    }
+
     /// The wall time by which this node shows values, or no longer; `None` if it was never told.
     pub fn expiry_clock(&self) -> Option<WallTime> {
         self.node.store.expiry_clock()

@@ -77,6 +77,7 @@ impl Soak {
     pub(super) fn judge(&mut self) {
         self.take_news();
         self.judge_members();
+        self.judge_disks();
         self.judge_arcs();
         let keys: Vec<Key> = self.oracle.keys().into_iter().collect();
         for (index, key) in keys.iter().enumerate() {

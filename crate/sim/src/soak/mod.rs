@@ -9,12 +9,16 @@
 //! - `plan`: what a seed expands to.
 //! - `run`: a plan, step by step.
 //! - `watch`: what is checked whenever something was answered.
+//! - `shown`: what each session was shown, and that its writes supersede no more.
+//! - `custody`: hints, and what lies on disks.
 //! - `judge`: what is checked in the end.
 //! - `shrink`: a failing plan, made shorter.
 
+mod custody;
 mod judge;
 mod plan;
 mod run;
+mod shown;
 mod shrink;
 mod watch;
 

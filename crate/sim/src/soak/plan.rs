@@ -205,7 +205,7 @@ impl Plan {
         let mut weights = vec![REQUESTS[0]];
         weights.extend(REQUESTS[1..].iter().filter(|_| random.u8(..) < 190));
         if is_calm {
-            weights.push((Step::Open, 6));
+            weights.extend([(Step::Open, 4), (Step::MassJoin, 2)]);
         } else {
             // A few kinds of faults a seed, or many: each alone as well as all together.
             let share = random.u8(30..220);

@@ -8,6 +8,8 @@ use roundtable_core::id::{Key, RequestId};
 use roundtable_core::node::Input;
 use roundtable_core::wire::Payload;
 
+use super::custody::Held;
+use super::shown::Shown;
 use super::watch::Watch;
 use super::{Act, Plan, Step};
 use crate::oracle::Oracle;
@@ -16,6 +18,9 @@ use crate::{CrashPoint, World};
 /// So many tabs there are at most, duplicated ones included.
 const TABS_MAX: usize = 24;
 
+/// So many keys are read while the arcs of tabs that have just opened move.
+const READS_WHILE_MOVING: u32 = 60;
+
 /// One run.
 pub(super) struct Soak {
     pub(super) plan: Plan,
@@ -23,6 +28,9 @@ pub(super) struct Soak {
     pub(super) oracle: Oracle,
     pub(super) steps: BTreeMap<Step, u64>,
     pub(super) watch: Watch,
+    pub(super) shown: Shown,
+    /// The hints of each tab.
+    pub(super) held: BTreeMap<usize, Held>,
     /// Tabs that run under the identity of another: they end before peace and do not come back.
     pub(super) twins: BTreeSet<usize>,
     written: u64,
@@ -36,6 +44,8 @@ impl Soak {
             oracle: Oracle::default(),
             steps: BTreeMap::new(),
             watch: Watch::default(),
+            shown: Shown::default(),
+            held: BTreeMap::new(),
             twins: BTreeSet::new(),
             written: 0,
         }
@@ -69,6 +79,7 @@ impl Soak {
         }
         self.world.run_for(end.since(self.world.now));
         self.look_at_members();
+        self.look_at_hints();
     }
 
     /// This tab, or else the next one for which something holds.
@@ -107,6 +118,9 @@ impl Soak {
                         self.world.open(u8::try_from(other).unwrap_or(0) % self.plan.devices.max(1));
                     }
                 }
+                if self.plan.is_calm {
+                    self.read_while_arcs_move(act);
+                }
             }
             Step::MassLeave => {
                 for index in 0..amount {
@@ -140,6 +154,17 @@ impl Soak {
         }
     }
 
+    /// Tabs have come that own arcs and have nothing yet: reads at a quorum, above all theirs, are not met by them.
+    fn read_while_arcs_move(&mut self, Act { tab, other, .. }: Act) {
+        for index in 0..READS_WHILE_MOVING {
+            let newest = self.world.hosts.len() as u32 - 1 - index % 3;
+            let tab = if index % 2 == 0 { newest } else { tab.wrapping_add(index) };
+            let ask = Act { step: Step::Get, tab, other: other.wrapping_add(index), amount: 2, pause_ms: 0 };
+            self.ask(ask);
+            self.pass(20);
+        }
+    }
+
     /// What happens to the link of two tabs.
     fn strain(&mut self, Act { step, tab, other, amount, .. }: Act) {
         let count = self.world.hosts.len();
@@ -164,6 +189,11 @@ impl Soak {
             Step::CrashInPersist => {
                 let point = if amount == 0 { CrashPoint::BeforeApply } else { CrashPoint::AfterApply };
                 self.world.crash_in_persist(at, point);
+                if other % 2 == 0 {
+                    // The batch is that of a write: perhaps the first of a burst, whose dot must not be made before.
+                    let key = self.key(other);
+                    self.put(at, key, None, Terms::default());
+                }
             }
             Step::Wipe => {
                 self.world.crash(at);
@@ -249,6 +279,9 @@ impl Soak {
             }
             _ => {
                 let context = (step == Step::Delete).then(read);
+                if context.is_none() {
+                    self.on_unguided(tab, self.world.next_request(), &key, true);
+                }
                 self.world.request(tab, Request::Delete { key, context, terms });
             }
         }
@@ -260,6 +293,9 @@ impl Soak {
         // Before the request: it may be answered at once.
         let id = self.world.next_request();
         self.watch.numbers.insert(id, self.written);
+        if context.is_none() {
+            self.on_unguided(tab, id, &key, false);
+        }
         self.world.request(tab, Request::Put { key, value, keep: Keep::default(), context, terms })
     }
 

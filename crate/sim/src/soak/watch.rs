@@ -10,6 +10,7 @@ use roundtable_core::node::Event;
 use roundtable_core::time::Instant;
 
 use super::run::Soak;
+use crate::News;
 use crate::oracle::Change;
 
 /// A get that is not yet answered.
@@ -46,8 +47,18 @@ pub(super) struct Watch {
 }
 
 impl Watch {
+    /// What a quorum of owners has confirmed of a key by now.
+    pub(super) fn confirmed(&self, key: &Key) -> VersionVector {
+        self.confirmed.get(key).cloned().unwrap_or_default()
+    }
+
+    /// Whether a tab's disk has lost something since then.
+    pub(super) fn has_lost(&self, at: usize, since: Instant) -> bool {
+        self.lost.get(&at).is_some_and(|lost| *lost >= since)
+    }
+
     pub(super) fn on_get(&mut self, id: RequestId, key: Key, level: Level, is_merge: bool) {
-        let due = self.confirmed.get(&key).cloned().unwrap_or_default();
+        let due = self.confirmed(&key);
         self.gets.insert(id, Asked { key, due, level, is_merge });
     }
 }
@@ -56,18 +67,35 @@ impl Soak {
     /// Take in what was answered since the last call.
     pub(super) fn take_news(&mut self) {
         self.take_events();
-        for (tab, id) in std::mem::take(&mut self.world.news) {
+        for News { tab, id, members_version } in std::mem::take(&mut self.world.news) {
             match self.world.last(tab, id).cloned() {
-                Some(Reply::Receipt(receipt)) => self.on_receipt(tab, id, &receipt),
+                Some(Reply::Receipt(receipt)) => {
+                    self.judge_owners(tab, id, &receipt, members_version);
+                    self.judge_unread(id, &receipt);
+                    self.on_receipt(tab, id, &receipt);
+                }
                 Some(Reply::Read(read)) => self.on_read(tab, id, &read),
                 _ => {}
             }
+        }
+        self.judge_made();
+    }
+
+    /// Only owners count as owners, by the ring that the node of the receipt had when it gave it.
+    fn judge_owners(&mut self, tab: usize, id: RequestId, receipt: &Receipt, members_version: u64) {
+        let Some((change, _)) = self.watch.changes.get(&id) else { return };
+        let Some(node) = self.world.hosts[tab].node.as_ref() else { return };
+        let owners = node.view().preference_list(change.key()).owners;
+        let stranger = receipt.owners.iter().find(|named| !owners.contains(named));
+        if let Some(stranger) = stranger.filter(|_| node.view().members_version() == members_version) {
+            self.oracle.accuse(format!("a receipt of tab {tab} names {stranger:?}, who is none of {owners:?}"));
         }
     }
 
     fn take_events(&mut self) {
         self.watch.taken_in.resize(self.world.hosts.len(), 0);
-        for (host, taken_in) in self.world.hosts.iter().zip(&mut self.watch.taken_in) {
+        let mut made = Vec::new();
+        for (tab, (host, taken_in)) in self.world.hosts.iter().zip(&mut self.watch.taken_in).enumerate() {
             for (at, event) in &host.events[*taken_in..] {
                 let Event::Written { id, key, dot, context, .. } = event else { continue };
                 let change = match self.watch.numbers.get(id) {
@@ -75,8 +103,12 @@ impl Soak {
                     None => self.oracle.on_delete(key, *dot, context.clone()),
                 };
                 self.watch.changes.insert(*id, (change, *at));
+                made.push((tab, *id, key.clone(), *dot, context.clone()));
             }
             *taken_in = host.events.len();
+        }
+        for (tab, id, key, dot, context) in made {
+            self.on_made(tab, id, &key, dot, &context);
         }
     }
 
@@ -89,9 +121,8 @@ impl Soak {
         let mut ackers: Vec<usize> = holds(&tab).then_some(tab).into_iter().collect();
         for named in receipt.owners.iter().chain(&receipt.fallbacks) {
             let holders: Vec<usize> = self.world.tabs_of(*named).iter().copied().filter(|at| holds(at)).collect();
-            let has_lost = |at: &usize| self.watch.lost.get(at).is_some_and(|lost| *lost >= made);
             let is_new = self.watch.named.entry(id).or_default().insert(*named);
-            let is_excused = |at: &usize| has_lost(at) || self.has_let_go(*at, &key, made);
+            let is_excused = |at: &usize| self.watch.has_lost(*at, made) || self.has_let_go(*at, &key, made);
             if is_new && holders.is_empty() && !self.world.tabs_of(*named).iter().any(is_excused) {
                 let (now, seen) = (self.world.now.0, &receipt.context);
                 let what =
@@ -127,6 +158,7 @@ impl Soak {
 
     fn on_read(&mut self, tab: usize, id: RequestId, read: &ReadReply) {
         let Some(Asked { key, due, level, is_merge }) = self.watch.gets.remove(&id) else { return };
+        self.on_shown(tab, &key, &read.context);
         let is_quorum = matches!(level, Level::Quorum | Level::All | Level::Count(2));
         if self.plan.is_calm && is_quorum && read.met && !read.context.descends(&due) {
             self.oracle.accuse(format!("{key:?}: tab {tab} read {:?} at a quorum, which had {due:?}", read.context));

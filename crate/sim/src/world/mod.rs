@@ -44,6 +44,17 @@ pub struct Tapped {
     pub bytes: Vec<u8>,
 }
 
+/// A request was answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct News {
+    /// By which tab.
+    pub tab: usize,
+    /// Which.
+    pub id: RequestId,
+    /// The version of its members when it did.
+    pub members_version: u64,
+}
+
 /// How the world behaves. Spans are in milliseconds; shares are of a hundred frames.
 #[derive(Debug, Clone)]
 pub struct Tuning {
@@ -164,7 +175,7 @@ pub struct World {
     /// While this is something: all frames that nodes hand to links, in order.
     pub tap: Option<Vec<Tapped>>,
     /// Which requests of which tabs were answered, for whoever looks, and takes them away.
-    pub news: Vec<(usize, RequestId)>,
+    pub news: Vec<News>,
     /// What any node has found to hold holds for all.
     verified: Verified,
     random: fastrand::Rng,
@@ -404,7 +415,8 @@ impl World {
             Output::Persist { id, batch } => self.persist(at, id, batch),
             Output::Reply { id, result } => {
                 self.hosts[at].replies.entry(id).or_default().push(result);
-                self.news.push((at, id));
+                let members_version = self.hosts[at].node.as_ref().map_or(0, |node| node.view().members_version());
+                self.news.push(News { tab: at, id, members_version });
             }
             Output::Event(event) => {
                 let now = self.now;

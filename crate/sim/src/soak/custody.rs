@@ -1,0 +1,100 @@
+//! What is held for whom, and what lies on disks.
+//!
+//! A hint leaves only when its addressee's disk has what it is for, or when it is addressed anew; and once a room is
+//! settled, a disk holds what its node does, hints included. Comparisons would hide either fault sooner or later.
+
+use std::collections::BTreeMap;
+
+use roundtable_core::clock::VersionVector;
+use roundtable_core::id::{Key, NodeId};
+use roundtable_core::membership::Status;
+use roundtable_core::node::Event;
+use roundtable_core::store::{Table, object_of_row};
+use roundtable_core::time::Instant;
+
+use super::run::Soak;
+
+/// The hints of one life of a tab, by one ring, when they were last looked at: what each is for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Held {
+    life: u64,
+    ring: u64,
+    at: Instant,
+    hints: BTreeMap<(Key, NodeId), VersionVector>,
+}
+
+impl Soak {
+    /// Whoever a hint was for, and is for no longer, has it on its disk.
+    pub(super) fn look_at_hints(&mut self) {
+        for tab in self.world.alive() {
+            let view = self.world.node(tab).view();
+            let seen = |key: &Key| view.object(key).map(|object| object.context().clone()).unwrap_or_default();
+            let hints = view.hints().map(|(key, owner)| ((key.clone(), owner), seen(key))).collect();
+            let is = Held { life: self.world.life(tab), ring: view.ring_hash(), at: self.world.now, hints };
+            let was = self.held.insert(tab, is).unwrap_or_default();
+            let is = &self.held[&tab];
+            if (was.life, was.ring) != (is.life, is.ring) || self.was_seated_anew(tab, was.at) {
+                continue;
+            }
+            let gone: Vec<_> = was.hints.iter().filter(|(hint, _)| !is.hints.contains_key(hint)).collect();
+            for ((key, owner), seen) in gone {
+                let is_addressed = self.world.node(tab).view().preference_list(key).owners.contains(owner);
+                if is_addressed && !self.has_or_had(*owner, key, seen, was.at) {
+                    let now = self.world.now.0;
+                    self.oracle.accuse(format!(
+                        "{key:?} at {now}: tab {tab} dropped a hint for {owner:?}, who lacks {seen:?}"
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Whether somebody came to a tab's ring or left it since then: hints were addressed anew, perhaps there and back.
+    fn was_seated_anew(&self, tab: usize, since: Instant) -> bool {
+        let is_off = |status: Option<Status>| !matches!(status, Some(Status::Joining | Status::Up | Status::Suspect));
+        let crosses = |event: &Event| match event {
+            Event::Member { was, now, .. } => is_off(*was) != is_off(Some(*now)),
+            _ => false,
+        };
+        let events = self.world.hosts[tab].events.iter().rev();
+        events.take_while(|(when, _)| *when >= since).any(|(_, event)| crosses(event))
+    }
+
+    /// Whether some tab of this identity has this much on its disk, or has lost or let go of something since then.
+    fn has_or_had(&self, owner: NodeId, key: &Key, seen: &VersionVector, since: Instant) -> bool {
+        self.world.tabs_of(owner).iter().any(|&at| {
+            let events = self.world.hosts[at].events.iter().rev().take_while(|(when, _)| *when >= since);
+            let mut letting_go =
+                events.filter(|(_, event)| matches!(event, Event::LetGo { .. } | Event::Reaped { .. }));
+            self.world.disk_holds(at, key, seen) || self.watch.has_lost(at, since) || letting_go.next().is_some()
+        })
+    }
+
+    /// What a settled node holds is what its disk would give back.
+    pub(super) fn judge_disks(&mut self) {
+        let mut wrong = Vec::new();
+        for tab in self.world.alive() {
+            let (view, disk) = (self.world.node(tab).view(), &self.world.hosts[tab].disk);
+            let hints = (view.hint_keys(), disk.count(Table::Hints));
+            if hints.0 != hints.1 {
+                wrong.push(format!("tab {tab} holds hints for {} keys, and its disk for {}", hints.0, hints.1));
+            }
+            let mut rows = 0;
+            for (key, row) in disk.table(Table::Objects) {
+                rows += 1;
+                let held = Key::from_bytes(key).ok().and_then(|key| view.object(&key).cloned());
+                if held.is_none() || held != object_of_row(row) {
+                    wrong.push(format!("tab {tab}: its disk has {:?} where it holds {held:?}", object_of_row(row)));
+                }
+            }
+            let metrics = view.metrics();
+            if metrics.keys + metrics.tombstones != rows {
+                wrong.push(format!(
+                    "tab {tab} holds {} + {} keys, and its disk {rows}",
+                    metrics.keys, metrics.tombstones
+                ));
+            }
+        }
+        wrong.into_iter().for_each(|what| self.oracle.accuse(what));
+    }
+}
