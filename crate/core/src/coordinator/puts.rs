@@ -38,9 +38,8 @@ impl Coordinator {
         if let Err(error) = self.judge(near, &put, &context) {
             return self.replies.push((id, Reply::Failed(error)));
         }
-        if !near.store.is_ready(&put.key, &context) {
+        if !near.store.is_ready(&put.key, &context) && !near.store.open_mint() {
             // The disk must first know that there will be dots; until then all requests wait, in their order.
-            near.store.open_mint();
             self.waiting.push_back((id, Waiting::Request(Request::from(put))));
             return;
         }

@@ -176,8 +176,7 @@ impl Coordinator {
         if held.unwrap_or(delete.context.len()) >= ACTORS_MAX {
             return self.replies.push((id, Reply::Failed(RequestError::TooManySiblings)));
         }
-        if !near.store.is_ready(&delete.key, &delete.context) {
-            near.store.open_mint();
+        if !near.store.is_ready(&delete.key, &delete.context) && !near.store.open_mint() {
             self.waiting.push_back((id, Waiting::Delete(delete)));
             return;
         }

@@ -251,13 +251,15 @@ impl Store {
         true
     }
 
-    /// Tell the disk that dots will be minted, unless it is being told already.
-    pub fn open_mint(&mut self) {
+    /// Tell the disk that dots will be minted, unless it is being told already. Tells whether they may be made at once:
+    /// never before the disk has answered.
+    pub fn open_mint(&mut self) -> bool {
         if !self.mint.is_opening() && !self.mint.is_open() {
             let op = self.mint.open();
             self.batch.ops.push(op);
             self.batch.durability = Durability::Strict;
         }
+        self.mint.is_open()
     }
 
     /// Whether this row is the mint's, which is written anew whenever the mint opens.

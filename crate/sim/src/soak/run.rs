@@ -18,6 +18,8 @@ use crate::{CrashPoint, World};
 /// So many tabs there are at most, duplicated ones included.
 const TABS_MAX: usize = 24;
 
+/// After so long a node has told its disk that all is clean.
+const BURST_OVER_MS: u64 = 3_000;
 /// So many keys are read while the arcs of tabs that have just opened move.
 const READS_WHILE_MOVING: u32 = 60;
 
@@ -109,6 +111,10 @@ impl Soak {
             Step::Reopen => {
                 if let Some(at) = self.closed_tab(tab) {
                     self.world.reopen(at);
+                    if other % 2 == 0 {
+                        // It writes before it hears from anybody what it may have said in its last life.
+                        self.put(at, self.key(other), None, Terms::default());
+                    }
                 }
             }
             Step::Adopt => self.adopt(tab, other),
@@ -165,6 +171,26 @@ impl Soak {
         }
     }
 
+    /// A tab dies in the batch that opens a burst, or in that of the burst's first write; and in its next life it writes
+    /// before it hears from anybody what it had said in this one.
+    fn write_across_a_crash(&mut self, at: usize, key: Key, point: CrashPoint) {
+        self.pass(BURST_OVER_MS);
+        if point == CrashPoint::BeforeApply {
+            self.world.crash_in_persist(at, point);
+        }
+        self.put(at, key.clone(), None, Terms::default());
+        if point == CrashPoint::AfterApply {
+            self.world.run_until(20, |world| !world.is_disk_clean(at));
+            self.world.crash_in_persist(at, CrashPoint::BeforeApply);
+        }
+        self.pass(20);
+        if !self.world.is_open(at) && !self.twins.contains(&at) {
+            self.world.reopen(at);
+            self.put(at, self.key(0), None, Terms::default());
+            self.put(at, key, None, Terms::default());
+        }
+    }
+
     /// What happens to the link of two tabs.
     fn strain(&mut self, Act { step, tab, other, amount, .. }: Act) {
         let count = self.world.hosts.len();
@@ -188,11 +214,10 @@ impl Soak {
             Step::Close => self.world.close(at),
             Step::CrashInPersist => {
                 let point = if amount == 0 { CrashPoint::BeforeApply } else { CrashPoint::AfterApply };
-                self.world.crash_in_persist(at, point);
                 if other % 2 == 0 {
-                    // The batch is that of a write: perhaps the first of a burst, whose dot must not be made before.
-                    let key = self.key(other);
-                    self.put(at, key, None, Terms::default());
+                    self.write_across_a_crash(at, self.key(other), point);
+                } else {
+                    self.world.crash_in_persist(at, point);
                 }
             }
             Step::Wipe => {

@@ -81,14 +81,17 @@ impl Soak {
         self.judge_made();
     }
 
-    /// Only owners count as owners, by the ring that the node of the receipt had when it gave it.
+    /// Only owners count as owners, and a level is one of the room's N, by what the node of the receipt knew when it gave it.
     fn judge_owners(&mut self, tab: usize, id: RequestId, receipt: &Receipt, members_version: u64) {
         let Some((change, _)) = self.watch.changes.get(&id) else { return };
         let Some(node) = self.world.hosts[tab].node.as_ref() else { return };
         let owners = node.view().preference_list(change.key()).owners;
+        let needed = usize::from(receipt.requested.needed(node.view().n()));
         let stranger = receipt.owners.iter().find(|named| !owners.contains(named));
-        if let Some(stranger) = stranger.filter(|_| node.view().members_version() == members_version) {
-            self.oracle.accuse(format!("a receipt of tab {tab} names {stranger:?}, who is none of {owners:?}"));
+        let is_short =
+            receipt.met && receipt.requested != Level::Local && receipt.owners.len() + receipt.fallbacks.len() < needed;
+        if node.view().members_version() == members_version && (stranger.is_some() || is_short) {
+            self.oracle.accuse(format!("tab {tab} counts {receipt:?} of {owners:?}, and {needed} are needed"));
         }
     }
 

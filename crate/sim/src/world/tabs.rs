@@ -134,6 +134,11 @@ impl World {
         object.context().descends(seen)
     }
 
+    /// Whether a tab's disk says that every dot its node ever made is on it.
+    pub fn is_disk_clean(&self, at: usize) -> bool {
+        is_clean(&self.hosts[at].disk.rows())
+    }
+
     fn start(&mut self, at: usize, adopted: Vec<Rows>) {
         let seed = self.random.u64(..);
         let wall = self.wall(at);
