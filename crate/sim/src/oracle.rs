@@ -117,7 +117,9 @@ impl Oracle {
     }
 
     /// Judge what is left of a key, all copies joined.
-    pub fn judge(&mut self, key: &Key, end: &Object) {
+    ///
+    /// Writes in `brief` expire, and may be dropped then.
+    pub fn judge(&mut self, key: &Key, end: &Object, brief: &BTreeSet<u64>) {
         let values: BTreeSet<u64> = end.values().filter_map(|version| number_of(&version.payload)).collect();
         let changes = self.superseding.get(key).map(Vec::as_slice).unwrap_or_default();
         for (number, written) in self.writes.iter().filter(|(_, written)| written.key == *key) {
@@ -127,7 +129,8 @@ impl Oracle {
             if own.is_some_and(|own| !own.ackers.is_empty()) && !is_known {
                 self.violations.push(format!("{key:?}: acknowledged write {number} is lost"));
             }
-            if is_known && !values.contains(number) && !changes.iter().any(|by| is_superseded(&by)) {
+            let is_dropped = is_known && !values.contains(number) && !brief.contains(number);
+            if is_dropped && !changes.iter().any(|by| is_superseded(&by)) {
                 self.violations.push(format!("{key:?}: write {number} was dropped, and nothing superseded it"));
             }
             // Whoever superseded it and is itself known must have taken its place.
@@ -177,7 +180,7 @@ mod tests {
         let change = oracle.on_write(1, &key, dot(1), VersionVector::new());
         oracle.on_acknowledged(&change, &[0]);
         setting(&mut oracle, &mut object);
-        oracle.judge(&key, &object);
+        oracle.judge(&key, &object, &BTreeSet::new());
         oracle.violations().to_vec()
     }
 

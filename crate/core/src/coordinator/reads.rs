@@ -15,7 +15,7 @@ use crate::datatype::{self, Merged};
 use crate::id::{Key, NodeId, RequestId};
 use crate::membership::Status;
 use crate::time::{Instant, Millis, WallTime};
-use crate::wire::{Message, Object, Purpose};
+use crate::wire::{Message, Object, Purpose, Says};
 
 /// How soon an owner whose arc is incoming is asked again: comparisons take a few round trips.
 const RETRY_MS: Millis = 60;
@@ -52,6 +52,8 @@ pub(super) struct Read {
     not_yet: BTreeSet<NodeId>,
     /// Asked for what they know; their answers do not count.
     helpers: BTreeSet<NodeId>,
+    /// Asked in the place of a suspect owner.
+    stand_ins: BTreeSet<NodeId>,
     /// When those who could not yet answer are asked again.
     retry: Option<Instant>,
 }
@@ -120,6 +122,7 @@ impl Coordinator {
             is_answered: false,
             not_yet: BTreeSet::new(),
             helpers: BTreeSet::new(),
+            stand_ins: BTreeSet::new(),
             retry: None,
         };
         let number = self.number();
@@ -153,7 +156,7 @@ impl Coordinator {
         from: NodeId,
         number: u64,
         object: Option<Object>,
-        incoming: bool,
+        says: Says,
     ) {
         let Some(read) = self.reads.get_mut(&number) else { return };
         if !read.quorum.waiting().contains(&from) {
@@ -162,9 +165,15 @@ impl Coordinator {
         let theirs = object.unwrap_or_else(|| read.asked_with.1.clone());
         read.merged.sync(&theirs);
         read.answers.insert(from, theirs);
+        let is_owner = near.ring.owns(from, near.position(&read.key));
+        let counts = match says {
+            Says::Owner => is_owner || read.stand_ins.contains(&from),
+            Says::Other => !is_owner && read.stand_ins.contains(&from),
+            Says::NotYet => false,
+        };
         if read.helpers.contains(&from) {
             read.quorum.fail(from);
-        } else if incoming {
+        } else if !counts {
             read.quorum.fail(from);
             read.wait_for(near.now, from);
             ask_another(near, read, number, false);
@@ -267,6 +276,26 @@ impl Coordinator {
         }
     }
 
+    /// The ring has changed: whoever owns the key now is asked too.
+    pub(super) fn reseat_reads(&mut self, near: &mut Surroundings<'_>) {
+        let numbers: Vec<u64> = self.reads.iter().filter(|(_, read)| !read.is_answered).map(|(&n, _)| n).collect();
+        for number in numbers {
+            let Some(read) = self.reads.get_mut(&number) else { continue };
+            for owner in near.ring.owners(near.position(&read.key)) {
+                let has_failed = read.quorum.was_asked(owner)
+                    && !read.quorum.answered().contains(&owner)
+                    && !read.quorum.waiting().contains(&owner);
+                if has_failed || (owner == near.me && !read.quorum.was_asked(owner)) {
+                    read.helpers.remove(&owner);
+                    read.wait_for(near.now, owner);
+                } else if near.membership.answers(owner) {
+                    read.helpers.remove(&owner);
+                    ask(near, read, number, owner);
+                }
+            }
+        }
+    }
+
     pub(super) fn expire_reads(&mut self, near: &mut Surroundings<'_>) {
         let is_due = |read: &Read| read.poll_timeout() <= near.now;
         let due: Vec<u64> = self.reads.iter().filter(|(_, read)| is_due(read)).map(|(&number, _)| number).collect();
@@ -330,8 +359,12 @@ fn ask_another(near: &mut Surroundings<'_>, read: &mut Read, number: u64, counts
     let is_free = |id: &&NodeId| **id != near.me && near.membership.answers(**id) && !read.quorum.was_asked(**id);
     if let Some(&node) = list.owners().iter().chain(list.fallbacks()).find(is_free) {
         // An owner counts, whoever it is asked for.
-        if !counts && !list.owners().contains(&node) {
-            read.helpers.insert(node);
+        if !list.owners().contains(&node) {
+            if counts {
+                read.stand_ins.insert(node)
+            } else {
+                read.helpers.insert(node)
+            };
         }
         ask(near, read, number, node);
     }

@@ -318,8 +318,15 @@ impl Coordinator {
     }
 
     /// An owner or a fallback says that it has a write on its disk, or could not take it.
-    pub fn on_stored(&mut self, near: &mut Surroundings<'_>, from: NodeId, number: u64, durable: bool) {
+    ///
+    /// Where it does not think that it owns what it was sent as an owner, one of the two rings is behind: it does not
+    /// count before they agree. Until then it is waited for: the write is sent anew when the ring changes here, and
+    /// confirmed by comparison, or by a hint after the deadline, if it was the other one.
+    pub fn on_stored(&mut self, near: &mut Surroundings<'_>, from: NodeId, number: u64, durable: bool, is_owner: bool) {
         let Some(write) = self.writes.get_mut(&number) else { return };
+        if durable && !is_owner && !write.stand_ins.contains_key(&from) {
+            return;
+        }
         if !write.waiting.remove(&from) {
             return;
         }
@@ -389,11 +396,29 @@ impl Coordinator {
 
     /// The ring has changed. Whoever did not own a write may have let it go since it confirmed it, and counts again
     /// when it confirms it as an owner.
-    pub fn on_ring_change(&mut self, near: &Surroundings<'_>, before: &Ring) {
-        for write in self.writes.values_mut().filter(|write| !write.held.is_empty()) {
-            let owners = before.owners(near.position(&write.key));
-            write.held.retain(|id| owners.contains(id));
+    ///
+    /// What is in flight is sent to the owners that are new.
+    pub fn on_ring_change(&mut self, near: &mut Surroundings<'_>, before: &Ring) {
+        let (me, mut sends) = (near.me, Vec::new());
+        for (&number, write) in &mut self.writes {
+            let position = near.position(&write.key);
+            if !write.held.is_empty() {
+                let owners = before.owners(position);
+                write.held.retain(|id| owners.contains(id));
+            }
+            if write.deadline.is_none() {
+                continue;
+            }
+            let owners = near.ring.owners(position);
+            let Write { waiting, stand_ins, .. } = write;
+            waiting.retain(|id| owners.contains(id) || stand_ins.contains_key(id));
+            let is_new = |id: &NodeId| *id != me && !write.held.contains(id) && !write.waiting.contains(id);
+            for owner in owners.into_iter().filter(is_new).collect::<Vec<_>>() {
+                send_towards(near, write, number, owner, &mut sends);
+            }
         }
+        near.out.extend(sends);
+        self.reseat_reads(near);
     }
 
     /// At the deadline the write is answered, and whoever owns it and has not confirmed is held a hint.

@@ -62,7 +62,7 @@ impl Node {
     /// This node has departed: it takes nothing, and says nothing of what it held.
     pub(super) fn decline(&mut self, from: NodeId, message: &Message) {
         let answer = match *message {
-            Message::Store { request, .. } => Message::Stored { request, durable: false },
+            Message::Store { request, .. } => Message::Stored { request, durable: false, is_owner: false },
             Message::Objects { batch, .. } if batch != 0 => Message::Kept { batch, durable: false },
             _ => return,
         };

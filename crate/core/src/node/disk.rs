@@ -121,8 +121,8 @@ impl Node {
         let durable = self.config.limits.planted.has(Plant::AckThoughRefused);
         for (to, message) in waiting.then_send {
             match message {
-                Message::Stored { request, .. } => {
-                    self.scratch.out.push((to, Message::Stored { request, durable }));
+                Message::Stored { request, is_owner, .. } => {
+                    self.scratch.out.push((to, Message::Stored { request, durable, is_owner }));
                 }
                 Message::Kept { batch, .. } => self.scratch.out.push((to, Message::Kept { batch, durable })),
                 _ => {}

@@ -9,7 +9,7 @@ use crate::overlay;
 use crate::planted::Plant;
 use crate::repair::{Answer, Want};
 use crate::time::Instant;
-use crate::wire::{self, Message, Object, Purpose, WireError};
+use crate::wire::{self, Message, Object, Purpose, Says, WireError};
 
 impl Node {
     pub(super) fn on_frame(&mut self, now: Instant, from: NodeId, bytes: &[u8]) {
@@ -74,7 +74,7 @@ impl Node {
         match message {
             Message::Store { request, key, object, hint } => {
                 if refuses(near, is_full, &key, &object) {
-                    near.out.push((from, Message::Stored { request, durable: false }));
+                    near.out.push((from, Message::Stored { request, durable: false, is_owner: false }));
                     return Ok(());
                 }
                 near.merge(&key, &object, from);
@@ -84,25 +84,30 @@ impl Node {
                 if near.planted.has(Plant::MintTwice) {
                     write_anew(near, &key, &object);
                 }
-                let stored = (from, Message::Stored { request, durable: true });
+                let is_owner = near.ring.owns(near.me, near.position(&key));
+                let stored = (from, Message::Stored { request, durable: true, is_owner });
                 if near.planted.has(Plant::AckBeforePersist) {
                     near.out.push(stored);
                 } else {
                     near.gated.push(stored);
                 }
             }
-            Message::Stored { request, durable } => self.coordinator.on_stored(near, from, request, durable),
+            Message::Stored { request, durable, is_owner } => {
+                self.coordinator.on_stored(near, from, request, durable, is_owner);
+            }
             Message::Fetch { request, key, have } => {
                 let position = near.position(&key);
-                let incoming = near.ring.owns(near.me, position)
-                    && near.incoming.contains(position.0)
-                    && !near.planted.has(Plant::CountIncoming);
+                let says = match () {
+                    () if !near.ring.owns(near.me, position) => Says::Other,
+                    () if near.is_settled_owner(position) || near.planted.has(Plant::CountIncoming) => Says::Owner,
+                    () => Says::NotYet,
+                };
                 let is_same = near.store.fingerprint(&key) as u64 == have;
                 let object = (!is_same).then(|| near.store.object(&key).cloned().unwrap_or_default());
-                near.out.push((from, Message::Fetched { request, object, incoming }));
+                near.out.push((from, Message::Fetched { request, object, says }));
             }
-            Message::Fetched { request, object, incoming } => {
-                self.coordinator.on_fetched(near, from, request, object, incoming);
+            Message::Fetched { request, object, says } => {
+                self.coordinator.on_fetched(near, from, request, object, says);
             }
             Message::List { request, bucket, prefix } => answer_list(near, from, request, &bucket, &prefix),
             Message::Listed { request, keys, more, incoming } => {

@@ -103,7 +103,7 @@ impl Node {
             self.event(Event::ArcIncoming { sources });
         }
         self.repair.on_ring_change(&near!(self, now), &self.handoff);
-        self.coordinator.on_ring_change(&near!(self, now), &before);
+        self.coordinator.on_ring_change(&mut near!(self, now), &before);
         self.coordinator.on_membership(&mut near!(self, now));
         self.coordinator.renew_all(&mut near!(self, now));
     }

@@ -138,6 +138,8 @@ pub enum Message {
         request: u64,
         /// Whether it is durable.
         durable: bool,
+        /// Whether the sender owns the key, by its own ring.
+        is_owner: bool,
     },
     /// What do you hold of this key? Answered by `Fetched`.
     Fetch {
@@ -154,8 +156,8 @@ pub enum Message {
         request: u64,
         /// `None`: the same as the asker.
         object: Option<Object>,
-        /// The sender owns the key but has not yet received its arc: this does not count as an answer.
-        incoming: bool,
+        /// As what it answers.
+        says: Says,
     },
     /// Which keys do you hold in this bucket? Answered by one or more `Listed`.
     List {
@@ -300,6 +302,17 @@ pub enum Purpose {
         /// The tags of those for which the receiver knows something that the sender lacks.
         lacks: Vec<u32>,
     },
+}
+
+/// As what a node answers a fetch, by its own ring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Says {
+    /// It owns the key.
+    Owner,
+    /// It owns the key and has not yet received its arc: this does not count as an answer.
+    NotYet,
+    /// It does not own the key: this counts only from a node that stands in for an owner.
+    Other,
 }
 
 /// What an owner holds of a key that another node would let go.

@@ -14,13 +14,14 @@ use roundtable_core::time::Instant;
 
 use super::run::Soak;
 
-/// The hints of one life of a tab, by one ring, when they were last looked at: what each is for.
+/// The hints of one life of a tab, by one ring, when they were last looked at: what each is for, and since when it may
+/// have been held.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Held {
     life: u64,
     ring: u64,
     at: Instant,
-    hints: BTreeMap<(Key, NodeId), VersionVector>,
+    hints: BTreeMap<(Key, NodeId), (VersionVector, Instant)>,
 }
 
 impl Soak {
@@ -29,17 +30,20 @@ impl Soak {
         for tab in self.world.alive() {
             let view = self.world.node(tab).view();
             let seen = |key: &Key| view.object(key).map(|object| object.context().clone()).unwrap_or_default();
-            let hints = view.hints().map(|(key, owner)| ((key.clone(), owner), seen(key))).collect();
+            let was = self.held.remove(&tab).unwrap_or_default();
+            let since = |hint: &(Key, NodeId)| was.hints.get(hint).map_or(was.at, |(_, since)| *since);
+            let hints = view.hints().map(|(key, owner)| (key.clone(), owner));
+            let hints = hints.map(|hint| (hint.clone(), (seen(&hint.0), since(&hint)))).collect();
             let is = Held { life: self.world.life(tab), ring: view.ring_hash(), at: self.world.now, hints };
-            let was = self.held.insert(tab, is).unwrap_or_default();
+            self.held.insert(tab, is);
             let is = &self.held[&tab];
             if (was.life, was.ring) != (is.life, is.ring) || self.was_seated_anew(tab, was.at) {
                 continue;
             }
             let gone: Vec<_> = was.hints.iter().filter(|(hint, _)| !is.hints.contains_key(hint)).collect();
-            for ((key, owner), seen) in gone {
+            for ((key, owner), (seen, since)) in gone {
                 let is_addressed = self.world.node(tab).view().preference_list(key).owners.contains(owner);
-                if is_addressed && !self.has_or_had(*owner, key, seen, was.at) {
+                if is_addressed && !self.has_or_had(*owner, key, seen, *since) {
                     let now = self.world.now.0;
                     self.oracle.accuse(format!(
                         "{key:?} at {now}: tab {tab} dropped a hint for {owner:?}, who lacks {seen:?}"

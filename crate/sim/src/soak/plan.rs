@@ -50,6 +50,10 @@ pub enum Step {
     StalePut,
     /// A put that has seen nothing.
     BlindPut,
+    /// A put of a value that expires.
+    BriefPut,
+    /// A put of which the last wins, among keys of its own.
+    LastPut,
     /// A get, and a put with what it showed.
     Merge,
     /// A get.
@@ -128,7 +132,7 @@ pub enum Step {
     Garbage,
 }
 
-const REQUESTS: [(Step, u32); 8] = [
+const REQUESTS: [(Step, u32); 10] = [
     (Step::Put, 30),
     (Step::StalePut, 8),
     (Step::BlindPut, 4),
@@ -137,6 +141,8 @@ const REQUESTS: [(Step, u32); 8] = [
     (Step::Delete, 4),
     (Step::BlindDelete, 3),
     (Step::Keys, 2),
+    (Step::BriefPut, 4),
+    (Step::LastPut, 4),
 ];
 const FAULTS: [(Step, u32); 33] = [
     (Step::Crash, 3),

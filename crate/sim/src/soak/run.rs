@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use roundtable_core::clock::VersionVector;
 use roundtable_core::coordinator::{Keep, Level, Request, Terms};
+use roundtable_core::datatype::DataType;
 use roundtable_core::id::{Key, RequestId};
 use roundtable_core::node::Input;
 use roundtable_core::wire::Payload;
@@ -18,6 +19,10 @@ use crate::{CrashPoint, World};
 /// So many tabs there are at most, duplicated ones included.
 const TABS_MAX: usize = 24;
 
+/// How long values live that expire.
+const TTLS_MS: [u64; 3] = [500, 20_000, 24 * 3_600_000];
+/// The bucket of the keys of which the last write wins.
+pub(super) const LAST: &str = "last";
 /// After so long a node has told its disk that all is clean.
 const BURST_OVER_MS: u64 = 3_000;
 /// So many keys are read while the arcs of tabs that have just opened move.
@@ -287,6 +292,17 @@ impl Soak {
         let terms = Terms { level: Some(level), timeout_ms: None };
         let read = || self.watch.read.get(&key).cloned().unwrap_or_default();
         match step {
+            Step::BriefPut => {
+                let ttl_ms = TTLS_MS[(other % 3) as usize];
+                let keep = Keep { ttl_ms: Some(ttl_ms), ..Keep::default() };
+                let id = self.put_kept(tab, key, None, terms, keep);
+                self.watch.brief.insert(self.watch.numbers[&id]);
+            }
+            Step::LastPut => {
+                let key = Key::new(LAST, key.name()).expect("a short name");
+                let keep = Keep { datatype: DataType::LastWriteWins, ..Keep::default() };
+                self.put_kept(tab, key, None, terms, keep);
+            }
             Step::Put | Step::StalePut | Step::BlindPut => {
                 let context = match step {
                     Step::Put => None,
@@ -313,15 +329,27 @@ impl Soak {
     }
 
     pub(super) fn put(&mut self, tab: usize, key: Key, context: Option<VersionVector>, terms: Terms) -> RequestId {
+        self.put_kept(tab, key, context, terms, Keep::default())
+    }
+
+    fn put_kept(
+        &mut self,
+        tab: usize,
+        key: Key,
+        context: Option<VersionVector>,
+        terms: Terms,
+        keep: Keep,
+    ) -> RequestId {
         self.written += 1;
         let value: Payload = self.written.to_le_bytes().to_vec().into();
         // Before the request: it may be answered at once.
         let id = self.world.next_request();
         self.watch.numbers.insert(id, self.written);
-        if context.is_none() {
+        // One of which the last wins supersedes what is held, whatever was shown.
+        if context.is_none() && keep.datatype == DataType::Register {
             self.on_unguided(tab, id, &key, false);
         }
-        self.world.request(tab, Request::Put { key, value, keep: Keep::default(), context, terms })
+        self.world.request(tab, Request::Put { key, value, keep, context, terms })
     }
 
     fn garbage(&mut self, at: usize, other: u32, seed: u64) {

@@ -31,6 +31,8 @@ pub(super) struct Watch {
     pub(super) read: BTreeMap<Key, VersionVector>,
     /// The number that each put writes.
     pub(super) numbers: BTreeMap<RequestId, u64>,
+    /// The numbers of values that expire.
+    pub(super) brief: BTreeSet<u64>,
     /// All writes and deletes that were made: by which request, where the oracle keeps them, and when.
     changes: BTreeMap<RequestId, (Change, Instant)>,
     /// Whom the receipts of a request have named: they may have let it go since, as they may what they do not own.
