@@ -264,3 +264,16 @@ fn a_clean_database_is_not_duplicated() {
     world.run_for(10_000);
     assert_eq!(world.duplicate(0), None);
 }
+
+#[test]
+fn a_tab_that_is_heard_of_while_an_older_dial_is_failing_is_dialled_again() {
+    for seed in 0..10 {
+        let mut world = World::new(seed);
+        world.open(0);
+        world.mute(0, 1);
+        world.open(1);
+        world.run_for(1_000);
+        world.heal_all();
+        assert!(world.settle(30_000), "seed {seed}: {}", world.unsettled());
+    }
+}

@@ -76,15 +76,18 @@ impl Overlay {
         self.attempts.insert(id, Attempt { failures: 0, next, dialling_since: None });
     }
 
-    /// A dial has failed.
+    /// A dial has failed. One that was heard of since it began is there all the same.
     pub fn on_dial_failed(&mut self, now: Instant, id: NodeId, jitter: Millis) {
         self.planned = None;
+        let mut began = None;
         if let Some(attempt) = self.attempts.get_mut(&id) {
+            began = attempt.dialling_since.take();
             attempt.failures += 1;
-            attempt.dialling_since = None;
             attempt.next = now + (RETRY_MS << attempt.failures.min(5)).min(RETRY_MS_MAX) + jitter;
         }
-        self.strangers.remove(&id);
+        if self.strangers.get(&id).is_some_and(|heard| began.is_none_or(|began| *heard <= began)) {
+            self.strangers.remove(&id);
+        }
     }
 
     /// Whom to dial now.
