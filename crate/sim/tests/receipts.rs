@@ -86,6 +86,29 @@ fn what_a_node_says_of_a_put_is_not_taken_for_its_word_on_the_delete_that_follow
     }
 }
 
+/// A life counts its requests from one. What a slow disk owed the last life came over the link of the next (soak 400852).
+#[test]
+fn an_answer_that_was_owed_to_the_last_life_of_a_tab_is_not_given_to_the_next() {
+    let key = Key::new("carts", "bob").expect("a short name");
+    for seed in 0..10 {
+        let mut world = room(seed, 2);
+        (world.tuning.disk_ms, world.tuning.latency_ms) = ((1, 1), (20, 20));
+        put(&mut world, 0, "alice");
+        world.run_for(10);
+        world.tuning.disk_ms = (2_000, 2_000);
+        world.run_for(30);
+        world.tuning.disk_ms = (1, 1);
+        world.crash(0);
+        world.reopen(0);
+        world.run_for(1_000);
+        assert!(world.is_linked(0, 1), "seed {seed}");
+        world.mute(0, 1);
+        world.news.clear();
+        put(&mut world, 0, "bob");
+        pass(&mut world, &key, 4_000);
+    }
+}
+
 #[test]
 fn an_object_that_comes_twice_is_not_said_to_be_durable_while_its_row_is_refused() {
     let key = Key::new("carts", "alice").expect("a short name");

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 use super::{Begun, CLEAN_AFTER_MS, Event, Node, Output, near};
 use crate::coordinator::Surroundings;
-use crate::id::BatchId;
+use crate::id::{BatchId, NodeId};
 use crate::planted::Plant;
 use crate::store::{PersistError, Store, Table};
 use crate::time::{Instant, Millis};
@@ -68,6 +68,13 @@ impl Disk {
     /// Whether it has answered all that it was handed.
     pub(super) fn is_idle(&self) -> bool {
         self.under_way.is_empty()
+    }
+
+    /// A link has ended, and with it whatever was asked over it. Over the next one there may be another life of that
+    /// node, which counts its requests from one again: what answers the last life would be taken for its own.
+    pub(super) fn forget_answers(&mut self, id: NodeId) {
+        let waiting = self.under_way.values_mut().map(|batch| &mut batch.waiting).chain([&mut self.parked]);
+        waiting.for_each(|waiting| waiting.then_send.retain(|(to, _)| *to != id));
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {

@@ -243,6 +243,7 @@ impl Node {
                 self.overlay.on_link_down(now, id, jitter);
                 self.repair.answering().forget(id);
                 self.signals.remove(&id);
+                self.disk.forget_answers(id);
                 self.membership.link_down(id);
             }
             Input::LinkWritable(..) => {}
