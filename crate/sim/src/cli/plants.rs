@@ -20,7 +20,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 200)]
     within: u64,
     /// How many tabs a room has at first, as MIN..MAX, both included.
-    #[arg(long, value_parser = range::<usize>, default_value = "3..8")]
+    #[arg(long, value_parser = range::<usize>, default_value = "3..16")]
     nodes: Range<usize>,
     /// Print one line of JSON instead of a line a bug.
     #[arg(long)]

@@ -17,7 +17,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_parser = range::<u64>, default_value = "0..100")]
     seeds: Range<u64>,
     /// How many tabs a room has at first, as MIN..MAX, both included.
-    #[arg(long, value_parser = range::<usize>, default_value = "3..8")]
+    #[arg(long, value_parser = range::<usize>, default_value = "3..16")]
     nodes: Range<usize>,
     /// With this bug in every node; `plants` lists them.
     #[arg(long, value_parser = plant)]
