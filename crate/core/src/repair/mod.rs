@@ -118,8 +118,18 @@ struct Peer {
     differed_at: Option<Instant>,
     /// When this node last asked for some part of a comparison.
     asked_at: Option<Instant>,
-    /// By the ring, the arcs that both own.
-    shared: Option<(u64, RangeSet)>,
+    shared: Option<Shared>,
+}
+
+/// What follows from a ring and is asked with every probe: kept until there is another one.
+#[derive(Debug, Clone)]
+struct Shared {
+    /// By its hash.
+    ring: u64,
+    /// The arcs that both own.
+    arcs: RangeSet,
+    /// The fingerprint of what this node holds there, and the version of the store that it is of.
+    fingerprint: Option<(u64, [u8; 16])>,
 }
 
 /// All comparisons of one node.
@@ -273,7 +283,7 @@ impl Repair {
         let Some(task) = self.peers.get_mut(&id).and_then(|peer| peer.tasks.pop_front()) else { return };
         let (scope, ring) = match &task {
             Task::Shared => {
-                let shared = self.peers.get_mut(&id).map(|peer| peer.shared(near, id).clone());
+                let shared = self.peers.get_mut(&id).map(|peer| peer.shared(near, id).arcs.clone());
                 (shared.unwrap_or_default(), Some(near.ring.hash()))
             }
             Task::Stray(ranges) | Task::Incoming(ranges) => (ranges.clone(), None),
@@ -354,15 +364,15 @@ impl Repair {
     /// come. The caller has made sure that all of it is durable.
     pub fn shared_fingerprint(&mut self, near: &Surroundings<'_>, with: NodeId) -> Option<[u8; 16]> {
         let peer = self.peers.get_mut(&with).filter(|_| near.incoming.is_empty())?;
-        Some(fingerprint(near, peer.shared(near, with)))
+        Some(peer.shared(near, with).fingerprint(near))
     }
 
     /// What the other side holds of it. Tells where that is the very same.
     pub fn on_shared(&mut self, near: &Surroundings<'_>, from: NodeId, theirs: [u8; 16]) -> Option<RangeSet> {
         let peer = self.peers.get_mut(&from).filter(|_| near.incoming.is_empty())?;
-        let scope = peer.shared(near, from);
-        if fingerprint(near, scope) == theirs {
-            let scope = scope.clone();
+        let shared = peer.shared(near, from);
+        if shared.fingerprint(near) == theirs {
+            let scope = shared.arcs.clone();
             peer.equal_at = Some(near.now);
             self.on_agreed(from, near.ring.hash());
             return Some(scope);
@@ -424,19 +434,27 @@ impl Repair {
 }
 
 impl Peer {
-    /// The arcs that both own.
-    fn shared(&mut self, near: &Surroundings<'_>, with: NodeId) -> &RangeSet {
+    /// What both own.
+    fn shared(&mut self, near: &Surroundings<'_>, with: NodeId) -> &mut Shared {
         let ring = near.ring.hash();
-        let known = self.shared.take().filter(|(of, _)| *of == ring);
-        let find = || near.ring.arcs_of_both(near.me, with);
-        &self.shared.insert(known.unwrap_or_else(|| (ring, find()))).1
+        let known = self.shared.take().filter(|shared| shared.ring == ring);
+        let find = || Shared { ring, arcs: near.ring.arcs_of_both(near.me, with), fingerprint: None };
+        self.shared.insert(known.unwrap_or_else(find))
     }
 }
 
-/// What is held in the arcs that two nodes share, by the ring that says which those are.
-fn fingerprint(near: &Surroundings<'_>, shared: &RangeSet) -> [u8; 16] {
-    let (ring, sum) = (near.ring.hash().to_le_bytes(), near.store.sum(shared).fingerprint.to_le_bytes());
-    near.membership.room().fingerprint(&[b"shared", &ring, &sum]).to_le_bytes()
+impl Shared {
+    /// What is held there, by the ring that says where that is.
+    fn fingerprint(&mut self, near: &Surroundings<'_>) -> [u8; 16] {
+        let version = near.store.version();
+        let known = self.fingerprint.filter(|(of, _)| *of == version);
+        let find = || {
+            let (ring, sum) = (self.ring.to_le_bytes(), near.store.sum(&self.arcs).fingerprint.to_le_bytes());
+            near.membership.room().fingerprint(&[b"shared", &ring, &sum]).to_le_bytes()
+        };
+        let (_, fingerprint) = *self.fingerprint.insert(known.unwrap_or_else(|| (version, find())));
+        fingerprint
+    }
 }
 
 fn backoff(failures: u32) -> Millis {

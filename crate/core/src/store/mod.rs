@@ -63,6 +63,8 @@ pub struct Changed {
 pub struct Store {
     room: Room,
     objects: BTreeMap<(Position, Key), Stored>,
+    /// A key before which none sorts but those of an empty bucket, which do not exist: where a range begins.
+    least: Key,
     sums: Sums,
     expiries: Expiries,
     graves: Graves,
@@ -320,12 +322,13 @@ impl Store {
 
     /// What is held in some part of the ring.
     pub fn sum(&self, set: &RangeSet) -> Sum {
-        if self.objects.len() <= set.ranges().len() {
-            let within = self.objects.iter().filter(|((position, _), _)| set.contains(position.0));
-            let ones = within.map(|(_, stored)| Sum { fingerprint: stored.fingerprint, count: 1 });
-            return ones.fold(Sum::default(), Sum::plus);
-        }
         let mut sum = Sum::default();
+        if self.is_sparse(set) {
+            for (_, _, fingerprint) in self.items(set) {
+                sum = sum.plus(Sum { fingerprint, count: 1 });
+            }
+            return sum;
+        }
         for range in set.ranges() {
             let (first, last) = (self.sums.bucket(*range.start()), self.sums.bucket(*range.end()));
             let whole_first = first + u64::from(self.sums.start(first) < *range.start());
@@ -342,6 +345,16 @@ impl Store {
         sum
     }
 
+    /// Whether fewer objects are held than the set has ranges: then they are gone through, not the ranges.
+    fn is_sparse(&self, set: &RangeSet) -> bool {
+        self.objects.len() <= set.ranges().len()
+    }
+
+    /// A number that changes whenever what is held does.
+    pub fn version(&self) -> u64 {
+        self.sums.version()
+    }
+
     fn scan(&self, start: u64, end: u64) -> Sum {
         self.range(start, end)
             .fold(Sum::default(), |sum, (_, _, stored)| sum.plus(Sum { fingerprint: stored.fingerprint, count: 1 }))
@@ -349,18 +362,21 @@ impl Store {
 
     fn range(&self, start: u64, end: u64) -> impl Iterator<Item = (Position, &Key, &Stored)> {
         use core::ops::Bound::{Included, Unbounded};
-        let first = Key::new("\0", "").expect("a bucket of one byte is a key");
-        // No key sorts before `first` at the same position but those of an empty bucket, which do not exist.
         self.objects
-            .range((Included((Position(start), first)), Unbounded))
+            .range((Included((Position(start), self.least.clone())), Unbounded))
             .take_while(move |((position, _), _)| position.0 <= end)
             .map(|((position, key), stored)| (*position, key, stored))
     }
 
     /// Positions, keys and fingerprints of all that is held in some part of the ring, in order.
     pub fn items<'a>(&'a self, set: &'a RangeSet) -> impl Iterator<Item = (Position, &'a Key, u128)> {
-        set.ranges()
-            .flat_map(|range| self.range(*range.start(), *range.end()))
+        let is_sparse = self.is_sparse(set);
+        let objects = is_sparse.then(|| self.objects.iter()).into_iter().flatten();
+        let within = objects.filter(|((position, _), _)| set.contains(position.0));
+        let ranges = (!is_sparse).then(|| set.ranges()).into_iter().flatten();
+        within
+            .map(|((position, key), stored)| (*position, key, stored))
+            .chain(ranges.flat_map(|range| self.range(*range.start(), *range.end())))
             .map(|(position, key, stored)| (position, key, stored.fingerprint))
     }
 

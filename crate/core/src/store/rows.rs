@@ -44,6 +44,7 @@ impl Store {
         let mut store = Store {
             room,
             objects: BTreeMap::new(),
+            least: Key::new("\0", "").expect("a bucket of one byte is a key"),
             sums: Sums::new(),
             expiries: Expiries::default(),
             graves: Graves::default(),

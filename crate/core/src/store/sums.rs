@@ -48,11 +48,13 @@ pub(super) struct Sums {
     bits: u32,
     tree: Vec<Sum>,
     total: u64,
+    /// Changes with every object that comes or goes.
+    version: u64,
 }
 
 impl Sums {
     pub(super) fn new() -> Sums {
-        Sums { bits: BITS_MIN, tree: vec![Sum::default(); 1 << BITS_MIN], total: 0 }
+        Sums { bits: BITS_MIN, tree: vec![Sum::default(); 1 << BITS_MIN], total: 0, version: 0 }
     }
 
     /// The bucket of a position.
@@ -68,6 +70,7 @@ impl Sums {
     /// An object came: `one` is what it adds.
     pub(super) fn add(&mut self, position: u64, one: Sum) {
         self.total = self.total.wrapping_add(one.count);
+        self.version += 1;
         let mut node = self.bucket(position) as usize + 1;
         while node <= self.tree.len() {
             self.tree[node - 1] = self.tree[node - 1].plus(one);
@@ -103,6 +106,11 @@ impl Sums {
     /// A finer tree, empty.
     pub(super) fn finer(&self) -> Sums {
         let bits = self.bits + BITS_STEP;
-        Sums { bits, tree: vec![Sum::default(); 1 << bits], total: 0 }
+        Sums { bits, tree: vec![Sum::default(); 1 << bits], total: 0, version: self.version }
+    }
+
+    /// A number that changes whenever a sum does.
+    pub(super) fn version(&self) -> u64 {
+        self.version
     }
 }

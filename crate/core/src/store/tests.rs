@@ -112,6 +112,45 @@ fn a_hint_rests_while_its_addressee_is_asked_and_is_there_again_when_nobody_asks
 }
 
 #[test]
+fn a_set_of_more_ranges_than_there_are_objects_is_summed_and_listed_alike() {
+    let mut store = open(Restored::default(), 1);
+    for number in 0..20 {
+        store.put(&key(&number.to_string()), &VersionVector::new(), value(1));
+    }
+    let full = RangeSet::full();
+    let stripes = |count: u64| {
+        let width = u64::MAX / count;
+        RangeSet::from_sorted((0..count).map(|at| (at * width, at * width + width / 2)))
+    };
+    for set in [1, 5, 19, 20, 21, 500].map(stripes) {
+        let plain: Vec<_> = store.items(&full).filter(|(at, ..)| set.contains(at.0)).collect();
+        assert_eq!(store.items(&set).collect::<Vec<_>>(), plain);
+        let sum = plain.iter().fold(Sum::default(), |sum, one| sum.plus(Sum { fingerprint: one.2, count: 1 }));
+        assert_eq!(store.sum(&set), sum);
+    }
+}
+
+#[test]
+fn the_version_changes_with_whatever_is_held() {
+    let mut store = open(Restored::default(), 1);
+    let mut before = store.version();
+    let mut changes = |store: &Store| core::mem::replace(&mut before, store.version()) != store.version();
+    store.put(&key("a"), &VersionVector::new(), value(1));
+    assert!(changes(&store));
+    let copy = store.object(&key("a")).unwrap().clone();
+    assert!(store.merge(&key("a"), &copy).is_none() && !changes(&store));
+    let seen = copy.context().clone();
+    store.delete(&key("a"), &seen);
+    assert!(changes(&store));
+    store.let_go(&key("a"));
+    assert!(changes(&store));
+    for number in 0..1_000 {
+        store.put(&key(&number.to_string()), &VersionVector::new(), value(1));
+        assert!(changes(&store), "also when the sums are built anew");
+    }
+}
+
+#[test]
 fn the_first_write_of_a_burst_waits_for_the_disk_and_the_second_does_not() {
     let mut store = store(Restored::default(), 1);
     assert!(!store.is_ready(&key("a"), &VersionVector::new()));

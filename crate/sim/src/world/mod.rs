@@ -395,13 +395,7 @@ impl World {
 
     /// Carry out what the node of a tab wants done.
     fn drain(&mut self, at: usize) {
-        let mut outputs = Vec::new();
-        if let Some(node) = &mut self.hosts[at].node {
-            while let Some(output) = node.poll_output() {
-                outputs.push(output);
-            }
-        }
-        for output in outputs {
+        while let Some(output) = self.hosts[at].node.as_mut().and_then(Node::poll_output) {
             self.outputs.add(self.now, at, &output);
             self.carry_out(at, output);
         }
