@@ -5,6 +5,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::vector::grow;
 use super::{Dot, VersionVector};
 use crate::planted::{Plant, Planted};
 
@@ -78,6 +79,7 @@ impl<V: Clone> Siblings<V> {
         self.forget(context);
         self.context.see(dot);
         let place = self.values.partition_point(|(known, _)| *known < dot);
+        grow(&mut self.values);
         self.values.insert(place, (dot, value));
     }
 
@@ -119,6 +121,7 @@ impl<V: Clone> Siblings<V> {
         for (dot, value) in &other.values {
             if !self.context.covers(dot) {
                 let place = self.values.partition_point(|(known, _)| known < dot);
+                grow(&mut self.values);
                 self.values.insert(place, (*dot, value.clone()));
                 added = true;
             }

@@ -19,6 +19,13 @@ pub struct VersionVector {
     entries: Vec<(Actor, u64)>,
 }
 
+/// Make room for one more. Most keys have one value of one actor, and a `Vec` makes room for four at first.
+pub(super) fn grow<T>(entries: &mut Vec<T>) {
+    if entries.len() < 4 {
+        entries.reserve_exact(1);
+    }
+}
+
 /// The bytes are not a version vector: truncated, out of order, with a zero counter, or of over 4,096 actors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ContextError;
@@ -79,7 +86,10 @@ impl VersionVector {
         }
         match self.find(&dot.actor) {
             Ok(index) => self.entries[index].1 = self.entries[index].1.max(dot.counter),
-            Err(index) => self.entries.insert(index, (dot.actor, dot.counter)),
+            Err(index) => {
+                grow(&mut self.entries);
+                self.entries.insert(index, (dot.actor, dot.counter));
+            }
         }
     }
 

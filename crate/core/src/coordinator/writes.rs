@@ -399,7 +399,7 @@ impl Coordinator {
     ///
     /// What is in flight is sent to the owners that are new.
     pub fn on_ring_change(&mut self, near: &mut Surroundings<'_>, before: &Ring) {
-        let (me, mut sends) = (near.me, Vec::new());
+        let (me, mut sends, mut passed) = (near.me, Vec::new(), Vec::new());
         for (&number, write) in &mut self.writes {
             let position = near.position(&write.key);
             if !write.held.is_empty() {
@@ -411,13 +411,18 @@ impl Coordinator {
             }
             let owners = near.ring.owners(position);
             let Write { waiting, stand_ins, .. } = write;
-            waiting.retain(|id| owners.contains(id) || stand_ins.contains_key(id));
+            waiting.retain(|id| {
+                let is_awaited = owners.contains(id) || stand_ins.contains_key(id);
+                passed.extend((!is_awaited).then(|| (write.key.clone(), *id)));
+                is_awaited
+            });
             let is_new = |id: &NodeId| *id != me && !write.held.contains(id) && !write.waiting.contains(id);
             for owner in owners.into_iter().filter(is_new).collect::<Vec<_>>() {
                 send_towards(near, write, number, owner, &mut sends);
             }
         }
         near.out.extend(sends);
+        passed.into_iter().for_each(|(key, node)| self.wake(near, &key, node));
         self.reseat_reads(near);
     }
 

@@ -20,6 +20,9 @@ pub(crate) struct Arguments {
     /// With so many frames of a hundred lost, where the subject depends on it; else with each share its bar names.
     #[arg(long, value_parser = clap::value_parser!(u8).range(0..=90))]
     loss: Option<u8>,
+    /// Measure only some of the settings that a bar names, as the tests do.
+    #[arg(long, conflicts_with_all = ["nodes", "write"])]
+    quick: bool,
     /// Print one line of JSON instead of a table.
     #[arg(long)]
     json: bool,
@@ -42,7 +45,7 @@ fn subjects(text: &str) -> Result<Subjects, String> {
 
 /// Measure, print, and tell by the exit code whether all bars hold.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let options = Options { nodes: arguments.nodes, loss_percent: arguments.loss };
+    let options = Options { nodes: arguments.nodes, loss_percent: arguments.loss, quick: arguments.quick };
     let Subjects(subjects) = &arguments.what;
     let figures: Vec<(Subject, Vec<Figure>)> =
         subjects.iter().map(|&subject| (subject, measure::run(subject, &options))).collect();

@@ -98,15 +98,29 @@ fn deaths(rooms: &[World], loss_percent: u8) -> Deaths {
     found
 }
 
-/// How often a living tab was thought dormant, or suspect, in rooms where nobody dies but ways are bad.
-fn lives(nodes: usize, loss_percent: u8, is_asymmetric: bool) -> (u64, u64) {
+/// What is bad in a room where nobody dies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bad {
+    Nothing,
+    /// Each hears all, but the next on the list does not hear it.
+    Ways,
+    /// The timers of every second tab fire at whole seconds, and frames wait there for up to one.
+    Timers,
+}
+
+/// How often a living tab was thought dormant, or suspect, in such rooms.
+fn lives(nodes: usize, loss_percent: u8, bad: Bad) -> (u64, u64) {
     let (mut dormant, mut suspect) = (0, 0);
     for seed in 0..LIVES {
         let mut world = room(1_000 + seed, nodes);
         world.tuning.loss_percent = loss_percent;
-        if is_asymmetric {
-            // Each hears all, but the next on the list does not hear it.
-            (0..nodes).for_each(|at| world.mute(at, (at + 1) % nodes));
+        match bad {
+            Bad::Nothing => {}
+            Bad::Ways => (0..nodes).for_each(|at| world.mute(at, (at + 1) % nodes)),
+            Bad::Timers => {
+                (1..nodes).step_by(2).for_each(|at| world.throttle(at, throttled::GRID_MS));
+                world.tuning.throttled_late_ms = throttled::GRID_MS;
+            }
         }
         let since = world.now;
         world.run_for(LIFE_MS);
@@ -138,10 +152,15 @@ pub(super) fn measure(options: &Options) -> Vec<Figure> {
     }
     let nodes = options.nodes.unwrap_or(10);
     for &loss in &losses {
-        for is_asymmetric in [false, true] {
-            let ways = if is_asymmetric && nodes > 2 { ", one way dead from each" } else { "" };
-            let setting = format!("{nodes} nodes, {loss} % loss{ways}, {LIVES} × {} s", LIFE_MS / 1_000);
-            let (dormant, suspect) = lives(nodes, loss, is_asymmetric && nodes > 2);
+        for (bad, words) in
+            [(Bad::Nothing, ""), (Bad::Ways, ", one way dead from each"), (Bad::Timers, ", half on 1 s timers")]
+        {
+            // Between two nodes a dead way is a dead link.
+            if bad == Bad::Ways && nodes <= 2 {
+                continue;
+            }
+            let setting = format!("{nodes} nodes, {loss} % loss{words}, {LIVES} × {} s", LIFE_MS / 1_000);
+            let (dormant, suspect) = lives(nodes, loss, bad);
             add("living ones thought dormant", &setting, dormant as f64, "", Some(Bar::AtMost(0.0)));
             add("living ones suspected", &setting, suspect as f64, "", None);
         }

@@ -2,16 +2,20 @@
 //!
 //! A *subject* is one file here: it builds rooms on the virtual network, drives them, and returns [`Figure`]s. Time in
 //! them is virtual, so the same build gives the same figures on every machine; where real time matters, a figure is a
-//! ratio against a floor or a rival measured in the same run. A figure without a bar is there to be read.
+//! ratio against a floor or a rival measured in the same run, and on the page only its first digit is told. A figure
+//! without a bar is there to be read.
 
+mod bare;
 mod detection;
 mod gossip;
+mod memory;
 mod repair;
 mod requests;
 mod ring;
 mod rival;
 mod stock;
 mod throttled;
+mod throughput;
 mod transfer;
 
 use std::fmt::Write as _;
@@ -33,12 +37,24 @@ pub enum Subject {
     Transfer,
     /// What a put and a get cost where nobody is away.
     Requests,
+    /// How many puts and gets one core carries.
+    Throughput,
+    /// How much memory a key takes.
+    Memory,
 }
 
 impl Subject {
     /// All of them, in the order of the page.
-    pub const ALL: [Subject; 6] =
-        [Subject::Ring, Subject::Gossip, Subject::Detection, Subject::Repair, Subject::Transfer, Subject::Requests];
+    pub const ALL: [Subject; 8] = [
+        Subject::Ring,
+        Subject::Gossip,
+        Subject::Detection,
+        Subject::Repair,
+        Subject::Transfer,
+        Subject::Requests,
+        Subject::Throughput,
+        Subject::Memory,
+    ];
 
     /// As it is written on the command line.
     pub const fn name(self) -> &'static str {
@@ -49,6 +65,8 @@ impl Subject {
             Subject::Repair => "repair",
             Subject::Transfer => "transfer",
             Subject::Requests => "requests",
+            Subject::Throughput => "throughput",
+            Subject::Memory => "memory",
         }
     }
 }
@@ -60,6 +78,8 @@ pub struct Options {
     pub nodes: Option<usize>,
     /// How many frames of a hundred are lost.
     pub loss_percent: Option<u8>,
+    /// Only some of those settings, which take seconds: for tests.
+    pub quick: bool,
 }
 
 /// What a figure has to be.
@@ -141,9 +161,11 @@ pub fn run(subject: Subject, options: &Options) -> Vec<Figure> {
         Subject::Ring => ring::measure(options),
         Subject::Gossip => gossip::measure(options),
         Subject::Detection => detection::measure(options),
-        Subject::Repair => repair::measure(),
+        Subject::Repair => repair::measure(options),
         Subject::Transfer => transfer::measure(options),
         Subject::Requests => requests::measure(options),
+        Subject::Throughput => throughput::measure(options),
+        Subject::Memory => memory::measure(),
     }
 }
 
@@ -169,18 +191,36 @@ pub fn table(measured: &[(Subject, Vec<Figure>)]) -> String {
     text
 }
 
-/// The page that keeps the figures.
+/// The page that keeps the figures. It says the same on every machine: of real time only ratios, roughly.
 pub fn page(measured: &[(Subject, Vec<Figure>)]) -> String {
     let head = "# Measured\n\n\
         Made by `cargo run --release -p roundtable-sim -- measure all --write`; do not edit.\n\
-        Time is virtual unless a row says otherwise, so the figures are the same on every machine.\n\n";
-    let tables = table(measured);
+        Time is virtual, so the figures are the same on every machine. Only throughput is of real time: of it there\n\
+        are ratios here, by their first digit; the command prints all. What each figure counts is said at the top of\n\
+        its subject's file in [`src/measure`](src/measure).\n\n";
+    let rough = |figure: &Figure| {
+        let unit = 10_f64.powf(figure.value.abs().log10().floor());
+        let value = if figure.value.is_normal() { (figure.value / unit).round() * unit } else { figure.value };
+        Figure { value, ..figure.clone() }
+    };
+    let told = |(subject, figures): &(Subject, Vec<Figure>)| match subject {
+        Subject::Throughput => (*subject, figures.iter().filter(|figure| figure.unit == "x").map(rough).collect()),
+        _ => (*subject, figures.clone()),
+    };
+    let tables = table(&measured.iter().map(told).collect::<Vec<_>>());
     format!("{head}{}\n", tables.trim_end())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_real_time_the_page_tells_ratios_by_their_first_digit() {
+        let figure = |value, unit| Figure { what: "put".into(), setting: String::new(), value, unit, bar: None };
+        let page = page(&[(Subject::Throughput, vec![figure(54_321.0, "a second"), figure(7.63, "x")])]);
+        assert!(page.contains("| 8 x ") && !page.contains("a second"), "{page}");
+    }
 
     #[test]
     fn a_figure_holds_up_to_its_bar_and_not_beyond() {

@@ -39,6 +39,7 @@ const SIZES: std::ops::RangeInclusive<usize> = 3..=15;
 /// Those at which capacities are mixed, and those with many keys.
 const SIZES_MIXED: [usize; 3] = [4, 9, 15];
 const SIZES_LARGE: [usize; 1] = [7];
+const SIZES_QUICK: [usize; 3] = [3, 6, 12];
 /// Of so many keys one is written anew while a tab is away.
 const RENEWED: usize = 10;
 /// Longer than a tab that says goodbye takes to be dormant for all.
@@ -244,10 +245,14 @@ const AT_MOST_SHARE: Option<Bar> = Some(Bar::AtMost(1.1));
 /// Copies that move, of the share, at every size.
 pub(super) fn measure(options: &Options) -> Vec<Figure> {
     let mut figures = Vec::new();
-    let one = options.nodes.map(|nodes| vec![nodes]);
-    at(&one.clone().unwrap_or(SIZES.collect()), &EQUAL, &mut figures);
-    at(&one.clone().unwrap_or(SIZES_MIXED.to_vec()), &MIXED, &mut figures);
-    if one.is_none() {
+    if let Some(nodes) = options.nodes {
+        at(&[nodes], &EQUAL, &mut figures);
+        at(&[nodes], &MIXED, &mut figures);
+    } else if options.quick {
+        at(&SIZES_QUICK, &EQUAL, &mut figures);
+    } else {
+        at(&SIZES.collect::<Vec<_>>(), &EQUAL, &mut figures);
+        at(&SIZES_MIXED, &MIXED, &mut figures);
         at(&SIZES_LARGE, &LARGE, &mut figures);
     }
     figures

@@ -1,0 +1,143 @@
+//! Nodes in one process with nothing between them: a frame arrives when its turn comes, a batch is durable at once and
+//! is thrown away. What is left is the nodes' own work and memory.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use roundtable_core::coordinator::{Keep, Level, Reply, Request, Terms};
+use roundtable_core::id::{DeviceId, KeyPair, NodeId, RequestId, Room};
+use roundtable_core::node::{Config, Input, Limits, Node, Output};
+use roundtable_core::store::Restored;
+use roundtable_core::time::Instant;
+
+use super::stock;
+
+/// How many copies are kept.
+pub(super) const N: u8 = 3;
+const CAPACITY: u16 = 128;
+/// How long nodes that have met are given to find that all is at rest.
+const MEET_MS: u64 = 10_000;
+const STEP_MS: u64 = 10;
+/// How many requests are made before they are waited for.
+const UNDER_WAY: u64 = 100;
+
+/// Some nodes, all linked.
+pub(super) struct Bare {
+    pub(super) nodes: Vec<Node>,
+    tabs: BTreeMap<NodeId, usize>,
+    now: Instant,
+    /// To whom, from whom, what.
+    frames: VecDeque<(usize, NodeId, Vec<u8>)>,
+    asked: u64,
+    /// Which requests are not yet answered as they should be.
+    open: BTreeSet<RequestId>,
+}
+
+impl Bare {
+    pub(super) fn new(count: usize) -> Bare {
+        let mut random = fastrand::Rng::with_seed(count as u64);
+        let mut bare = Bare {
+            nodes: Vec::new(),
+            tabs: BTreeMap::new(),
+            now: Instant(1_000),
+            frames: VecDeque::new(),
+            asked: 0,
+            open: BTreeSet::new(),
+        };
+        for at in 0..count {
+            let keys = KeyPair::from_seed(std::array::from_fn(|_| random.u8(..)));
+            bare.tabs.insert(keys.id(), at);
+            let config = Config {
+                room: Room::open("bare").expect("a short name"),
+                device: DeviceId::from_bytes(*keys.id().as_bytes()),
+                keys,
+                label: String::new(),
+                capacity: CAPACITY,
+                n: N,
+                r: Level::Quorum,
+                w: Level::Quorum,
+                limits: Limits::default(),
+            };
+            bare.nodes.push(Node::new(config, Restored::default(), random.u64(..), bare.now));
+            bare.drain(at);
+        }
+        let ids: Vec<(NodeId, usize)> = bare.tabs.iter().map(|(&id, &at)| (id, at)).collect();
+        for (id, at) in &ids {
+            ids.iter().filter(|(other, _)| other != id).for_each(|&(other, _)| bare.input(*at, Input::LinkUp(other)));
+        }
+        bare.run();
+        (0..MEET_MS / STEP_MS).for_each(|_| bare.pass(STEP_MS));
+        assert!(bare.nodes.iter().all(|node| node.view().settled()), "nodes that have met come to rest");
+        bare
+    }
+
+    /// Ask these tabs, a hundred requests at a time and a millisecond between, until all are answered.
+    pub(super) fn requests(&mut self, requests: impl Iterator<Item = (usize, Request)>) {
+        for (at, request) in requests {
+            self.asked += 1;
+            let id = RequestId(self.asked);
+            self.open.insert(id);
+            self.input(at, Input::Request { id, request });
+            if self.asked.is_multiple_of(UNDER_WAY) {
+                self.run();
+                self.pass(1);
+            }
+        }
+        self.run();
+        assert!(self.open.is_empty(), "every request is answered at its level");
+    }
+
+    fn input(&mut self, at: usize, input: Input) {
+        self.nodes[at].handle_input(self.now, input);
+        self.drain(at);
+    }
+
+    /// Until no frame is on its way.
+    fn run(&mut self) {
+        while let Some((to, from, bytes)) = self.frames.pop_front() {
+            self.input(to, Input::Received { from, bytes });
+        }
+    }
+
+    /// Let time pass; what falls due is done at the end of it.
+    fn pass(&mut self, ms: u64) {
+        self.now = self.now + ms;
+        for at in 0..self.nodes.len() {
+            if self.nodes[at].poll_timeout().is_some_and(|due| due <= self.now) {
+                self.nodes[at].handle_timeout(self.now);
+                self.drain(at);
+            }
+        }
+        self.run();
+    }
+
+    fn drain(&mut self, at: usize) {
+        let me = self.nodes[at].view().id();
+        while let Some(output) = self.nodes[at].poll_output() {
+            match output {
+                Output::Send { to, bytes, .. } => self.frames.push_back((self.tabs[&to], me, bytes)),
+                Output::Persist { id, .. } => self.nodes[at].handle_input(self.now, Input::Persisted(id)),
+                Output::Reply { id, result } => {
+                    let is_met = match &result {
+                        Reply::Receipt(receipt) => receipt.met,
+                        Reply::Read(read) => read.met,
+                        _ => false,
+                    };
+                    if is_met {
+                        self.open.remove(&id);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Put the value of the key of this number.
+pub(super) fn put(number: u64) -> Request {
+    let value = stock::value(number).into();
+    Request::Put { key: stock::key(number), value, keep: Keep::default(), context: None, terms: at_quorum() }
+}
+
+pub(super) fn at_quorum() -> Terms {
+    Terms { level: Some(Level::Quorum), timeout_ms: None }
+}

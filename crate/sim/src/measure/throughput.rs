@@ -1,0 +1,113 @@
+//! How many replicated puts and gets one core carries, when all nodes run on it.
+//!
+//! Ten nodes with nothing between them (`bare`), N = 3, W = R = 2, values of a hundred bytes. Each put is coordinated by
+//! the tab whose key it is, which mostly is no owner: three frames go out and three come back, each encoded and decoded.
+//! A hundred requests are under way at a time; then a millisecond passes, so probes and comparisons cost what they do.
+//!
+//! Real time says as much of the machine as of the code, so it is held against a *floor* in the same run: the object of
+//! each put encoded, decoded and laid into an ordered map, three times. Both are timed in turns, by the time that this
+//! thread has run, and of each the quickest turn counts. A put may cost little more where there are more keys: that
+//! ratio has a bar. Some it does, as the floor does: maps grow deeper and leave the processor's caches.
+
+use std::collections::BTreeMap;
+
+use cpu_time::ThreadTime;
+use roundtable_core::coordinator::Request;
+use roundtable_core::id::Key;
+use roundtable_core::wire::{self, Message, Object};
+
+use super::bare::{self, Bare, N};
+use super::{Bar, Figure, Options, stock};
+
+const NODES: usize = 10;
+/// How many keys there are when it is timed.
+const KEYS: [u64; 2] = [10_000, 100_000];
+/// How many turns of how many requests.
+const TURNS: usize = 20;
+const REQUESTS: u64 = 1_000;
+
+/// How much more a request may cost where there are ten times as many keys.
+const GROWTH: Bar = Bar::AtMost(1.5);
+
+/// Seconds that one request takes.
+#[derive(Debug, Clone, Copy)]
+struct Cost {
+    put: f64,
+    get: f64,
+    floor: f64,
+}
+
+/// Make these requests, each at the tab whose it is, and tell how many seconds one took.
+fn time(bare: &mut Bare, requests: impl ExactSizeIterator<Item = (u64, Request)>) -> f64 {
+    let (nodes, count) = (bare.nodes.len() as u64, requests.len());
+    let begun = ThreadTime::now();
+    bare.requests(requests.map(|(number, request)| (usize::try_from(number % nodes).unwrap_or(0), request)));
+    begun.elapsed().as_secs_f64() / count as f64
+}
+
+/// The least that could be done for a put.
+fn floor(held: &mut [BTreeMap<Key, Object>], numbers: impl ExactSizeIterator<Item = u64>) -> f64 {
+    let (nodes, count) = (held.len() as u64, numbers.len());
+    let objects: Vec<(u64, (Key, Object))> = numbers.map(|number| (number, stock::object(number, 1))).collect();
+    let begun = ThreadTime::now();
+    for (number, (key, object)) in objects {
+        for copy in 0..u64::from(N) {
+            let store = Message::Store { request: number, key: key.clone(), object: object.clone(), hint: None };
+            let Ok(Message::Store { key, object, .. }) = wire::decode(&wire::encode(&store)) else { continue };
+            held[usize::try_from((number + copy) % nodes).unwrap_or(0)].insert(key, object);
+        }
+    }
+    begun.elapsed().as_secs_f64() / count as f64
+}
+
+/// What a request costs while there are so many keys, by the quickest of some turns.
+fn cost(bare: &mut Bare, held: &mut [BTreeMap<Key, Object>], keys: u64, random: &mut fastrand::Rng) -> Cost {
+    let mut least = Cost { put: f64::INFINITY, get: f64::INFINITY, floor: f64::INFINITY };
+    for _ in 0..TURNS {
+        let numbers: Vec<u64> = (0..REQUESTS).map(|_| random.u64(0..keys)).collect();
+        least.floor = least.floor.min(floor(held, numbers.iter().copied()));
+        least.put = least.put.min(time(bare, numbers.iter().map(|&number| (number, bare::put(number)))));
+        let get = |number: &u64| (number + 1, Request::Get { key: stock::key(*number), terms: bare::at_quorum() });
+        least.get = least.get.min(time(bare, numbers.iter().map(get)));
+    }
+    least
+}
+
+fn numbers(range: std::ops::Range<u64>) -> impl ExactSizeIterator<Item = u64> {
+    range.collect::<Vec<u64>>().into_iter()
+}
+
+/// Requests a second, of the floor, and how they grow.
+pub(super) fn measure(options: &Options) -> Vec<Figure> {
+    let nodes = options.nodes.unwrap_or(NODES);
+    let (mut bare, mut held) = (Bare::new(nodes), vec![BTreeMap::new(); nodes]);
+    let mut random = fastrand::Rng::with_seed(1);
+    // The first put of each tab waits for its disk.
+    time(&mut bare, (0..nodes).map(|number| (number as u64, bare::put(number as u64))));
+    let mut filled = nodes as u64;
+    let mut figures = Vec::new();
+    let mut add = |what: &str, setting: &str, value: f64, unit, bar| {
+        figures.push(Figure { what: what.into(), setting: setting.into(), value, unit, bar });
+    };
+    let mut costs = Vec::new();
+    for keys in KEYS {
+        time(&mut bare, numbers(filled..keys).map(|number| (number, bare::put(number))));
+        floor(&mut held, numbers(filled..keys));
+        filled = keys;
+        let cost = cost(&mut bare, &mut held, keys, &mut random);
+        let setting = format!("{nodes} nodes on one core, N = {N}, {keys} keys");
+        add("puts", &setting, 1.0 / cost.put, "a second", None);
+        add("gets", &setting, 1.0 / cost.get, "a second", None);
+        add("a put, of the floor", &setting, cost.put / cost.floor, "x", None);
+        add("a get, of the floor of a put", &setting, cost.get / cost.floor, "x", None);
+        costs.push(cost);
+    }
+    if let [few, many] = costs[..] {
+        let setting = format!("{nodes} nodes on one core, N = {N}, {} keys, of {}", KEYS[1], KEYS[0]);
+        let growth = |of: fn(&Cost) -> f64| of(&many) / of(&few);
+        add("a put: growth", &setting, growth(|cost| cost.put), "x", Some(GROWTH));
+        add("a get: growth", &setting, growth(|cost| cost.get), "x", None);
+        add("the floor: growth", &setting, growth(|cost| cost.floor), "x", None);
+    }
+    figures
+}
