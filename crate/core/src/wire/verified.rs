@@ -17,8 +17,12 @@ use crate::id::{PublicKey, Signature};
 #[derive(Debug, Clone, Default)]
 pub struct Verified {
     #[cfg(feature = "shared-verdicts")]
-    known: Rc<RefCell<BTreeSet<(Signature, PublicKey, Vec<u8>)>>>,
+    known: Rc<RefCell<BTreeSet<Found>>>,
 }
+
+/// A signature, by whom, and over what.
+#[cfg(feature = "shared-verdicts")]
+type Found = (Signature, PublicKey, Vec<u8>);
 
 #[cfg(not(feature = "shared-verdicts"))]
 impl Verified {
