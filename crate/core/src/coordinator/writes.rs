@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use super::{Coordinator, Ended, Level, Reached, Receipt, Reply, RequestError, Surroundings, Terms};
 use crate::clock::{Context, Dot, VersionVector};
 use crate::id::{Key, NodeId, RequestId};
+use crate::marks::Mark;
 use crate::planted::Plant;
 use crate::store::PersistError;
 use crate::time::Instant;
@@ -162,6 +163,7 @@ impl Coordinator {
         terms: Terms,
         is_sure: bool,
     ) {
+        near.marks.hit_if(Mark::DeleteUnsure, || !is_sure);
         let changed = near.store.delete(&key, &context);
         self.made.push(Made { id, key: key.clone(), dot: None, context: context.clone() });
         near.changed.push((key.clone(), None, changed));
@@ -218,6 +220,7 @@ impl Coordinator {
     fn trim(&mut self, near: &Surroundings<'_>) {
         while self.writes.len() > self.settings.writes_followed_max {
             let Some((&oldest, _)) = self.writes.first_key_value() else { return };
+            near.marks.hit(Mark::WriteUnfollowed);
             if let Some(deadline) = self.writes.get_mut(&oldest).and_then(|write| write.deadline.take()) {
                 self.writes_due.remove(&(deadline, oldest));
             }
@@ -248,6 +251,13 @@ impl Coordinator {
         if write.told.is_none() && !is_answer && !is_over {
             return;
         }
+        near.marks.hit_if(Mark::MetWithFallback, || {
+            receipt.met && !receipt.fallbacks.is_empty() && receipt.owners.len() < usize::from(receipt.needed)
+        });
+        near.marks
+            .hit_if(Mark::MetByFallbacks, || receipt.met && !receipt.fallbacks.is_empty() && receipt.owners.is_empty());
+        near.marks.hit_if(Mark::RisesLate, || is_over && write.told.as_ref().is_some_and(|told| *told != receipt));
+        near.marks.hit_if(Mark::WriteSuperseded, || receipt.ended == Some(Ended::Superseded));
         if write.told.is_none() {
             self.puts.add(near.now.since(write.started));
         }
@@ -269,6 +279,7 @@ impl Coordinator {
             let Some(write) = self.writes.get_mut(&number) else { continue };
             write.local = if outcome.is_ok() { Local::Durable } else { Local::Failed };
             if let Err(reason) = outcome {
+                near.marks.hit(Mark::PutRefusedHere);
                 self.replies.push((write.id, Reply::Failed(RequestError::from(reason))));
             }
             self.tell(near, number);
@@ -295,6 +306,8 @@ impl Coordinator {
         if durable {
             self.on_confirmed(near, from, &key, &context);
         } else {
+            let is_fallback = write.stand_ins.contains_key(&from);
+            near.marks.hit(if is_fallback { Mark::FallbackRefuses } else { Mark::OwnerRefuses });
             self.instead_of(near, number, from);
         }
         self.tell(near, number);
@@ -340,6 +353,7 @@ impl Coordinator {
                 if let Some(write) = self.writes.get_mut(&number) {
                     write.waiting.remove(&node);
                 }
+                near.marks.hit(Mark::ReplicaGone);
                 self.instead_of(near, number, node);
             }
             self.tell(near, number);
@@ -361,6 +375,7 @@ impl Coordinator {
             write.waiting.clear();
             for owner in near.ring.owners(near.position(&write.key)) {
                 if owner != near.me && !write.held.contains(&owner) {
+                    near.marks.hit(Mark::HintAtDeadline);
                     near.store.hints_mut().add(&write.key, owner);
                 }
             }
@@ -409,6 +424,7 @@ fn send_past(
             sends.push((fallback, store_message(near, write, number, Some(owner))));
         }
         None => {
+            near.marks.hit(Mark::NobodyStandsIn);
             near.store.hints_mut().add(&write.key, owner);
         }
     }

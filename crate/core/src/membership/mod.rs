@@ -34,6 +34,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use crate::id::{DeviceId, KeyPair, NodeId, Room};
+use crate::marks::{Mark, Marks};
 use crate::planted::Planted;
 use crate::time::{Instant, Millis, WallTime};
 use crate::wire::{Claim, N_MAX, Outbox, Presence, Record, SignedRecord, Standing};
@@ -63,7 +64,7 @@ pub enum Status {
 const LEAP_MAX: u64 = 1 << 32;
 
 /// What a membership goes by.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// How many other members are known at most.
     pub members_max: usize,
@@ -73,6 +74,8 @@ pub struct Settings {
     pub horizon_ms: Millis,
     /// The bug it has on purpose, if any.
     pub planted: Planted,
+    /// Who counts how often rare branches are taken.
+    pub marks: Marks,
 }
 
 /// What changed, for the node to act on.
@@ -155,6 +158,7 @@ pub struct Membership {
     /// What time it is, if another device has confirmed it.
     wall: Option<WallTime>,
     planted: Planted,
+    marks: Marks,
     probing: Probing,
     errands: VecDeque<Errand>,
     random: fastrand::Rng,
@@ -174,7 +178,7 @@ impl Membership {
         mut random: fastrand::Rng,
         now: Instant,
     ) -> Membership {
-        let Settings { members_max, timing, horizon_ms, planted } = settings;
+        let Settings { members_max, timing, horizon_ms, planted, marks } = settings;
         let me = keys.id();
         let own = SignedRecord::sign(&room, &keys, own);
         let members = records
@@ -198,6 +202,7 @@ impl Membership {
             horizon_ms,
             wall: None,
             planted,
+            marks,
             probing,
             errands: VecDeque::new(),
             random,
@@ -337,6 +342,7 @@ impl Membership {
         }
         member.is_departed = false;
         if !self.links.contains(&id) && self.is_past_horizon(&member) && member.claim != Claim::Closed {
+            self.marks.hit(Mark::Departed);
             (member.claim, member.since, member.is_departed) = (Claim::Dormant, now, true);
         }
         let is = member.status();

@@ -30,7 +30,13 @@ fn member(seed: u8) -> Membership {
         keys,
         record,
         vec![],
-        Settings { members_max: 16, timing: Timing::default(), horizon_ms: HORIZON_MS, planted: Planted::default() },
+        Settings {
+            members_max: 16,
+            timing: Timing::default(),
+            horizon_ms: HORIZON_MS,
+            planted: Planted::default(),
+            marks: Marks::default(),
+        },
         random,
         Instant(0),
     )
