@@ -16,6 +16,8 @@ pub mod time;
 
 pub mod planted;
 
+pub mod marks;
+
 pub mod clock;
 
 pub mod datatype;

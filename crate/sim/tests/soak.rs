@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 use std::ops::Range;
+use std::process::Command;
 
+use roundtable_core::marks::Mark;
 use roundtable_sim::soak::{self, Plan};
 
 /// Rooms of 3 to 8 tabs.
@@ -30,4 +32,25 @@ fn the_same_seed_gives_the_same_trace_and_another_seed_another() {
 fn seeds_draw_different_rooms() {
     let shapes: BTreeSet<String> = (0..20).map(|seed| Plan::of(seed, &SMALL).to_string()).collect();
     assert_eq!(shapes.len(), 20);
+}
+
+#[test]
+fn a_room_counts_the_rare_branches_that_its_nodes_take() {
+    let marks = soak::run(3, &SMALL).marks;
+    assert_eq!(marks.len(), Mark::ALL.len());
+    assert!(marks[Mark::PutWaitsForMint as usize] > 0, "the first put of a room always does");
+    assert_eq!(marks, soak::run(3, &SMALL).marks);
+}
+
+#[test]
+fn a_run_that_does_not_come_to_every_rare_branch_fails_if_it_was_told_to_and_names_them() {
+    let run = |flags: &[&str]| {
+        let mut soak = Command::new(env!("CARGO_BIN_EXE_roundtable-sim"));
+        soak.args(["soak", "--seeds", "3..4"]).args(flags).output().expect("it runs")
+    };
+    let told = run(&["--marks"]);
+    assert_eq!(told.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(text.contains("never happened: a ghost is forgotten"), "{text}");
+    assert_eq!(run(&[]).status.code(), Some(0), "a short run need not");
 }

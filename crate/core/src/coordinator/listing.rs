@@ -9,6 +9,7 @@ use super::reads::Reader;
 use super::{Coordinator, KeysReply, Level, Quorum, Reply, Surroundings, Terms};
 use crate::datatype::lives;
 use crate::id::{Key, NodeId, RequestId};
+use crate::marks::Mark;
 use crate::time::Instant;
 use crate::wire::Message;
 
@@ -132,7 +133,10 @@ impl Coordinator {
                 for name in disputes {
                     // A name that was listed in this bucket is a key: whoever listed it made sure, and we check.
                     match Key::new(&bucket, &name) {
-                        Ok(key) => self.read(near, Reader::Listing(number), key, terms),
+                        Ok(key) => {
+                            near.marks.hit(Mark::KeyDisputed);
+                            self.read(near, Reader::Listing(number), key, terms);
+                        }
                         Err(_) => self.on_no_key(number, &name),
                     }
                 }

@@ -42,6 +42,7 @@ use alloc::vec::Vec;
 use crate::clock::VersionVector;
 use crate::datatype::HybridClock;
 use crate::id::{Key, NodeId, Position, RequestId};
+use crate::marks::Marks;
 use crate::membership::Membership;
 use crate::planted::Planted;
 use crate::ring::{RangeSet, Ring};
@@ -64,8 +65,12 @@ pub struct Surroundings<'a> {
     pub now: Instant,
     /// This node.
     pub me: NodeId,
+    /// In a comparison, a part with at most so many objects is listed rather than cut.
+    pub listed_max: u64,
     /// The bug it has on purpose, if any.
     pub planted: Planted,
+    /// Who counts how often rare branches are taken.
+    pub marks: &'a Marks,
     /// Where keys live.
     pub ring: &'a Ring,
     /// Who is here.

@@ -13,6 +13,7 @@ use super::{Coordinator, Keep, Made, Reply, Request, RequestError, Surroundings,
 use crate::clock::{ACTORS_MAX, Context};
 use crate::datatype::DataType;
 use crate::id::{Key, RequestId};
+use crate::marks::Mark;
 use crate::planted::Plant;
 use crate::time::WallTime;
 use crate::wire::{Object, Payload, Version};
@@ -40,6 +41,7 @@ impl Coordinator {
         }
         if !near.store.is_ready(&put.key, &context) && !near.store.open_mint() {
             // The disk must first know that there will be dots; until then all requests wait, in their order.
+            near.marks.hit(Mark::PutWaitsForMint);
             self.waiting.push_back((id, Waiting::Request(Request::from(put))));
             return;
         }

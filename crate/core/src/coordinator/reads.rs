@@ -13,6 +13,7 @@ use super::writes::Delete;
 use super::{Coordinator, Level, Progress, Quorum, ReadReply, Reply, Surroundings, Terms};
 use crate::datatype::{self, Merged};
 use crate::id::{Key, NodeId, RequestId};
+use crate::marks::Mark;
 use crate::membership::Status;
 use crate::time::{Instant, Millis, WallTime};
 use crate::wire::{Message, Object, Purpose, Says};
@@ -194,6 +195,7 @@ impl Coordinator {
             Progress::Exhausted => !read.not_yet.is_empty() || read.waits_for_links(near),
         };
         if !read.is_answered && (!is_open || is_over) {
+            near.marks.hit_if(Mark::ReadUnmet, || is_open);
             read.is_answered = true;
             let (reader, key, merged) = (read.reader.clone(), read.key.clone(), read.merged.clone());
             let (quorum, started) = (read.quorum.clone(), read.started);
@@ -261,12 +263,14 @@ impl Coordinator {
             let gone: Vec<NodeId> =
                 read.quorum.waiting().iter().copied().filter(|&id| !near.membership.answers(id)).collect();
             for node in gone {
+                near.marks.hit(Mark::ReaderGone);
                 read.quorum.fail(node);
                 read.not_yet.remove(&node);
                 let counts = near.membership.status(node) != Some(Status::Up);
                 ask_another(near, read, number, counts);
             }
             if read.waits_for_links(near) {
+                near.marks.hit(Mark::DeleteWaitsForLinks);
                 let owners = near.ring.owners(near.position(&read.key));
                 for owner in owners.into_iter().filter(|&id| near.membership.answers(id)) {
                     ask(near, read, number, owner);
@@ -315,10 +319,12 @@ impl Coordinator {
         for node in core::mem::take(&mut read.not_yet) {
             if node != near.me {
                 if near.membership.answers(node) && read.quorum.ask_again(node) {
+                    near.marks.hit(Mark::NotYetAsked);
                     let (key, have) = (read.key.clone(), read.asked_with.0);
                     near.out.push((node, Message::Fetch { request: number, key, have }));
                 }
             } else if near.is_settled_owner(position) {
+                near.marks.hit(Mark::OwnArcArrives);
                 if let Some(held) = near.store.object(&read.key) {
                     read.merged.sync(held);
                 }
@@ -359,7 +365,9 @@ fn ask_another(near: &mut Surroundings<'_>, read: &mut Read, number: u64, counts
     let is_free = |id: &&NodeId| **id != near.me && near.membership.answers(**id) && !read.quorum.was_asked(**id);
     if let Some(&node) = list.owners().iter().chain(list.fallbacks()).find(is_free) {
         // An owner counts, whoever it is asked for.
-        if !list.owners().contains(&node) {
+        let is_owner = list.owners().contains(&node);
+        if !is_owner {
+            near.marks.hit(if counts { Mark::StandInAsked } else { Mark::HelperAsked });
             if counts {
                 read.stand_ins.insert(node)
             } else {

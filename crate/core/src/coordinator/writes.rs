@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use super::{Coordinator, Ended, Level, Reached, Receipt, Reply, RequestError, Surroundings, Terms, Waiting};
 use crate::clock::{ACTORS_MAX, Context, Dot, VersionVector};
 use crate::id::{Key, NodeId, RequestId};
+use crate::marks::Mark;
 use crate::planted::Plant;
 use crate::ring::Ring;
 use crate::store::PersistError;
@@ -181,6 +182,7 @@ impl Coordinator {
             return;
         }
         let Delete { key, context, terms, is_sure } = delete;
+        near.marks.hit_if(Mark::DeleteUnsure, || !is_sure);
         let (dot, changed) = near.store.delete(&key, &context);
         near.changed.push((key.clone(), None, changed));
         self.made.push(Made { id, key: key.clone(), dot, context: context.clone(), is_delete: true });
@@ -239,6 +241,7 @@ impl Coordinator {
     fn trim(&mut self, near: &mut Surroundings<'_>) {
         while self.writes.len() > self.settings.writes_followed_max {
             let Some((&oldest, write)) = self.writes.iter_mut().next() else { return };
+            near.marks.hit(Mark::WriteUnfollowed);
             if let Some(deadline) = write.deadline.take() {
                 self.writes_due.remove(&(deadline, oldest));
             }
@@ -280,6 +283,13 @@ impl Coordinator {
         if write.told.is_none() && !is_answer && !is_over {
             return;
         }
+        near.marks.hit_if(Mark::MetWithFallback, || {
+            receipt.met && !receipt.fallbacks.is_empty() && receipt.owners.len() < usize::from(receipt.needed)
+        });
+        near.marks
+            .hit_if(Mark::MetByFallbacks, || receipt.met && !receipt.fallbacks.is_empty() && receipt.owners.is_empty());
+        near.marks.hit_if(Mark::RisesLate, || is_over && write.told.as_ref().is_some_and(|told| *told != receipt));
+        near.marks.hit_if(Mark::WriteSuperseded, || receipt.ended == Some(Ended::Superseded));
         if write.told.is_none() {
             self.puts.add(near.now.since(write.started));
         }
@@ -301,6 +311,7 @@ impl Coordinator {
             let Some(write) = self.writes.get_mut(&number) else { continue };
             write.local = if outcome.is_ok() { Local::Durable } else { Local::Failed };
             if let Err(reason) = outcome {
+                near.marks.hit(Mark::PutRefusedHere);
                 self.replies.push((write.id, Reply::Failed(RequestError::from(reason))));
             }
             self.tell(near, number);
@@ -334,6 +345,8 @@ impl Coordinator {
         if durable {
             self.on_confirmed(near, from, &key, &context);
         } else {
+            let is_fallback = write.stand_ins.contains_key(&from);
+            near.marks.hit(if is_fallback { Mark::FallbackRefuses } else { Mark::OwnerRefuses });
             self.wake(near, &key, from);
             self.instead_of(near, number, from);
         }
@@ -388,6 +401,7 @@ impl Coordinator {
                     write.waiting.remove(&node);
                 }
                 self.wake(near, &key, node);
+                near.marks.hit(Mark::ReplicaGone);
                 self.instead_of(near, number, node);
             }
             self.tell(near, number);
@@ -441,6 +455,7 @@ impl Coordinator {
             }
             for owner in near.ring.owners(near.position(&key)) {
                 if owner != near.me && !write.held.contains(&owner) {
+                    near.marks.hit(Mark::HintAtDeadline);
                     near.store.hints_mut().add(&key, owner);
                 }
             }
@@ -491,6 +506,7 @@ fn send_past(
             sends.push((fallback, store_message(near, write, number, Some(owner))));
         }
         None => {
+            near.marks.hit(Mark::NobodyStandsIn);
             near.store.hints_mut().add(&write.key, owner);
         }
     }

@@ -27,6 +27,7 @@ use alloc::vec::Vec;
 use crate::clock::VersionVector;
 use crate::coordinator::Surroundings;
 use crate::id::{Key, NodeId};
+use crate::marks::Mark;
 use crate::membership::Status;
 use crate::planted::Plant;
 use crate::ring::{RangeSet, Ring};
@@ -201,6 +202,10 @@ impl Handoff {
         self.unlinked.retain(|id, _| sources.contains_key(id) && !near.membership.links().contains(id));
         let unlinked = &self.unlinked;
         let is_hopeless = |id: &NodeId| unlinked.get(id).is_some_and(|since| near.now.since(*since) >= UNLINKED_MS);
+        for (id, _) in self.sources.iter().filter(|(_, ranges)| !ranges.is_empty()) {
+            near.marks.hit_if(Mark::ArcGivenUp, || is_here(near, *id) && is_hopeless(id));
+            near.marks.hit_if(Mark::SourceGone, || !is_here(near, *id));
+        }
         let before = self.sources.len();
         self.sources.retain(|id, ranges| !ranges.is_empty() && is_here(near, *id) && !is_hopeless(id));
         self.sources.len() < before
@@ -226,11 +231,13 @@ impl Handoff {
                 // hint.
                 let still: BTreeSet<NodeId> = held_for.intersection(&others).copied().collect();
                 if still.is_empty() {
+                    near.marks.hit(Mark::HintDissolves);
                     near.store.hints_mut().drop_key(&key);
                 } else {
                     near.store.hints_mut().address(&key, still);
                 }
             } else {
+                near.marks.hit(Mark::HintReaddressed);
                 near.store.hints_mut().address(&key, others);
             }
         }
@@ -251,6 +258,7 @@ impl Handoff {
             let objects = gather(near, keys.cloned());
             if objects.is_empty() {
                 // Hints without objects cannot be: a hint is written with its object. If the disk lost one, let it go.
+                near.marks.hit(Mark::HintOrphaned);
                 let orphans: Vec<Key> = near.store.hints().held_for(id, None).cloned().collect();
                 orphans.iter().for_each(|key| {
                     near.store.hints_mut().confirm(key, id);
@@ -281,6 +289,7 @@ impl Handoff {
     pub fn handle_timeout(&mut self, near: &mut Surroundings<'_>) {
         self.full.retain(|_, until| *until > near.now);
         self.refresh(near);
+        near.marks.hit_if(Mark::ShipmentLost, || self.shipments.deadline().is_some_and(|due| due <= near.now));
         self.shipments.forget(|id| !near.membership.links().contains(&id), near.now);
         self.deliver(near);
     }

@@ -21,6 +21,7 @@ use super::{Shipments, batches};
 use crate::clock::VersionVector;
 use crate::coordinator::Surroundings;
 use crate::id::{Key, NodeId, Position};
+use crate::marks::Mark;
 use crate::ring::RangeSet;
 use crate::time::{Instant, Millis};
 use crate::wire::{Held, Message, Purpose, WireError};
@@ -111,6 +112,7 @@ impl Release {
     /// Ask about the next batch. Keys of which `keeps` holds are not let go.
     pub fn handle_timeout(&mut self, near: &mut Surroundings<'_>, keeps: impl Fn(&Key) -> bool) {
         if self.round.as_ref().is_some_and(|round| round.deadline <= near.now) {
+            near.marks.hit(Mark::AskedInVain);
             self.round = None;
         }
         if self.round.is_some() || self.next.is_none_or(|due| due > near.now) {
@@ -205,9 +207,13 @@ impl Release {
             let is_stray = round.candidates.get(&key).is_some_and(|candidate| candidate.why == Why::Stray);
             match held {
                 Held::Same => same.push(key),
-                Held::Other if is_stray => differ.push(key),
+                Held::Other if is_stray => {
+                    near.marks.hit(Mark::StrayUnknown);
+                    differ.push(key);
+                }
                 // Owners that differ compare without this.
                 Held::Other | Held::NotYet => {
+                    near.marks.hit_if(Mark::StrayKept, || is_stray);
                     round.candidates.remove(&key);
                 }
             }
@@ -249,17 +255,20 @@ impl Release {
     fn release(&mut self, near: &mut Surroundings<'_>, key: &Key, candidate: &Candidate) {
         let position = near.position(key);
         let is_as_it_was = candidate.fingerprint == near.store.fingerprint(key);
+        near.marks.hit_if(Mark::StrayChanged, || !is_as_it_was);
         if !is_as_it_was || near.store.hints().contains(key) {
             return;
         }
         match candidate.why {
             Why::Stray => {
                 if !near.ring.owns(near.me, position) && near.store.let_go(key) {
+                    near.marks.hit(Mark::StrayLetGo);
                     self.released.strays += 1;
                 }
             }
             Why::Old => {
                 if near.is_settled_owner(position) && near.store.reap(position.0, candidate.fingerprint) {
+                    near.marks.hit(Mark::Reaped);
                     self.released.tombstones += 1;
                     for owner in near.ring.owners(position).into_iter().filter(|&owner| owner != near.me) {
                         let item = (position.0, candidate.fingerprint);

@@ -14,6 +14,7 @@
 use super::suspicion::GOODBYES;
 use super::{Change, Member, Membership, Status};
 use crate::id::NodeId;
+use crate::marks::Mark;
 use crate::time::{JUMP_MS, Millis, WallTime};
 use crate::wire::{Claim, Outbox, Record, Standing};
 
@@ -63,6 +64,7 @@ impl Membership {
         for id in gone {
             let Some(member) = self.members.get_mut(&id) else { continue };
             member.is_departed = true;
+            self.marks.hit(Mark::Departed);
             self.changes.push(Change::Status { id, was: Some(Status::Dormant), now: Status::Departed });
             self.revision += 1;
         }

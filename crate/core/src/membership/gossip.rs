@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use super::{LEAP_MAX, Membership};
 use crate::id::NodeId;
+use crate::marks::Mark;
 use crate::time::Instant;
 use crate::wire::{Claim, DigestEntry, Message, Outbox, Rumour, SignedRecord, WireError};
 
@@ -104,6 +105,7 @@ impl Membership {
             let is_ours = entry.node == self.me && entry.version < known + LEAP_MAX;
             let is_other = entry.version == known && entry.incarnation != self.own.record().incarnation;
             if is_ours && (entry.version > known || is_other) {
+                self.marks.hit(Mark::RecordOvertaken);
                 // Our disk was rolled back, or never took what we said: go on above what we had already said.
                 self.rewrite(out, |record| record.version = record.version.max(entry.version));
             }

@@ -38,6 +38,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use crate::id::{DeviceId, KeyPair, NodeId, Room};
+use crate::marks::{Mark, Marks};
 use crate::planted::Planted;
 use crate::time::{Instant, Millis, WallTime};
 use crate::wire::{Claim, N_MAX, Outbox, Presence, Record, SignedRecord, Standing, Verified};
@@ -80,6 +81,8 @@ pub struct Settings {
     pub planted: Planted,
     /// Signatures that are known to hold.
     pub verified: Verified,
+    /// Who counts how often rare branches are taken.
+    pub marks: Marks,
 }
 
 /// What changed, for the node to act on.
@@ -169,6 +172,7 @@ pub struct Membership {
     wall: Option<WallTime>,
     planted: Planted,
     verified: Verified,
+    marks: Marks,
     probing: Probing,
     errands: VecDeque<Errand>,
     telling: Telling,
@@ -191,7 +195,7 @@ impl Membership {
         mut random: fastrand::Rng,
         now: Instant,
     ) -> Membership {
-        let Settings { members_max, timing, horizon_ms, planted, verified } = settings;
+        let Settings { members_max, timing, horizon_ms, planted, verified, marks } = settings;
         let me = keys.id();
         let own = SignedRecord::sign(&room, &keys, own);
         let members = records
@@ -216,6 +220,7 @@ impl Membership {
             wall: None,
             planted,
             verified,
+            marks,
             probing,
             errands: VecDeque::new(),
             telling: Telling::default(),
@@ -393,6 +398,7 @@ impl Membership {
         }
         member.is_departed = false;
         if !self.links.contains(&id) && self.is_past_horizon(&member) && member.claim != Claim::Closed {
+            self.marks.hit(Mark::Departed);
             (member.claim, member.since, member.is_departed) = (Claim::Dormant, now, true);
         }
         if known.is_some_and(|known| known.incarnation() < incarnation) {

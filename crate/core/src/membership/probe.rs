@@ -15,6 +15,7 @@ use alloc::vec::Vec;
 
 use super::{Membership, Status, Timing};
 use crate::id::{DeviceId, NodeId};
+use crate::marks::Mark;
 use crate::time::{Instant, Millis};
 use crate::wire::{Claim, Message, Outbox, Presence, Rumour, WireError, Word};
 
@@ -127,6 +128,7 @@ impl Membership {
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Outbox) {
         let due = self.poll_timeout().unwrap_or(now).max(self.probing.last_seen);
         if now.since(due) > self.timing.sleep_gap_ms {
+            self.marks.hit(Mark::WakesLate);
             self.forgive(now, now.since(due));
         }
         self.probing.last_seen = now;
@@ -153,7 +155,10 @@ impl Membership {
     /// Whoever has a link and is not known has lost our hello, or we theirs.
     fn greet_again(&self, out: &mut Outbox) {
         let strangers = self.links.iter().filter(|link| !self.members.contains_key(link));
-        out.extend(strangers.map(|&link| (link, self.hello())));
+        out.extend(strangers.map(|&link| {
+            self.marks.hit(Mark::HelloAgain);
+            (link, self.hello())
+        }));
     }
 
     fn is_worth_probing(&self, now: Instant, id: NodeId) -> bool {
@@ -260,6 +265,7 @@ impl Membership {
                 self.resend(now, &mut probe, out);
                 self.probing.probes.push(probe);
             } else if now.since(probe.deadline) > self.timing.late_ms && !probe.was_put_off {
+                self.marks.hit(Mark::VerdictPutOff);
                 probe.was_put_off = true;
                 probe.deadline = now + self.timing.late_ms;
                 self.probing.probes.push(probe);
@@ -294,6 +300,7 @@ impl Membership {
         }
         if was_direct && self.links.contains(&probe.target) {
             // Nobody to ask: it gets as long as one for whom others are asked.
+            self.marks.hit(Mark::NobodyToAsk);
             probe.waiting.clear();
             self.probing.probes.push(probe);
             return;
@@ -303,6 +310,7 @@ impl Membership {
         };
         if !probe.is_silent && !probe.is_answered && probe.asked.iter().any(was_heard) {
             // The relays are there, and do not answer us: the trouble is on our side.
+            self.marks.hit(Mark::RelaysSilent);
             self.probing.doubt_oneself();
             return;
         }
@@ -376,6 +384,7 @@ impl Membership {
         if word == Word::Alive {
             let is_ours = |probe: &Probe| probe.seq == seq && probe.target == target && probe.asked.contains(&from);
             if self.probing.probes.iter().any(is_ours) {
+                self.marks.hit(Mark::RelayVouches);
                 self.probe_succeeded(target);
                 self.put_off(now, target);
                 // Whoever reaches it can tell it what is thought of it here.

@@ -14,6 +14,7 @@ use super::gossip::{FANOUT, LINES_MAX};
 use super::timing::CONFIRMATIONS;
 use super::{Change, LEAP_MAX, Member, Membership};
 use crate::id::NodeId;
+use crate::marks::Mark;
 use crate::planted::Plant;
 use crate::time::{Instant, Millis};
 use crate::wire::{Claim, Message, Outbox, Presence, Rumour, Standing, WireError};
@@ -36,6 +37,7 @@ impl Membership {
     pub(super) fn put_off(&mut self, now: Instant, id: NodeId) {
         let is_accused = |member: &&mut Member| member.claim == Claim::Suspect && member.presence() != Presence::Frozen;
         if let Some(member) = self.members.get_mut(&id).filter(is_accused) {
+            self.marks.hit(Mark::SuspectHeard);
             member.since = now;
             member.accusers.clear();
         }
@@ -94,11 +96,13 @@ impl Membership {
         let is_own = from == self.me;
         // A node that hears for itself does not go by hearsay, but a goodbye comes from the node itself.
         if is_fresh && !is_own && rumour.claim != Claim::Closed {
+            self.marks.hit(Mark::HearsayDoubted);
             out.push((rumour.about, Message::Rumours(alloc::vec![rumour])));
             return;
         }
         if let Some(accuser) = accuser.filter(|accuser| !member.accusers.contains(accuser)) {
             member.accusers.push(accuser);
+            self.marks.hit_if(Mark::SuspicionConfirmed, || is_confirmation);
         }
         if !is_news {
             return;
@@ -139,6 +143,8 @@ impl Membership {
         let is_true = is_deaf || is_gone || self.own.record().presence == Presence::Frozen;
         let own = self.own.record().incarnation;
         if rumour.claim > Claim::Up && !is_true && (own..own + LEAP_MAX).contains(&rumour.incarnation) {
+            let is_dormant = rumour.claim == Claim::Dormant;
+            self.marks.hit(if is_dormant { Mark::DormancyRefuted } else { Mark::SuspicionRefuted });
             self.rewrite(out, |record| record.incarnation = rumour.incarnation + 1);
             self.probing.doubt_oneself();
         }
@@ -194,6 +200,7 @@ impl Membership {
         for id in due {
             let Some(member) = self.members.get_mut(&id) else { continue };
             let was = member.status();
+            self.marks.hit(Mark::Dormant);
             (member.claim, member.since) = (Claim::Dormant, now);
             let now = member.status();
             if was != now {

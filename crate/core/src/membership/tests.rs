@@ -34,6 +34,7 @@ pub(super) fn member(seed: u8) -> Membership {
             horizon_ms: HORIZON_MS,
             planted: Planted::default(),
             verified: Verified::default(),
+            marks: Marks::default(),
         },
         random,
         Instant(0),

@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 use super::{Begun, CLEAN_AFTER_MS, Event, Node, Output, near};
 use crate::coordinator::Surroundings;
 use crate::id::{BatchId, NodeId};
+use crate::marks::Mark;
 use crate::planted::Plant;
 use crate::store::{PersistError, Store, Table};
 use crate::time::{Instant, Millis};
@@ -117,6 +118,7 @@ impl Node {
             self.scratch.out.extend(waiting.then_send);
             self.coordinator.on_local(&mut near!(self, now), &waiting.writes, Ok(()));
         } else if self.disk.parked.len() + waiting.len() <= PARKED_MAX {
+            self.config.limits.marks.hit_if(Mark::AnswerParked, || waiting.len() > 0);
             self.disk.parked.join(waiting);
         } else {
             self.disown(now, waiting, PersistError::Failed);
@@ -174,6 +176,7 @@ impl Node {
         waiting.join(failed.waiting);
         self.disown(now, waiting, reason);
         if was_opening && !self.store.mint().is_opening() {
+            self.config.limits.marks.hit(Mark::MintRefused);
             self.coordinator.refuse(&mut near!(self, now), reason);
         }
         self.event(Event::PersistFailed { reason });
@@ -182,6 +185,7 @@ impl Node {
     pub(super) fn retry_disk(&mut self, now: Instant) {
         if self.disk.retry_at.is_some_and(|due| due <= now) {
             self.disk.retry_at = None;
+            self.config.limits.marks.hit_if(Mark::BatchRefused, || !self.disk.refused.is_empty());
             self.store.retry(self.disk.refused.iter().cloned().collect::<Vec<_>>());
         }
     }

@@ -5,6 +5,7 @@ use super::{Event, Node, Output, near};
 use crate::coordinator::{Surroundings, answer_list};
 use crate::handoff::answer_holds;
 use crate::id::{Key, NodeId};
+use crate::marks::Mark;
 use crate::overlay;
 use crate::planted::Plant;
 use crate::repair::{Answer, Want};
@@ -30,14 +31,14 @@ impl Node {
             Message::Goodbye { incarnation } => self.membership.on_goodbye(now, from, incarnation, out),
             Message::Ping { seq, digest, rumours, minutes, shared } => {
                 self.on_shared(now, from, shared);
+                self.on_minutes(now, from, minutes);
                 let out = &mut self.scratch.out;
-                self.wall.on_minutes(now, minutes, self.membership.device(from) == Some(self.config.device));
                 self.membership.on_ping(now, from, seq, digest, rumours, out)?;
             }
             Message::Ack { digest, rumours, minutes, shared, .. } => {
                 self.on_shared(now, from, shared);
+                self.on_minutes(now, from, minutes);
                 let out = &mut self.scratch.out;
-                self.wall.on_minutes(now, minutes, self.membership.device(from) == Some(self.config.device));
                 self.membership.on_ack(now, from, digest, rumours, out)?;
             }
             Message::Enquire { seq, target } => self.membership.on_enquire(now, from, seq, target, out),
@@ -62,6 +63,14 @@ impl Node {
         if let Some(scope) = self.repair.on_shared(&near!(self, now), from, theirs) {
             self.confirm_all(now, from, &scope);
         }
+    }
+
+    /// What a neighbour says of the time.
+    fn on_minutes(&mut self, now: Instant, from: NodeId, minutes: u32) {
+        let was_trusted = self.wall.trusted(now).is_some();
+        self.wall.on_minutes(now, minutes, self.membership.device(from) == Some(self.config.device));
+        let is_trusted = || self.wall.trusted(now).is_some();
+        self.config.limits.marks.hit_if(Mark::ClockConfirmed, || !was_trusted && is_trusted());
     }
 
     fn on_request(&mut self, now: Instant, from: NodeId, message: Message) -> Result<(), WireError> {
@@ -163,6 +172,7 @@ impl Node {
                         }
                     }
                 } else {
+                    near.marks.hit(Mark::ReceiverFull);
                     self.handoff.on_full(now, from);
                 }
                 if delivered.durable {
@@ -187,7 +197,10 @@ impl Node {
             Message::Summary { session, parts } => {
                 self.repair.on_summary(near, &mut self.handoff, from, session, parts);
             }
-            Message::Mismatch { session } => self.repair.on_mismatch(now, from, session),
+            Message::Mismatch { session } => {
+                near.marks.hit(Mark::RingsDiffer);
+                self.repair.on_mismatch(now, from, session);
+            }
             Message::Want { session, want, from: start, wanted } => {
                 let want = Want { session, number: want, start, wanted };
                 // The answering side is taken out while it borrows what lies beside it.

@@ -32,12 +32,13 @@ use alloc::vec::Vec;
 use crate::coordinator::{Coordinator, Settings, Surroundings};
 use crate::handoff::{Handoff, Leaving, Release};
 use crate::id::{Key, NodeId, RequestId};
+use crate::marks::{Mark, Marks};
 use crate::membership::{self, Membership, Timing};
 use crate::overlay::{self, Overlay};
 use crate::planted::Planted;
-use crate::repair::Repair;
+use crate::repair::{LISTED_MAX, Repair};
 use crate::ring::{RangeSet, Ring};
-use crate::store::{Changed, Restored, Store};
+use crate::store::{self, Changed, Restored, Store};
 use crate::time::{HORIZON_MS, Instant, Millis, WallClock, WallTime};
 use crate::wire::{CAPACITY_MAX, LABEL_BYTES_MAX, N_MAX, Outbox, Presence, Record, Standing, Verified};
 use disk::Disk;
@@ -62,15 +63,24 @@ pub struct Limits {
     pub timing: Timing,
     /// Limits of requests.
     pub requests: Settings,
+    /// How many keys that were let go are remembered under one epoch.
+    pub memo_keys_max: usize,
+    /// How many reaped tombstones are remembered.
+    pub ghosts_max: usize,
+    /// In a comparison, a part with at most so many objects is listed rather than cut.
+    pub listed_max: u64,
     /// The bug that is planted, if any; in every build but the simulator's a type of size zero.
     pub planted: Planted,
     /// Signatures that other nodes of this process have checked; in every build but the simulator's a type of size
     /// zero.
     pub verified: Verified,
+    /// Who counts how often rare branches are taken; in every build but the simulator's a type of size zero.
+    pub marks: Marks,
 }
 
 impl Default for Limits {
     fn default() -> Limits {
+        let store = store::Settings::default();
         Limits {
             members_max: 2_000,
             store_bytes_max: 1 << 30,
@@ -78,8 +88,12 @@ impl Default for Limits {
             horizon_ms: HORIZON_MS,
             timing: Timing::default(),
             requests: Settings::default(),
+            memo_keys_max: store.memo_keys_max,
+            ghosts_max: store.ghosts_max,
+            listed_max: LISTED_MAX,
             planted: Planted::default(),
             verified: Verified::default(),
+            marks: Marks::default(),
         }
     }
 }
@@ -134,7 +148,9 @@ macro_rules! near {
         Surroundings {
             now: $now,
             me: $node.me,
+            listed_max: $node.config.limits.listed_max,
             planted: $node.config.limits.planted,
+            marks: &$node.config.limits.marks,
             ring: &$node.ring,
             membership: &$node.membership,
             store: &mut $node.store,
@@ -156,8 +172,9 @@ impl Node {
         config.label = shortened(&config.label);
         let mut random = fastrand::Rng::with_seed(seed);
         let me = config.keys.id();
-        let planted = config.limits.planted;
-        let (store, mut remembered) = Store::restore(config.room.clone(), me, restored, random.fork(), planted);
+        let Limits { memo_keys_max, ghosts_max, planted, ref marks, .. } = config.limits;
+        let settings = store::Settings { memo_keys_max, ghosts_max, planted, marks: marks.clone() };
+        let (store, mut remembered) = Store::restore(config.room.clone(), me, restored, random.fork(), settings);
         // What was said before holds until something higher is said.
         let before = remembered.records.iter().position(|signed| signed.id() == me);
         let before = before.map(|index| remembered.records.swap_remove(index).record().clone());
@@ -187,6 +204,7 @@ impl Node {
                 timing: config.limits.timing.clone(),
                 planted,
                 verified: config.limits.verified.clone(),
+                marks: config.limits.marks.clone(),
             },
             random.fork(),
             now,
@@ -233,6 +251,7 @@ impl Node {
             Input::LinkUp(id) => {
                 if self.membership.links().contains(&id) {
                     // A new link takes the place of one that had not been missed: what was on its way over it is lost.
+                    self.config.limits.marks.hit(Mark::LinkReplaced);
                     self.handle_input(now, Input::LinkDown(id));
                 }
                 self.overlay.on_link_up(id);
@@ -262,7 +281,13 @@ impl Node {
             Input::PersistFailed { id, reason } => self.on_persist_failed(now, id, reason),
             Input::Lifecycle(lifecycle) => self.on_lifecycle(now, lifecycle),
             Input::WallClock(told) => {
+                let (was_told, was_trusted) = (self.wall.read(now).is_some(), self.wall.trusted(now).is_some());
                 self.wall.set(now, told);
+                match (was_trusted, self.wall.trusted(now)) {
+                    (true, None) => self.config.limits.marks.hit(Mark::ClockSuspended),
+                    (false, Some(_)) if was_told => self.config.limits.marks.hit(Mark::ClockSetBack),
+                    _ => {}
+                }
                 self.tell_time(now);
             }
         }

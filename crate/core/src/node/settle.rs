@@ -6,6 +6,7 @@ use super::{Event, Node, Output, near};
 use crate::coordinator::{Made, Surroundings};
 use crate::handoff::Released;
 use crate::id::{Key, NodeId};
+use crate::marks::Mark;
 use crate::membership::{Change, Status};
 use crate::planted::Plant;
 use crate::ring::{Ring, Seating};
@@ -47,6 +48,7 @@ impl Node {
                     self.event(Event::Member { id, was, now: is });
                     let is_new = was.is_none_or(|was| matches!(was, Status::Dormant | Status::Departed));
                     if is == Status::Up && (self.met.insert(id) || is_new) {
+                        self.config.limits.marks.hit_if(Mark::DormantReturns, || was == Some(Status::Dormant));
                         appeared.push(id);
                     }
                 }
@@ -139,6 +141,7 @@ impl Node {
         let followed: Vec<Key> =
             self.coordinator.followed().filter(|key| scope.contains(near.position(key).0)).cloned().collect();
         for key in followed {
+            near.marks.hit(Mark::ConfirmedByComparison);
             let Some(seen) = near.store.object(&key).map(|object| object.context().clone()) else { continue };
             self.coordinator.on_confirmed(near, with, &key, &seen);
         }
@@ -151,6 +154,7 @@ impl Node {
         }
         for (key, from, changed) in core::mem::take(&mut self.scratch.changed) {
             if changed.after > 1 && changed.after > changed.before {
+                self.config.limits.marks.hit_if(Mark::ManySiblings, || changed.after > 8);
                 self.event(Event::SiblingsCreated { siblings: changed.after });
             }
             self.coordinator.on_changed(&mut near!(self, now), &key, from);

@@ -111,7 +111,7 @@ impl Answering {
             return Ok(shared);
         }
         let root = theirs.map(|_| ROOT);
-        let answer = |part| (part, summarize(near.store, ranges, part, session));
+        let answer = |part| (part, summarize(near.store, ranges, part, session, near.listed_max));
         let parts = root.into_iter().chain(parts).map(answer).collect();
         near.out.push((from, Message::Summary { session, parts }));
         Ok(None)

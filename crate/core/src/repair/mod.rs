@@ -25,6 +25,7 @@ mod session;
 mod tags;
 
 pub use answer::{Answering, Want};
+pub use tags::LISTED_MAX;
 
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::vec::Vec;
@@ -32,6 +33,7 @@ use alloc::vec::Vec;
 use crate::coordinator::Surroundings;
 use crate::handoff::Handoff;
 use crate::id::{Key, NodeId};
+use crate::marks::Mark;
 use crate::ring::{RangeSet, Ring};
 use crate::time::{Instant, Millis};
 use crate::wire::{Object, Part, PartSummary};
@@ -156,6 +158,7 @@ impl Repair {
 
     /// The ring has changed: compare with everybody with whom something is shared, first what is incoming.
     pub fn on_ring_change(&mut self, near: &Surroundings<'_>, handoff: &Handoff) {
+        near.marks.hit_if(Mark::RingChanges, || !self.sessions.is_empty());
         self.sessions.clear();
         self.peers.retain(|id, _| near.ring.contains(*id));
         for &id in near.membership.links().iter().filter(|&&id| near.membership.answers(id)) {
@@ -236,9 +239,11 @@ impl Repair {
             .filter(|(_, session)| near.now.since(session.progress) >= STALL_MS)
             .map(|(&number, _)| number)
             .collect();
+        near.marks.hit_if(Mark::ComparisonStalls, || !stalled.is_empty());
         stalled.into_iter().for_each(|number| self.give_up(near.now, number));
         for session in self.sessions.values_mut() {
             if session.resend_at().is_some_and(|due| due <= near.now) {
+                near.marks.hit(Mark::QuestionResent);
                 session.resend(near);
             }
         }
@@ -292,6 +297,7 @@ impl Repair {
             self.finish(near.now, Session::nothing(id, near.ring.hash()));
             return;
         }
+        near.marks.hit_if(Mark::StraysCompared, || matches!(task, Task::Stray(_)));
         self.number = self.number.wrapping_add(1);
         let session = Session::begin(near, self.number, id, scope, task, ring);
         self.sessions.insert(self.number, session);
@@ -355,6 +361,7 @@ impl Repair {
         let yields = |session: &Session| session.with == from && near.me > from && session.is_fresh();
         let fresh = self.sessions.iter().find(|(_, session)| yields(session)).map(|(&number, _)| number);
         if let Some(number) = fresh {
+            near.marks.hit(Mark::ComparisonYields);
             self.sessions.remove(&number);
             peer.tasks.push_front(Task::Shared);
         }
@@ -380,6 +387,7 @@ impl Repair {
         peer.equal_at = None;
         let is_recent = peer.differed_at.is_some_and(|at| near.now.since(at) < INTERVAL_MS);
         if peer.tasks.is_empty() && !is_recent && self.sessions.values().all(|session| session.with != from) {
+            near.marks.hit(Mark::GossipDiffers);
             peer.differed_at = Some(near.now);
             peer.tasks.push_back(Task::Shared);
             peer.next = near.now + DIFFER_MS + if near.me > from { SECOND_MS } else { 0 };

@@ -11,6 +11,7 @@ use super::{Outcome, Task};
 use crate::coordinator::Surroundings;
 use crate::handoff::{Handoff, size};
 use crate::id::{Key, NodeId};
+use crate::marks::Mark;
 use crate::ring::RangeSet;
 use crate::time::{Instant, Millis};
 use crate::wire::{Message, Outline, Part, PartSummary, Purpose, Scope, Wanted};
@@ -185,7 +186,10 @@ impl Session {
                 (0, _) if self.takes() => wanted.push(Wanted::All(child)),
                 (_, 0) if self.gives() => self.send_all(near, &range),
                 (0, _) | (_, 0) => {}
-                _ => self.to_ask.push_back(child),
+                _ => {
+                    near.marks.hit(if part == ROOT { Mark::PartCut } else { Mark::PartCutAgain });
+                    self.to_ask.push_back(child);
+                }
             }
         }
     }
@@ -215,6 +219,7 @@ impl Session {
             });
             match matched {
                 Some((tag, _)) => {
+                    near.marks.hit(Mark::VersionsDiffer);
                     self.disputed.insert(tag, key.clone());
                 }
                 None => self.send_if_owned(near, position, key),
@@ -259,6 +264,7 @@ impl Session {
         self.progress = near.now;
         self.received += answer.objects.len();
         for tag in answer.lacks {
+            near.marks.hit_if(Mark::NewsOnBothSides, || !answer.objects.is_empty());
             if let Some(key) = self.disputed.remove(tag) {
                 self.send_if_owned(near, near.position(&key), &key);
             }

@@ -17,8 +17,8 @@ use crate::wire::{Part, PartSummary};
 
 /// The whole scope.
 pub(super) const ROOT: Part = Part { depth: 0, index: 0 };
-/// A part with at most so many objects is listed rather than cut.
-pub(super) const LISTED_MAX: u64 = 32;
+/// A part with at most so many objects is listed rather than cut, if the configuration says nothing else.
+pub const LISTED_MAX: u64 = 32;
 /// About how many objects a part has that is cut no more.
 const LEAF: u64 = 16;
 /// Into how many parts a part is cut at a time at most: two to the power of this. Seven rather than six saves a round
@@ -71,11 +71,11 @@ pub(super) fn children(part: Part, bits: u32) -> impl Iterator<Item = Part> {
 }
 
 /// What is held in a part, for one who holds something else there.
-pub(super) fn summarize(store: &Store, scope: &RangeSet, part: Part, session: u32) -> PartSummary {
+pub(super) fn summarize(store: &Store, scope: &RangeSet, part: Part, session: u32, listed_max: u64) -> PartSummary {
     let range = part_of(scope, part);
     let count = store.sum(&range).count;
     let bits = cut_bits(count);
-    if count <= LISTED_MAX || u32::from(part.depth) + bits > u32::from(PART_DEPTH_MAX) {
+    if count <= listed_max || u32::from(part.depth) + bits > u32::from(PART_DEPTH_MAX) {
         let tags = store.items(&range).map(|(position, _, fingerprint)| item_tag(position.0, fingerprint, session));
         return PartSummary::Items(tags.flat_map(u32::to_le_bytes).collect());
     }

@@ -16,13 +16,12 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Op, Table};
+use super::{Op, Settings, Table};
 use crate::clock::VersionVector;
 use crate::id::{Key, Position};
+use crate::marks::Mark;
 
 const PREFIX: &[u8] = b"reaped/";
-/// How many ghosts are remembered at most; few in the tests, so that some are forgotten.
-pub(super) const GHOSTS_MAX: usize = if cfg!(test) { 4 } else { 20_000 };
 
 /// What is left of a reaped tombstone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,12 +80,19 @@ impl Graves {
     }
 
     /// A tombstone was reaped. The rows to write; and the ghost that is forgotten for it, if there are too many.
-    pub(super) fn reap(&mut self, place: Place, fingerprint: u128, context: VersionVector) -> Vec<Op> {
+    pub(super) fn reap(
+        &mut self,
+        place: Place,
+        fingerprint: u128,
+        context: VersionVector,
+        settings: &Settings,
+    ) -> Vec<Op> {
         let number = self.by_number.last_key_value().map_or(0, |(last, _)| last + 1);
         let mut ops: Vec<Op> = self.forget(&place).into_iter().collect();
-        if self.ghosts.len() >= GHOSTS_MAX
+        if self.ghosts.len() >= settings.ghosts_max
             && let Some(oldest) = self.by_number.first_key_value().map(|(_, place)| *place)
         {
+            settings.marks.hit(Mark::GhostForgotten);
             ops.extend(self.forget(&oldest));
         }
         let ghost = Ghost { number, fingerprint, context };
@@ -105,10 +111,10 @@ impl Graves {
     }
 
     /// Take in a row of the disk, if it is a ghost's. One that cannot be read is left where it is.
-    pub(super) fn restore(&mut self, key: &[u8], value: &[u8]) {
+    pub(super) fn restore(&mut self, key: &[u8], value: &[u8], ghosts_max: usize) {
         let ghost = postcard::from_bytes::<Ghost>(value).ok();
         if let (Some(place), Some(ghost)) = (place(key), ghost)
-            && self.ghosts.len() < GHOSTS_MAX
+            && self.ghosts.len() < ghosts_max
         {
             self.by_number.insert(ghost.number, place);
             self.ghosts.insert(place, ghost);

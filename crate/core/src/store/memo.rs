@@ -10,8 +10,6 @@ use super::{Op, Table};
 use crate::id::Key;
 
 const PREFIX: &[u8] = b"memo/";
-/// How many keys are remembered at most; few in the tests, so that it overflows.
-pub(super) const KEYS_MAX: usize = if cfg!(test) { 2 } else { 10_000 };
 
 /// Counters by key.
 #[derive(Debug, Clone, Default)]
@@ -39,8 +37,8 @@ impl Memo {
     }
 
     /// A key is let go. `None`: the memo is full.
-    pub(super) fn remember(&mut self, epoch: u64, key: &Key, counter: u64) -> Option<Op> {
-        if self.counters.len() >= KEYS_MAX && !self.counters.contains_key(key) {
+    pub(super) fn remember(&mut self, epoch: u64, key: &Key, counter: u64, keys_max: usize) -> Option<Op> {
+        if self.counters.len() >= keys_max && !self.counters.contains_key(key) {
             return None;
         }
         let counter = counter.max(self.counter(key));

@@ -31,6 +31,7 @@ use alloc::vec::Vec;
 use crate::clock::{ACTORS_MAX, Dot, VersionVector};
 use crate::datatype::lives;
 use crate::id::{Key, NodeId, Position, Room};
+use crate::marks::{Mark, Marks};
 use crate::planted::Planted;
 use crate::ring::RangeSet;
 use crate::wire::{Object, SignedRecord, Version};
@@ -58,6 +59,26 @@ pub struct Changed {
     pub after: usize,
 }
 
+/// What a store goes by.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How many keys that were let go are remembered under one epoch.
+    pub memo_keys_max: usize,
+    /// How many reaped tombstones are remembered.
+    pub ghosts_max: usize,
+    /// The bug it has on purpose, if any.
+    pub planted: Planted,
+    /// Who counts how often rare branches are taken.
+    pub marks: Marks,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        let (planted, marks) = (Planted::default(), Marks::default());
+        Settings { memo_keys_max: 10_000, ghosts_max: 20_000, planted, marks }
+    }
+}
+
 /// What this node holds.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -71,7 +92,7 @@ pub struct Store {
     hints: Hints,
     mint: Mint,
     memo: Memo,
-    planted: Planted,
+    settings: Settings,
     random: fastrand::Rng,
     /// The rows of members, as they were last handed to the disk.
     records: BTreeMap<NodeId, Vec<u8>>,
@@ -140,7 +161,7 @@ impl Store {
         let mut object = self.base(key);
         let before = object.values().len();
         // What comes of a key whose tombstone was reaped brings it back, for whoever sent it has not heard of it.
-        let is_new = object.join(other, self.planted) || self.object(key).is_none() && !object.is_unknown();
+        let is_new = object.join(other, self.settings.planted) || self.object(key).is_none() && !object.is_unknown();
         if !is_new {
             return None;
         }
@@ -187,8 +208,19 @@ impl Store {
     }
 
     fn on_epoch(&mut self, reason: EpochReason) {
+        self.mark_epoch(reason);
         self.epochs.push(reason);
         self.batch.ops.extend(self.memo.clear());
+    }
+
+    fn mark_epoch(&self, reason: EpochReason) {
+        match reason {
+            // The simulator cannot show a node a dot of its own that it does not know: it clones no clean profile.
+            EpochReason::First | EpochReason::ForeignDot => {}
+            EpochReason::UncleanStop => self.settings.marks.hit(Mark::EpochAfterUncleanStop),
+            EpochReason::LetGo => self.settings.marks.hit(Mark::EpochForKeyLetGo),
+            EpochReason::MemoFull => self.settings.marks.hit(Mark::EpochForFullMemo),
+        }
     }
 
     /// The wall clock is at this minute, and another device has confirmed it: tombstones of unknown age are held since
@@ -212,8 +244,12 @@ impl Store {
 
     /// Whether this object, or its tombstone before it was reaped, lies here.
     pub fn holds(&self, position: u64, fingerprint: u128) -> bool {
-        self.at(position).any(|key| self.fingerprint(key) == fingerprint)
-            || self.graves.is_reaped(position, fingerprint)
+        let is_reaped = || {
+            let is_reaped = self.graves.is_reaped(position, fingerprint);
+            self.settings.marks.hit_if(Mark::GhostAnswers, || is_reaped);
+            is_reaped
+        };
+        self.at(position).any(|key| self.fingerprint(key) == fingerprint) || is_reaped()
     }
 
     /// Let a tombstone go and remember only its clock. The caller has made sure that all its owners do. Tells whether
@@ -224,7 +260,7 @@ impl Store {
         let Some(object) = self.object(&key).filter(|object| object.is_tombstone()) else { return false };
         let context = object.context().clone();
         self.let_go(&key);
-        let ops = self.graves.reap(self.ghost_place(&key), fingerprint, context);
+        let ops = self.graves.reap(self.ghost_place(&key), fingerprint, context, &self.settings);
         self.batch.ops.extend(ops);
         true
     }
@@ -242,7 +278,7 @@ impl Store {
         let actor = self.mint.actor();
         let counter = old.object.context().counter(&actor);
         if counter > 0 {
-            match self.memo.remember(actor.epoch, key, counter) {
+            match self.memo.remember(actor.epoch, key, counter, self.settings.memo_keys_max) {
                 Some(op) => self.batch.ops.push(op),
                 None => {
                     self.mint.begin(&mut self.random);
@@ -293,6 +329,7 @@ impl Store {
         let fingerprint = self.fingerprint_of(key, &object);
         self.graves.note(place.clone(), object.is_tombstone().then_some(0));
         let ghost = self.graves.forget(&self.ghost_place(key));
+        self.settings.marks.hit_if(Mark::GhostMet, || ghost.is_some());
         self.batch.ops.extend(ghost);
         let row = self.object_row(&place, &object);
         self.batch.ops.push(Op { table: Table::Objects, key: key.as_bytes().to_vec(), value: Some(row) });

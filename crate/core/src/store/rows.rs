@@ -11,9 +11,10 @@ use super::expiries::Expiries;
 use super::graves::Graves;
 use super::memo::Memo;
 use super::sums::Sums;
-use super::{Batch, Hints, Mint, Op, Restored, Rows, Store, Table};
+use super::{Batch, Hints, Mint, Op, Restored, Rows, Settings, Store, Table};
 use crate::id::{Key, NodeId, Position, Room};
-use crate::planted::{Plant, Planted};
+use crate::marks::Mark;
+use crate::planted::Plant;
 use crate::wire::{Object, SignedRecord};
 
 /// What the disk gave back beside the objects.
@@ -37,8 +38,9 @@ impl Store {
         node: NodeId,
         restored: Restored,
         mut random: fastrand::Rng,
-        planted: Planted,
+        settings: Settings,
     ) -> (Store, Remembered) {
+        let planted = settings.planted;
         let mint_row = restored.own.iter().find(|(table, key, _)| *table == Table::Meta && Mint::is_row(key));
         let (mint, epoch) = Mint::restore(node, mint_row.map(|row| &row.2[..]), &mut random, planted);
         let mut store = Store {
@@ -51,7 +53,7 @@ impl Store {
             hints: Hints::default(),
             mint,
             memo: Memo::default(),
-            planted,
+            settings,
             random,
             records: BTreeMap::new(),
             batch: Batch::default(),
@@ -70,7 +72,7 @@ impl Store {
                     if store.memo.restore(store.mint.actor().epoch, &key, &value) {
                         outdated.push(Op { table, key, value: None });
                     } else {
-                        store.graves.restore(&key, &value);
+                        store.graves.restore(&key, &value, store.settings.ghosts_max);
                     }
                     true
                 }
@@ -79,6 +81,8 @@ impl Store {
         }
         store.batch = Batch { ops: outdated, ..Batch::default() };
         store.hints.take_ops();
+        epoch.into_iter().for_each(|reason| store.mark_epoch(reason));
+        store.settings.marks.hit_if(Mark::HintsRestored, || !store.hints.is_empty());
         for rows in restored.adopted {
             remembered.unreadable += store.adopt(rows);
         }
@@ -107,6 +111,7 @@ impl Store {
             match table {
                 Table::Objects => match self.restore_object(&key, &value) {
                     Some((key, true)) if !self.hints.contains(&key) => {
+                        self.settings.marks.hit(Mark::HintsAdopted);
                         self.hints.address(&key, BTreeSet::new());
                     }
                     Some(_) => {}
@@ -114,6 +119,7 @@ impl Store {
                 },
                 Table::Hints => match Key::from_bytes(&key) {
                     Ok(key) if !self.hints.contains(&key) => {
+                        self.settings.marks.hit(Mark::HintsAdopted);
                         self.hints.address(&key, BTreeSet::new());
                     }
                     Ok(_) => {}

@@ -10,6 +10,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use super::tests::few;
 use super::*;
 
 const STORES: u8 = 4;
@@ -40,8 +41,7 @@ struct Peer {
 impl Peer {
     fn new(number: u8, random: &mut fastrand::Rng, is_planted: bool) -> Peer {
         let id = NodeId::from_bytes([number; 16]);
-        let store =
-            Store::restore(Room::open("rule").unwrap(), id, Restored::default(), random.fork(), Planted::default()).0;
+        let store = Store::restore(Room::open("rule").unwrap(), id, Restored::default(), random.fork(), few()).0;
         let (seen, durable_seen, read) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         let mut peer = Peer { id, store, seen, read, disk: BTreeMap::new(), durable_seen, pending: Vec::new() };
         if is_planted {
@@ -69,8 +69,7 @@ impl Peer {
         let own: Rows = self.disk.iter().map(|((table, key), value)| (*table, key.clone(), value.clone())).collect();
         let mint_row = own.iter().find(|(table, key, _)| Store::is_mint_row(*table, key)).map(|row| row.2.clone());
         let restored = Restored { own, adopted: Vec::new() };
-        self.store =
-            Store::restore(Room::open("rule").unwrap(), self.id, restored, random.fork(), Planted::default()).0;
+        self.store = Store::restore(Room::open("rule").unwrap(), self.id, restored, random.fork(), few()).0;
         if is_planted {
             self.store.mint.plant(mint_row.as_deref());
         }

@@ -8,14 +8,18 @@ use alloc::vec::Vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::planted::Planted;
 
 fn room() -> Room {
     Room::open("kitchen").unwrap()
 }
 
+/// So little is remembered that some of it is forgotten.
+pub(super) fn few() -> Settings {
+    Settings { memo_keys_max: 2, ghosts_max: 4, ..Settings::default() }
+}
+
 fn store(restored: Restored, seed: u64) -> Store {
-    Store::restore(room(), NodeId::from_bytes([1; 16]), restored, fastrand::Rng::with_seed(seed), Planted::default()).0
+    Store::restore(room(), NodeId::from_bytes([1; 16]), restored, fastrand::Rng::with_seed(seed), few()).0
 }
 
 /// A store whose mint is open.
@@ -199,7 +203,7 @@ fn rows_that_cannot_be_read_are_counted_and_harm_nothing() {
     ];
     let restored = Restored { own, adopted: vec![] };
     let (store, remembered) =
-        Store::restore(room(), NodeId::from_bytes([1; 16]), restored, fastrand::Rng::with_seed(1), Planted::default());
+        Store::restore(room(), NodeId::from_bytes([1; 16]), restored, fastrand::Rng::with_seed(1), few());
     assert_eq!((store.counts().0, remembered.unreadable), (0, 3));
 }
 
@@ -353,7 +357,7 @@ fn a_tombstone_that_is_held_for_somebody_is_not_reaped_and_a_value_never() {
 #[test]
 fn the_oldest_ghosts_are_forgotten_and_their_dots_are_still_not_minted_past() {
     let mut store = open(Restored::default(), 1);
-    for number in 0..=graves::GHOSTS_MAX {
+    for number in 0..=few().ghosts_max {
         let name = number.to_string();
         let (dot, _) = store.put(&key(&name), &VersionVector::new(), value(1));
         store.delete(&key(&name), &[dot].into_iter().collect());

@@ -1,9 +1,11 @@
 //! `soak`: many seeds on all cores, a line for each that fails, a summary at the end.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use roundtable_core::marks::Mark;
 use roundtable_core::planted::{Plant, Planted};
 use roundtable_sim::soak::{self, Plan, Report, Step};
 use serde_json::json;
@@ -22,25 +24,33 @@ pub(crate) struct Arguments {
     /// With this bug in every node; `plants` lists them.
     #[arg(long, value_parser = plant)]
     plant: Option<Plant>,
+    /// Fail if a rare branch of the nodes was not taken in any room. So does a soak of a thousand rooms or more.
+    #[arg(long)]
+    marks: bool,
     /// Print only the summary, as JSON.
     #[arg(long)]
     json: bool,
 }
+
+/// So many rooms, of 3 to 8 tabs or more kinds, come to every rare branch.
+const ROOMS_WITH_ALL_MARKS: u64 = 1_000;
 
 /// For how long a schedule that failed is shortened.
 const SHRINK_MAX: Duration = Duration::from_secs(60);
 
 /// Random requests and faults, then peace, then judgement, for every seed.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let Arguments { seeds, nodes, plant, json } = arguments;
-    soak(seeds, &(nodes.start..nodes.end + 1), *plant, *json)
+    let Arguments { seeds, nodes, plant, marks, json } = arguments;
+    let is_long = seeds.end.saturating_sub(seeds.start) >= ROOMS_WITH_ALL_MARKS && nodes.start <= 3 && nodes.end >= 8;
+    let needs_marks = plant.is_none() && (*marks || is_long);
+    soak(seeds, &(nodes.start..nodes.end + 1), *plant, needs_marks, *json)
 }
 
 fn plant(name: &str) -> Result<Plant, String> {
     Plant::named(name).ok_or_else(|| format!("there is no bug {name:?}; `plants` lists those there are"))
 }
 
-fn soak(seeds: &Range<u64>, nodes: &Range<usize>, plant: Option<Plant>, is_quiet: bool) -> ExitCode {
+fn soak(seeds: &Range<u64>, nodes: &Range<usize>, plant: Option<Plant>, needs_marks: bool, is_quiet: bool) -> ExitCode {
     if seeds.is_empty() || nodes.is_empty() || nodes.start == 0 {
         eprintln!("there is nothing to run: give at least one seed and at least one node");
         return ExitCode::from(2);
@@ -56,23 +66,35 @@ fn soak(seeds: &Range<u64>, nodes: &Range<usize>, plant: Option<Plant>, is_quiet
     });
     let violations = reports.iter().filter(|report| !report.violations.is_empty()).count() as u64;
     let first = reports.iter().filter(|report| !report.violations.is_empty()).map(|report| report.seed).min();
-    let mut steps = std::collections::BTreeMap::<Step, u64>::new();
+    let mut steps = BTreeMap::<Step, u64>::new();
     for (step, count) in reports.iter().flat_map(|report| &report.steps) {
         *steps.entry(*step).or_insert(0) += count;
     }
     let operations: u64 = steps.iter().filter(|(step, _)| step.is_request()).map(|(_, count)| count).sum();
     let faults = steps.iter().filter(|(step, _)| !step.is_request());
-    let faults: std::collections::BTreeMap<String, u64> =
-        faults.map(|(step, count): (&Step, &u64)| (step.name(), *count)).collect();
+    let faults: BTreeMap<String, u64> = faults.map(|(step, count): (&Step, &u64)| (step.name(), *count)).collect();
+    let marks = rooms_by_mark(&reports);
+    let missed: Vec<&str> = marks.iter().filter(|(_, rooms)| **rooms == 0).map(|(when, _)| *when).collect();
+    let lacks_marks = needs_marks && !missed.is_empty();
     let summary = json!({
         "seeds": reports.len(), "operations": operations, "faults": faults, "violations": violations,
-        "first_violation": first, "plant": plant.map(Plant::name), "seconds": begun.elapsed().as_secs(),
+        "first_violation": first, "marks": marks, "marks_missed": missed,
+        "plant": plant.map(Plant::name), "seconds": begun.elapsed().as_secs(),
     });
     if let Some(seed) = first.filter(|_| !is_quiet && plant.is_none()) {
         tell_shortest(seed, nodes);
     }
+    if lacks_marks && !is_quiet {
+        missed.iter().for_each(|when| println!("never happened: {when}"));
+    }
     println!("{summary}");
-    if violations > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if violations > 0 || lacks_marks { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// In how many rooms each rare branch was taken, by when that is.
+fn rooms_by_mark(reports: &[Report]) -> BTreeMap<&'static str, u64> {
+    let rooms = |mark: Mark| reports.iter().filter(|report| report.marks.get(mark as usize) > Some(&0)).count() as u64;
+    Mark::ALL.iter().map(|&(mark, when)| (when, rooms(mark))).collect()
 }
 
 /// Shorten the schedule of a seed that failed, print it, and write it where `replay` finds it.

@@ -29,6 +29,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use roundtable_core::marks::Marks;
 use roundtable_core::planted::Planted;
 use run::Soak;
 
@@ -39,6 +40,8 @@ pub struct Report {
     pub seed: u64,
     /// How often each kind of step was taken.
     pub steps: BTreeMap<Step, u64>,
+    /// How often each rare branch of the nodes was taken, in the order of `Mark::ALL`.
+    pub marks: Vec<u32>,
     /// What was found.
     pub violations: Vec<String>,
     /// The hash of everything that came out of any node; 0 if one panicked.
@@ -61,7 +64,8 @@ pub fn run_planted(seed: u64, nodes: &Range<usize>, planted: Planted) -> Report 
 /// rest, is a violation.
 pub fn run_plan(plan: &Plan, planted: Planted, is_traced: bool) -> Report {
     let mut soak = Soak::new(plan.clone());
-    soak.world.planted = planted;
+    soak.world.limits.planted = planted;
+    soak.world.limits.marks = Marks::counting();
     if is_traced {
         soak.world.outputs.keep_lines();
     }
@@ -76,5 +80,6 @@ pub fn run_plan(plan: &Plan, planted: Planted, is_traced: bool) -> Report {
         trace = 0;
     }
     let lines = soak.world.outputs.take_lines();
-    Report { seed: plan.seed, steps: soak.steps, violations, trace, lines }
+    let marks = soak.world.limits.marks.counts();
+    Report { seed: plan.seed, steps: soak.steps, marks, violations, trace, lines }
 }

@@ -15,11 +15,9 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use roundtable_core::coordinator::{Reply, Request};
 use roundtable_core::id::{BatchId, NodeId, RequestId};
-use roundtable_core::node::{Config, Event, Input, Lane, Node, Output};
-use roundtable_core::planted::Planted;
+use roundtable_core::node::{Config, Event, Input, Lane, Limits, Node, Output};
 use roundtable_core::store::Batch;
 use roundtable_core::time::Instant;
-use roundtable_core::wire::Verified;
 
 use crate::{Disk, Trace};
 pub use tabs::CrashPoint;
@@ -168,16 +166,14 @@ pub struct World {
     pub hosts: Vec<Host>,
     /// How it behaves.
     pub tuning: Tuning,
-    /// The bug that the nodes of tabs opened from now on have.
-    pub planted: Planted,
+    /// The limits of the nodes of tabs opened from now on, with the bug they have, and who counts their rare branches.
+    pub limits: Limits,
     /// What came out of the nodes.
     pub outputs: Trace,
     /// While this is something: all frames that nodes hand to links, in order.
     pub tap: Option<Vec<Tapped>>,
     /// Which requests of which tabs were answered, for whoever looks, and takes them away.
     pub news: Vec<News>,
-    /// What any node has found to hold holds for all.
-    verified: Verified,
     random: fastrand::Rng,
     queue: BTreeMap<(Instant, u64), Happening>,
     timers: BTreeSet<(Instant, usize)>,
@@ -214,11 +210,10 @@ impl World {
             now: Instant(1_000),
             hosts: Vec::new(),
             tuning: Tuning::default(),
-            planted: Planted::default(),
+            limits: Limits::default(),
             outputs: Trace::default(),
             tap: None,
             news: Vec::new(),
-            verified: Verified::default(),
             random: fastrand::Rng::with_seed(seed),
             queue: BTreeMap::new(),
             timers: BTreeSet::new(),

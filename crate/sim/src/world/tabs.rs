@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use roundtable_core::clock::VersionVector;
 use roundtable_core::coordinator::{Level, Reply, Request};
 use roundtable_core::id::{BatchId, DeviceId, Key, KeyPair, NodeId, RequestId, Room};
-use roundtable_core::node::{Config, Input, Lifecycle, Limits, Node};
+use roundtable_core::node::{Config, Input, Lifecycle, Node};
 use roundtable_core::store::{Batch, PersistError, Restored, Rows, Table, is_clean, object_of_row};
 use roundtable_core::time::{Instant, WallTime};
 
@@ -47,7 +47,7 @@ impl World {
             n: 3,
             r: Level::Quorum,
             w: Level::Quorum,
-            limits: Limits { planted: self.planted, verified: self.verified.clone(), ..Limits::default() },
+            limits: self.limits.clone(),
         };
         change(&mut config);
         self.add(config, Disk::default(), 0);
