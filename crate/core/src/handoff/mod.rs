@@ -162,7 +162,8 @@ impl Handoff {
             *ranges = ranges.intersection(&mine);
         }
         self.refresh(near);
-        self.readdress(near);
+        let keys: Vec<Key> = near.store.hints().keys().cloned().collect();
+        keys.iter().for_each(|key| readdress(near, key));
         self.sources.len()
     }
 
@@ -193,32 +194,6 @@ impl Handoff {
         let is_hopeless = |id: &NodeId| unlinked.get(id).is_some_and(|since| near.now.since(*since) >= UNLINKED_MS);
         self.sources.retain(|id, ranges| !ranges.is_empty() && is_here(near, *id) && !is_hopeless(id));
         self.incoming = self.sources.values().fold(RangeSet::empty(), |all, ranges| all.union(ranges));
-    }
-
-    /// The ring has changed: hints go to whoever owns the key now.
-    fn readdress(&mut self, near: &mut Surroundings<'_>) {
-        let keys: Vec<Key> = near.store.hints().keys().cloned().collect();
-        for key in keys {
-            let owners = near.ring.owners(near.position(&key));
-            let held_for: BTreeSet<NodeId> = near.store.hints().addressees(&key).collect();
-            let is_strayed = held_for.is_empty() || held_for.iter().any(|id| !owners.contains(id));
-            if !is_strayed {
-                continue;
-            }
-            let others: BTreeSet<NodeId> = owners.iter().copied().filter(|&id| id != near.me).collect();
-            if owners.contains(&near.me) {
-                // This node keeps it as an owner; the other owners have it by comparison, those still addressed by
-                // hint.
-                let still: BTreeSet<NodeId> = held_for.intersection(&others).copied().collect();
-                if still.is_empty() {
-                    near.store.hints_mut().drop_key(&key);
-                } else {
-                    near.store.hints_mut().address(&key, still);
-                }
-            } else {
-                near.store.hints_mut().address(&key, others);
-            }
-        }
     }
 
     /// Send what is held for nodes that answer.
@@ -273,6 +248,29 @@ impl Handoff {
         self.shipments.forget(|id| !near.membership.links().contains(&id), near.now);
         self.refresh(near);
         self.deliver(near);
+    }
+}
+
+/// The ring has changed, or somebody whose ring is an older one has named an addressee: the hint goes to whoever owns the
+/// key now.
+pub fn readdress(near: &mut Surroundings<'_>, key: &Key) {
+    let owners = near.ring.owners(near.position(key));
+    let held_for: BTreeSet<NodeId> = near.store.hints().addressees(key).collect();
+    let is_strayed = held_for.is_empty() || held_for.iter().any(|id| !owners.contains(id));
+    if !is_strayed {
+        return;
+    }
+    let others: BTreeSet<NodeId> = owners.iter().copied().filter(|&id| id != near.me).collect();
+    if owners.contains(&near.me) {
+        // This node keeps it as an owner; the other owners have it by comparison, those still addressed by hint.
+        let still: BTreeSet<NodeId> = held_for.intersection(&others).copied().collect();
+        if still.is_empty() {
+            near.store.hints_mut().drop_key(key);
+        } else {
+            near.store.hints_mut().address(key, still);
+        }
+    } else {
+        near.store.hints_mut().address(key, others);
     }
 }
 
