@@ -23,6 +23,7 @@ use super::{Shipments, batches, size};
 use crate::clock::VersionVector;
 use crate::coordinator::Surroundings;
 use crate::id::{Key, NodeId, RequestId};
+use crate::planted::Plant;
 use crate::ring::RangeSet;
 use crate::store::Sum;
 use crate::time::{Instant, Millis};
@@ -135,7 +136,7 @@ impl Leaving {
             let Some(part) = self.to_do.pop() else { return true };
             self.begin_round(near, part);
         }
-        false
+        near.planted.has(Plant::DepartUnconfirmed)
     }
 
     /// The first keys of a part; the rest of it is for later.

@@ -36,6 +36,10 @@ pub(super) struct Watch {
     named: BTreeMap<RequestId, BTreeSet<NodeId>>,
     /// When a disk last lost something.
     lost: BTreeMap<usize, Instant>,
+    /// When a tab was asked to leave.
+    pub(super) leaves: BTreeMap<RequestId, Instant>,
+    /// When a tab left for good, and its database was deleted; and in which of its lives.
+    left: BTreeMap<usize, (Instant, u64)>,
     /// How many events of each tab were taken in.
     taken_in: Vec<usize>,
     gets: BTreeMap<RequestId, Asked>,
@@ -56,13 +60,37 @@ impl Soak {
     /// Take in what was answered since the last call.
     pub(super) fn take_news(&mut self) {
         self.take_events();
+        let mut gone = Vec::new();
         for (tab, id) in std::mem::take(&mut self.world.news) {
             match self.world.last(tab, id).cloned() {
                 Some(Reply::Receipt(receipt)) => self.on_receipt(tab, id, &receipt),
                 Some(Reply::Read(read)) => self.on_read(tab, id, &read),
+                Some(Reply::Left { handed_off: true }) => {
+                    self.on_left(tab, id);
+                    gone.push(tab);
+                }
                 _ => {}
             }
         }
+        gone.into_iter().for_each(|tab| self.world.depart(tab));
+    }
+
+    /// A tab says that all it held is on other devices. Nobody is to blame if a disk has lost something since it began.
+    fn on_left(&mut self, tab: usize, id: RequestId) {
+        let began = self.watch.leaves.get(&id).copied().unwrap_or_default();
+        let is_excused = self.watch.lost.values().any(|lost| *lost >= began);
+        let world = &self.world;
+        let others: Vec<usize> = (0..world.hosts.len()).filter(|&other| other != tab).collect();
+        let elsewhere: Vec<usize> =
+            others.iter().copied().filter(|&other| world.device(other) != world.device(tab)).collect();
+        let holds = |at, key: &Key, seen: &VersionVector| world.disk_holds(at, key, seen);
+        self.oracle.on_left(tab, &others, &elsewhere, is_excused, holds);
+        self.watch.left.insert(tab, (self.world.now, self.world.life(tab)));
+    }
+
+    /// Whether a tab has left for good, and was not opened again since.
+    pub(super) fn has_left(&self, tab: usize) -> bool {
+        self.watch.left.get(&tab).is_some_and(|(_, life)| *life == self.world.life(tab))
     }
 
     fn take_events(&mut self) {
@@ -89,7 +117,9 @@ impl Soak {
         let mut ackers: Vec<usize> = holds(&tab).then_some(tab).into_iter().collect();
         for named in receipt.owners.iter().chain(&receipt.fallbacks) {
             let holders: Vec<usize> = self.world.tabs_of(*named).iter().copied().filter(|at| holds(at)).collect();
-            let has_lost = |at: &usize| self.watch.lost.get(at).is_some_and(|lost| *lost >= made);
+            let is_since = |lost: Option<&Instant>| lost.is_some_and(|lost| *lost >= made);
+            let has_lost =
+                |at: &usize| is_since(self.watch.lost.get(at)) || is_since(self.watch.left.get(at).map(|(at, _)| at));
             let is_new = self.watch.named.entry(id).or_default().insert(*named);
             if is_new && holders.is_empty() && !self.world.tabs_of(*named).iter().any(has_lost) {
                 let (now, seen) = (self.world.now.0, &receipt.context);
