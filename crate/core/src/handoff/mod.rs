@@ -251,8 +251,8 @@ impl Handoff {
     }
 }
 
-/// The ring has changed, or somebody whose ring is an older one has named an addressee: the hint goes to whoever owns the
-/// key now.
+/// The ring has changed, or somebody whose ring is an older one has named an addressee: the hint goes to whoever owns
+/// the key now.
 pub fn readdress(near: &mut Surroundings<'_>, key: &Key) {
     let owners = near.ring.owners(near.position(key));
     let held_for: BTreeSet<NodeId> = near.store.hints().addressees(key).collect();
