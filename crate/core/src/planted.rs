@@ -60,6 +60,8 @@ pub enum Plant {
     DeleteUnread,
     /// A write without a context supersedes what its application was never shown.
     SupersedeUnseen,
+    /// A node that leaves does not wait until its data lies elsewhere.
+    DepartUnconfirmed,
 }
 
 /// Which bug this node has, if any.
@@ -93,7 +95,7 @@ impl Planted {
 #[cfg(feature = "plants")]
 impl Plant {
     /// All of them, with the name by which each is planted and what it breaks.
-    pub const ALL: [(Plant, &'static str, &'static str); 25] = [
+    pub const ALL: [(Plant, &'static str, &'static str); 26] = [
         (Plant::ReuseADot, "reuse-a-dot", "after a clean stop the counter begins at zero again"),
         (Plant::KeepTheEpoch, "keep-the-epoch", "after an unclean stop no new epoch begins"),
         (Plant::MintBeforeDurable, "mint-before-durable", "dots are made before the disk knows that there may be some"),
@@ -119,6 +121,11 @@ impl Plant {
         (Plant::RiseWithoutAnswer, "rise-without-answer", "at its deadline a receipt counts those who never answered"),
         (Plant::DeleteUnread, "delete-unread", "a delete without a context does not read what it deletes"),
         (Plant::SupersedeUnseen, "supersede-unseen", "a put supersedes what its application was never shown"),
+        (
+            Plant::DepartUnconfirmed,
+            "depart-unconfirmed",
+            "a node that leaves does not wait until its data is elsewhere",
+        ),
     ];
 
     /// The bug of this name.

@@ -101,6 +101,31 @@ impl Oracle {
         }
     }
 
+    /// A tab has left for good and takes its disk with it: what it had acknowledged and still `holds` must lie
+    /// `elsewhere`, on another device, unless there is an excuse. From now on it is on the disks of those who have it.
+    pub fn on_left(
+        &mut self,
+        tab: usize,
+        others: &[usize],
+        elsewhere: &[usize],
+        is_excused: bool,
+        holds: impl Fn(usize, &Key, &VersionVector) -> bool,
+    ) {
+        for (key, changes) in &mut self.superseding {
+            for change in changes.iter_mut().filter(|change| change.ackers.contains(&tab)) {
+                change.ackers.remove(&tab);
+                let mut seen = change.context.clone();
+                let dot = change.write.and_then(|number| self.writes.get(&number)).map(|written| written.dot);
+                dot.into_iter().for_each(|dot| seen.see(dot));
+                change.ackers.extend(others.iter().filter(|&&other| holds(other, key, &seen)));
+                let is_elsewhere = elsewhere.iter().any(|&other| holds(other, key, &seen));
+                if holds(tab, key, &seen) && !is_elsewhere && !is_excused {
+                    self.violations.push(format!("{key:?}: tab {tab} has left, and nobody else holds {seen:?}"));
+                }
+            }
+        }
+    }
+
     /// How many writes were made.
     pub fn len(&self) -> usize {
         self.writes.len()
@@ -196,6 +221,10 @@ mod tests {
         assert!(lost[0].contains("is lost"), "{lost:?}");
         let lost_disk = judged(|oracle, _| oracle.on_disk_lost(0, |_, _, _| false));
         assert!(lost_disk.is_empty(), "nobody is left who had it: {lost_disk:?}");
+        let left = judged(|oracle, _| oracle.on_left(0, &[1], &[1], false, |tab, _, _| tab == 0));
+        assert!(left[0].contains("has left"), "{left:?}");
+        let taken_over = judged(|oracle, _| oracle.on_left(0, &[1], &[1], false, |_, _, _| true));
+        assert!(taken_over.len() == 1 && taken_over[0].contains("is lost"), "whoever has it now must not lose it");
         let kept = judged(|oracle, _| oracle.on_disk_lost(0, |_, _, _| true));
         assert!(kept[0].contains("is lost"), "{kept:?}");
         let dropped = judged(|_, object| object.forget(&VersionVector::from_iter([dot(1)])));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use roundtable_core::coordinator::{Keep, Level, Reply, Request, RequestError, Terms};
+use roundtable_core::coordinator::{Ended, Keep, Level, Reply, Request, RequestError, Terms};
 use roundtable_core::id::{Key, NodeId, RequestId};
 use roundtable_core::membership::Status;
 use roundtable_core::wire::{self, Message, Object};
@@ -265,6 +265,48 @@ fn puts_in_flight_are_answered_and_not_lost_and_nothing_is_taken_after_the_depar
         world.depart(1);
         settle(&mut world);
         assert_eq!(kept_of(&world, 0..2 * KEYS), 2 * KEYS, "seed {seed}");
+    }
+}
+
+#[test]
+fn what_waits_for_one_that_leaves_is_brought_to_whoever_owns_it_instead() {
+    for seed in 0..SEEDS {
+        let mut world = room(seed, &[0, 1, 2, 3, 4]);
+        // What the writer sends to the one that leaves is lost, and it waits for an answer for longer than that takes.
+        world.mute(0, 1);
+        let patient = |number: usize| Request::Put {
+            key: key(number),
+            value: Arc::from(number.to_string().as_bytes()),
+            context: None,
+            keep: Keep::default(),
+            terms: Terms { level: Some(Level::All), timeout_ms: Some(25_000) },
+        };
+        let puts: Vec<RequestId> = (KEYS..2 * KEYS).map(|number| world.request(0, patient(number))).collect();
+        assert!(leave(&mut world, 1), "seed {seed}");
+        world.run_for(3_000);
+        let is_whole = |put: &RequestId| {
+            let last = world.last(0, *put);
+            matches!(last, Some(Reply::Receipt(receipt)) if receipt.met && receipt.ended == Some(Ended::Complete))
+        };
+        assert_eq!(puts.iter().filter(|put| !is_whole(put)).count(), 0, "seed {seed}");
+        world.heal_all();
+        settle(&mut world);
+        let hints = world.alive().iter().map(|&tab| world.node(tab).view().metrics().hints).sum::<u64>();
+        assert_eq!(hints, 0, "seed {seed}: nothing is held for who is gone");
+        assert_eq!(kept_of(&world, 0..2 * KEYS), 2 * KEYS, "seed {seed}");
+    }
+}
+
+#[test]
+fn an_owner_that_is_never_heard_does_not_hold_a_leave_up() {
+    for seed in 0..SEEDS {
+        let mut world = room(seed, &[0, 1, 2, 3]);
+        // What one owner says does not arrive, and it is not suspected: others can hear it.
+        world.mute(0, 1);
+        assert!(leave(&mut world, 1), "seed {seed}");
+        world.heal_all();
+        settle(&mut world);
+        assert_eq!(kept(&world), KEYS, "seed {seed}");
     }
 }
 

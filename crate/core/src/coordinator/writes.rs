@@ -87,6 +87,13 @@ impl Write {
         self.id == id
     }
 
+    /// Whether an owner was asked, or somebody in its place.
+    fn was_asked(&self, owner: NodeId) -> bool {
+        let is_stood_in_for = self.stand_ins.values().any(|&absent| absent == owner);
+        let was_asked = [&self.held, &self.waiting, &self.spent].iter().any(|nodes| nodes.contains(&owner));
+        was_asked || is_stood_in_for
+    }
+
     /// Whether the application was told anything of it.
     pub(super) fn is_told(&self) -> bool {
         self.told.is_some()
@@ -380,13 +387,23 @@ impl Coordinator {
         self.writes_by_key.keys()
     }
 
-    /// Ask the next fallback in the place of a node that cannot take a write.
+    /// Ask the next fallback in the place of a node that cannot take a write; or, if it has left and owns the key no
+    /// more, whoever does instead.
     fn instead_of(&mut self, near: &mut Surroundings<'_>, number: u64, gone: NodeId) {
         let Some(write) = self.writes.get_mut(&number) else { return };
         let owner = write.stand_ins.remove(&gone).unwrap_or(gone);
         write.spent.insert(gone);
+        let owners = near.ring.owners(near.position(&write.key));
         let mut sends = Vec::new();
-        send_past(near, write, number, owner, &mut sends);
+        if owners.contains(&owner) {
+            send_past(near, write, number, owner, &mut sends);
+        } else {
+            for owner in owners {
+                if owner != near.me && !write.was_asked(owner) {
+                    send_towards(near, write, number, owner, &mut sends);
+                }
+            }
+        }
         near.out.extend(sends);
     }
 

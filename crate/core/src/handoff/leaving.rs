@@ -23,6 +23,7 @@ use super::{Shipments, batches, size};
 use crate::clock::VersionVector;
 use crate::coordinator::Surroundings;
 use crate::id::{Key, NodeId, RequestId};
+use crate::planted::Plant;
 use crate::ring::RangeSet;
 use crate::store::Sum;
 use crate::time::{Instant, Millis};
@@ -34,6 +35,8 @@ const BATCH_BYTES_MAX: usize = 1024 * 1024;
 /// When an owner that has not answered is asked again; and one that has not yet received its arc.
 const PATIENCE_MS: Millis = 2_000;
 const RETRY_MS: Millis = 250;
+/// An owner that has not answered so often in a row is left out: its way here may be cut, and others have it all.
+const SILENT_TIMES_MAX: u32 = 3;
 /// For how long an owner that was sent an object is not asked about it.
 const SHIPPING_MS: Millis = 10_000;
 /// Numbers of questions from here on are these; those below are about strays.
@@ -69,6 +72,8 @@ pub struct Leaving {
     round: Option<Round>,
     /// Owners whose disks took something no more.
     refused: BTreeSet<NodeId>,
+    /// How often in a row an owner has not answered.
+    silent: BTreeMap<NodeId, u32>,
 }
 
 impl Leaving {
@@ -104,6 +109,7 @@ impl Leaving {
         self.done.clear();
         self.round = None;
         self.refused.clear();
+        self.silent.clear();
     }
 
     /// When something falls due next.
@@ -130,7 +136,7 @@ impl Leaving {
             let Some(part) = self.to_do.pop() else { return true };
             self.begin_round(near, part);
         }
-        false
+        near.planted.has(Plant::DepartUnconfirmed)
     }
 
     /// The first keys of a part; the rest of it is for later.
@@ -160,12 +166,15 @@ impl Leaving {
 
     /// Ask every owner about the keys that it has not confirmed.
     fn ask(&mut self, near: &mut Surroundings<'_>) {
+        for owner in self.round.iter().flat_map(|round| round.asked.keys()) {
+            *self.silent.entry(*owner).or_default() += 1;
+        }
         self.settle_round(near);
         let Some(round) = &mut self.round else { return };
         round.shipped.retain(|_, since| near.now.since(*since) < SHIPPING_MS);
         round.asked.clear();
         for (key, confirmed) in &round.keys {
-            for owner in expected(near, &self.refused, key) {
+            for owner in expected(near, (&self.refused, &self.silent), key) {
                 if !confirmed.contains(&owner) && !round.shipped.contains_key(&(owner, key.clone())) {
                     round.asked.entry(owner).or_default().push(key.clone());
                 }
@@ -192,6 +201,7 @@ impl Leaving {
     ) {
         let Some(round) = self.round.as_mut().filter(|_| request == self.number) else { return };
         let Some(keys) = round.asked.remove(&from) else { return };
+        self.silent.remove(&from);
         let mut differ = Vec::new();
         for (key, held) in keys.into_iter().zip(answers) {
             match held {
@@ -239,11 +249,11 @@ impl Leaving {
     /// Keys that all have confirmed, or that are held no more, are done with, and with the last one the round.
     fn settle_round(&mut self, near: &Surroundings<'_>) {
         let Some(round) = &mut self.round else { return };
-        let refused = &self.refused;
+        let without = (&self.refused, &self.silent);
         let own_device = near.membership.device(near.me);
         round.keys.retain(|key, confirmed| {
             let is_elsewhere = confirmed.iter().any(|&owner| near.membership.device(owner) != own_device);
-            let is_confirmed = is_elsewhere && expected(near, refused, key).all(|owner| confirmed.contains(&owner));
+            let is_confirmed = is_elsewhere && expected(near, without, key).all(|owner| confirmed.contains(&owner));
             !is_confirmed && near.store.object(key).is_some()
         });
         if round.keys.is_empty()
@@ -254,8 +264,13 @@ impl Leaving {
     }
 }
 
-/// The owners of a key that can be asked.
-fn expected(near: &Surroundings<'_>, refused: &BTreeSet<NodeId>, key: &Key) -> impl Iterator<Item = NodeId> {
-    let owners = near.ring.owners(near.position(key));
-    owners.into_iter().filter(|&id| id != near.me && near.membership.answers(id) && !refused.contains(&id))
+/// The owners of a key that can be asked, without those that refuse, or say nothing.
+fn expected<'a>(
+    near: &'a Surroundings<'_>,
+    (refused, silent): (&'a BTreeSet<NodeId>, &'a BTreeMap<NodeId, u32>),
+    key: &Key,
+) -> impl Iterator<Item = NodeId> + 'a {
+    let is_silent = |id: &NodeId| silent.get(id).is_some_and(|times| *times >= SILENT_TIMES_MAX);
+    let owners = near.ring.owners(near.position(key)).into_iter();
+    owners.filter(move |id| near.membership.answers(*id) && !refused.contains(id) && !is_silent(id))
 }

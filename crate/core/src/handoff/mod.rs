@@ -165,7 +165,8 @@ impl Handoff {
         }
         self.forget_sources(near);
         self.gather_incoming();
-        self.readdress(near);
+        let keys: Vec<Key> = near.store.hints().keys().cloned().collect();
+        keys.iter().for_each(|key| readdress(near, key));
         self.sources.len()
     }
 
@@ -213,34 +214,6 @@ impl Handoff {
 
     fn gather_incoming(&mut self) {
         self.incoming = RangeSet::union_of(self.sources.values());
-    }
-
-    /// The ring has changed: hints go to whoever owns the key now.
-    fn readdress(&mut self, near: &mut Surroundings<'_>) {
-        let keys: Vec<Key> = near.store.hints().keys().cloned().collect();
-        for key in keys {
-            let owners = near.ring.owners(near.position(&key));
-            let held_for: BTreeSet<NodeId> = near.store.hints().addressees(&key).collect();
-            let is_strayed = held_for.is_empty() || held_for.iter().any(|id| !owners.contains(id));
-            if !is_strayed {
-                continue;
-            }
-            let others: BTreeSet<NodeId> = owners.iter().copied().filter(|&id| id != near.me).collect();
-            if owners.contains(&near.me) {
-                // This node keeps it as an owner; the other owners have it by comparison, those still addressed by
-                // hint.
-                let still: BTreeSet<NodeId> = held_for.intersection(&others).copied().collect();
-                if still.is_empty() {
-                    near.marks.hit(Mark::HintDissolves);
-                    near.store.hints_mut().drop_key(&key);
-                } else {
-                    near.store.hints_mut().address(&key, still);
-                }
-            } else {
-                near.marks.hit(Mark::HintReaddressed);
-                near.store.hints_mut().address(&key, others);
-            }
-        }
     }
 
     /// Send what is held for nodes that answer.
@@ -299,6 +272,31 @@ impl Handoff {
         self.shipments.forget(|id| !near.membership.links().contains(&id), near.now);
         self.refresh(near);
         self.deliver(near);
+    }
+}
+
+/// The ring has changed, or somebody whose ring is an older one has named an addressee: the hint goes to whoever owns
+/// the key now.
+pub fn readdress(near: &mut Surroundings<'_>, key: &Key) {
+    let owners = near.ring.owners(near.position(key));
+    let held_for: BTreeSet<NodeId> = near.store.hints().addressees(key).collect();
+    let is_strayed = held_for.is_empty() || held_for.iter().any(|id| !owners.contains(id));
+    if !is_strayed {
+        return;
+    }
+    let others: BTreeSet<NodeId> = owners.iter().copied().filter(|&id| id != near.me).collect();
+    if owners.contains(&near.me) {
+        // This node keeps it as an owner; the other owners have it by comparison, those still addressed by hint.
+        let still: BTreeSet<NodeId> = held_for.intersection(&others).copied().collect();
+        if still.is_empty() {
+            near.marks.hit(Mark::HintDissolves);
+            near.store.hints_mut().drop_key(key);
+        } else {
+            near.store.hints_mut().address(key, still);
+        }
+    } else {
+        near.marks.hit(Mark::HintReaddressed);
+        near.store.hints_mut().address(key, others);
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::{Event, Node, Output, near};
 use crate::coordinator::{Surroundings, answer_list};
-use crate::handoff::answer_holds;
+use crate::handoff::{answer_holds, readdress};
 use crate::id::{Key, NodeId};
 use crate::marks::Mark;
 use crate::overlay;
@@ -89,6 +89,9 @@ impl Node {
                 near.merge(&key, &object, from);
                 if let Some(owner) = hint.filter(|&owner| owner != near.me) {
                     near.store.hints_mut().add(&key, owner);
+                    if !near.ring.contains(owner) {
+                        readdress(near, &key);
+                    }
                 }
                 if near.planted.has(Plant::MintTwice) {
                     write_anew(near, &key, &object);

@@ -53,6 +53,11 @@ impl Soak {
         }
     }
 
+    /// Whether this is the ring that a tab had when it was last looked at.
+    pub(super) fn has_ring(&self, tab: usize, ring: u64) -> bool {
+        self.held.get(&tab).is_some_and(|held| held.ring == ring)
+    }
+
     /// Whether somebody came to a tab's ring or left it since then: hints were addressed anew, perhaps there and back.
     fn was_seated_anew(&self, tab: usize, since: Instant) -> bool {
         let is_off = |status: Option<Status>| !matches!(status, Some(Status::Joining | Status::Up | Status::Suspect));

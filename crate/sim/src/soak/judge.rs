@@ -14,6 +14,8 @@ use crate::oracle::number_of;
 
 /// How long a healed room may take to settle, in virtual milliseconds.
 const PEACE_MS: u64 = 180_000;
+/// So many tabs there are at least in the end: the room's N.
+const TABS_MIN: usize = 3;
 /// How long it is then left to itself.
 const QUIET_MS: u64 = 40_000;
 /// The most frames that a tab sends in a second of quiet, for each other tab.
@@ -39,12 +41,14 @@ impl Soak {
             self.wipe(twin);
         }
         for tab in 0..self.world.hosts.len() {
-            if !self.world.is_open(tab) && !self.twins.contains(&tab) {
+            // Who has left for good does not come back, unless its slot was opened again meanwhile.
+            if !self.world.is_open(tab) && !self.twins.contains(&tab) && !self.has_left(tab) {
                 self.world.reopen(tab);
             }
         }
         self.world.heal_all();
         self.settle();
+        self.fill_up();
         self.pass(QUIET_MS / 2);
         let before: Vec<u64> = self.world.hosts.iter().map(|host| host.frames_sent).collect();
         self.pass(QUIET_MS / 2);
@@ -53,6 +57,17 @@ impl Soak {
             return;
         }
         self.judge_quiet(&before);
+    }
+
+    /// Where tabs have left for good, others come: with fewer than N there is nothing to judge receipts by.
+    fn fill_up(&mut self) {
+        let here = self.world.alive().len();
+        for device in here..TABS_MIN {
+            self.world.open(u8::try_from(device).unwrap_or(0));
+        }
+        if here < TABS_MIN {
+            self.settle();
+        }
     }
 
     /// Let time pass until the room is settled.
@@ -108,6 +123,15 @@ impl Soak {
                     self.oracle.accuse(format!("tab {other} is here, and tab {tab} thinks it {status:?}"));
                 }
             }
+            let gone: Vec<usize> = (0..self.world.hosts.len()).filter(|&gone| self.has_left(gone)).collect();
+            for gone in gone {
+                let id = self.world.hosts[gone].id;
+                // If its last words reached nobody, it is thought to sleep; the ring is closed over it all the same.
+                let status = members.iter().find(|member| member.id == id).map(|member| member.status);
+                if !matches!(status, None | Some(Status::Dormant)) {
+                    self.oracle.accuse(format!("tab {gone} has left, and tab {tab} thinks it {status:?}"));
+                }
+            }
         }
     }
 
@@ -117,7 +141,8 @@ impl Soak {
         let alive = self.world.alive();
         let Some(&first) = alive.first() else { return };
         let view = self.world.node(first).view();
-        let members = view.members();
+        let mut members = view.members();
+        members.retain(|member| member.status != Status::Dormant);
         let (n, tokens) = (usize::from(view.n()), view.tokens());
         let device_of = |id: &NodeId| members.iter().find(|member| member.id == *id).map(|member| member.device);
         let devices: BTreeSet<_> = members.iter().map(|member| member.device).collect();

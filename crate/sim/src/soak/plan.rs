@@ -130,6 +130,8 @@ pub enum Step {
     Skew,
     /// Bytes that are no message.
     Garbage,
+    /// A tab is to go for good.
+    Leave,
 }
 
 const REQUESTS: [(Step, u32); 10] = [
@@ -180,6 +182,10 @@ const FAULTS: [(Step, u32); 33] = [
     (Step::Garbage, 2),
 ];
 
+/// In so many rooms of 256 that are not calm, tabs leave for good; and how many do at most.
+const LEAVE_SHARE: u8 = 100;
+const LEAVES_MAX: u32 = 4;
+
 impl Step {
     /// As it is written in plans and summaries.
     pub fn name(self) -> String {
@@ -221,7 +227,24 @@ impl Plan {
         let steps = random.u32(40..=160);
         let pause_ms_max = [20, 300, 2_000, 8_000][below(&mut random, 4) as usize];
         let acts = (0..steps).map(|_| Act::draw(&mut random, &weights, keys, pause_ms_max)).collect();
-        Plan { seed, nodes: count as usize, devices, keys, is_calm, acts }
+        let mut plan = Plan { seed, nodes: count as usize, devices, keys, is_calm, acts };
+        if !is_calm {
+            plan.add_leaves(pause_ms_max);
+        }
+        plan
+    }
+
+    /// Drawn apart, so that a room in which nobody leaves is what it was before tabs could leave.
+    fn add_leaves(&mut self, pause_ms_max: u64) {
+        let mut random = fastrand::Rng::with_seed(self.seed ^ 0x1ea7e);
+        if random.u8(..) >= LEAVE_SHARE {
+            return;
+        }
+        for _ in 0..random.u32(1..=LEAVES_MAX) {
+            let place = below(&mut random, self.acts.len() as u64 + 1) as usize;
+            let act = Act::draw(&mut random, &[(Step::Leave, 1)], self.keys, pause_ms_max);
+            self.acts.insert(place, act);
+        }
     }
 }
 
@@ -296,7 +319,7 @@ mod tests {
 
     #[test]
     fn every_step_is_drawn_by_some_seed_and_left_out_by_another() {
-        for (step, _) in REQUESTS.iter().chain(&FAULTS) {
+        for (step, _) in REQUESTS.iter().chain(&FAULTS).chain(&[(Step::Leave, 1)]) {
             let has = |seed: u64| Plan::of(seed, &(3..17)).acts.iter().any(|act| act.step == *step);
             assert!((0..60).any(has), "{step:?} never happens");
             assert!(*step == Step::Put || (0..60).any(|seed| !has(seed)), "{step:?} always happens");

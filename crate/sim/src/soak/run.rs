@@ -255,10 +255,20 @@ impl Soak {
                 self.world.set_clock(at, if other % 2 == 0 { skew_ms } else { -skew_ms });
             }
             Step::Bridge => self.world.partition_bridge(at),
+            Step::Leave => self.leave(at),
             Step::Garbage => self.garbage(at, other, amount),
             other => unreachable!("{other:?} is taken elsewhere"),
         }
         self.on_ended(at);
+    }
+
+    /// A tab is to go for good. One of two under the same name cannot speak for both.
+    fn leave(&mut self, at: usize) {
+        if self.world.twins(at).len() == 1 {
+            let began = self.world.now;
+            let id = self.world.leave(at);
+            self.watch.leaves.insert(id, began);
+        }
     }
 
     /// A twin that ended takes its disk with it.

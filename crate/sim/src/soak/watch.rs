@@ -39,6 +39,10 @@ pub(super) struct Watch {
     named: BTreeMap<RequestId, BTreeSet<NodeId>>,
     /// When a disk last lost something.
     lost: BTreeMap<usize, Instant>,
+    /// When a tab was asked to leave.
+    pub(super) leaves: BTreeMap<RequestId, Instant>,
+    /// When a tab left for good, and its database was deleted; and in which of its lives.
+    left: BTreeMap<usize, (Instant, u64)>,
     /// How many events of each tab were taken in.
     taken_in: Vec<usize>,
     gets: BTreeMap<RequestId, Asked>,
@@ -54,9 +58,10 @@ impl Watch {
         self.confirmed.get(key).cloned().unwrap_or_default()
     }
 
-    /// Whether a tab's disk has lost something since then.
+    /// Whether a tab's disk has lost something since then, or went with a tab that left for good.
     pub(super) fn has_lost(&self, at: usize, since: Instant) -> bool {
-        self.lost.get(&at).is_some_and(|lost| *lost >= since)
+        let is_since = |lost: Option<&Instant>| lost.is_some_and(|lost| *lost >= since);
+        is_since(self.lost.get(&at)) || is_since(self.left.get(&at).map(|(at, _)| at))
     }
 
     pub(super) fn on_get(&mut self, id: RequestId, key: Key, level: Level, is_merge: bool) {
@@ -69,6 +74,7 @@ impl Soak {
     /// Take in what was answered since the last call.
     pub(super) fn take_news(&mut self) {
         self.take_events();
+        let mut gone = Vec::new();
         for News { tab, id, members_version } in std::mem::take(&mut self.world.news) {
             match self.world.last(tab, id).cloned() {
                 Some(Reply::Receipt(receipt)) => {
@@ -77,10 +83,15 @@ impl Soak {
                     self.on_receipt(tab, id, &receipt);
                 }
                 Some(Reply::Read(read)) => self.on_read(tab, id, &read),
+                Some(Reply::Left { handed_off: true }) => {
+                    self.on_left(tab, id);
+                    gone.push(tab);
+                }
                 _ => {}
             }
         }
         self.judge_made();
+        gone.into_iter().for_each(|tab| self.world.depart(tab));
     }
 
     /// Only owners count as owners, and a level is one of the room's N, by what the node of the receipt knew when it gave it.
@@ -92,9 +103,29 @@ impl Soak {
         let stranger = receipt.owners.iter().find(|named| !owners.contains(named));
         let is_short =
             receipt.met && receipt.requested != Level::Local && receipt.owners.len() + receipt.fallbacks.len() < needed;
-        if node.view().members_version() == members_version && (stranger.is_some() || is_short) {
+        // What was told in the moment in which the ring changed goes by the one or by the other.
+        let is_steady = node.view().members_version() == members_version && self.has_ring(tab, node.view().ring_hash());
+        if is_steady && (stranger.is_some() || is_short) {
             self.oracle.accuse(format!("tab {tab} counts {receipt:?} of {owners:?}, and {needed} are needed"));
         }
+    }
+
+    /// A tab says that all it held is on other devices. Nobody is to blame if a disk has lost something since it began.
+    fn on_left(&mut self, tab: usize, id: RequestId) {
+        let began = self.watch.leaves.get(&id).copied().unwrap_or_default();
+        let is_excused = self.watch.lost.values().any(|lost| *lost >= began);
+        let world = &self.world;
+        let others: Vec<usize> = (0..world.hosts.len()).filter(|&other| other != tab).collect();
+        let elsewhere: Vec<usize> =
+            others.iter().copied().filter(|&other| world.device(other) != world.device(tab)).collect();
+        let holds = |at, key: &Key, seen: &VersionVector| world.disk_holds(at, key, seen);
+        self.oracle.on_left(tab, &others, &elsewhere, is_excused, holds);
+        self.watch.left.insert(tab, (self.world.now, self.world.life(tab)));
+    }
+
+    /// Whether a tab has left for good, and was not opened again since.
+    pub(super) fn has_left(&self, tab: usize) -> bool {
+        self.watch.left.get(&tab).is_some_and(|(_, life)| *life == self.world.life(tab))
     }
 
     fn take_events(&mut self) {

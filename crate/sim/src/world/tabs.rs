@@ -122,6 +122,11 @@ impl World {
         self.tabs_of.get(&id).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// What a tab fails together with.
+    pub fn device(&self, at: usize) -> DeviceId {
+        self.hosts[at].config.device
+    }
+
     /// How often a tab has been opened.
     pub fn life(&self, at: usize) -> u64 {
         self.hosts[at].life
