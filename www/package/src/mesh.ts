@@ -1,8 +1,8 @@
 // One node as the application holds it.
 import { type Behind, RegisterBucket } from "./bucket.js";
-import { attempt, closed, invalid, RoundtableError } from "./error.js";
+import { attempt, closed, errorFrom, invalid, RoundtableError } from "./error.js";
 import { type Events, eventNames } from "./events.js";
-import type { OnCondition } from "./roundtable_web.js";
+import type { OnCondition, RawLeft } from "./roundtable_web.js";
 import type { Bucket, BucketOptions, Member, Mesh, MeshEvents, Metrics, Storable, Token, Value } from "./types.js";
 import { checkFunction, checkOptions, checkText, checkTimeout, checkWhole, describe, notYet } from "./validate.js";
 
@@ -99,6 +99,23 @@ export class NodeMesh implements Mesh {
     }
     checkFunction("on: listener", listener);
     return this.#events.on(event, listener);
+  }
+
+  async leave(options?: { timeoutMs?: number }): Promise<{ readonly handedOff: boolean }> {
+    checkOptions("leave", options, ["timeoutMs"]);
+    checkTimeout("leave: timeoutMs", options?.timeoutMs);
+    if (this.#behind.isClosed()) throw closed();
+    const left = await new Promise<RawLeft>((resolve, reject) => {
+      attempt(() =>
+        this.#behind.peer.leave(options?.timeoutMs, (answer, failure) => {
+          if (answer !== undefined) resolve(answer);
+          else reject(errorFrom(failure));
+        }),
+      );
+    });
+    // Closing a node that has departed deletes what it kept.
+    if (left.handedOff) await this.close();
+    return left;
   }
 
   close(): Promise<void> {

@@ -58,6 +58,10 @@ export interface RawKeys {
   readonly keys: readonly string[];
 }
 
+export interface RawLeft {
+  readonly handedOff: boolean;
+}
+
 /** All methods that return a number throw a `Failure`; the number is for `cancel` or `noLonger`. */
 export class PeerHandle {
   private constructor();
@@ -86,6 +90,7 @@ export class PeerHandle {
     onKeys: Callback<RawKeys>,
   ): number;
   watch(bucket: string, key: string, onRead: Callback<RawRead>): number;
+  leave(timeoutMs: number | undefined, onLeft: Callback<RawLeft>): number;
   cancel(request: number): void;
   whenLinked(peers: number, onLinked: OnCondition): number;
   whenSettled(onSettled: OnCondition): number;

@@ -91,6 +91,12 @@ export interface Mesh {
   settled(options?: { timeoutMs?: number }): Promise<void>;
   /** A "storage" event that came before there was a listener is given to the first one. Returns what ends it. */
   on<E extends keyof MeshEvents>(event: E, listener: (detail: MeshEvents[E]) => void): () => void;
+  /**
+   * Hand everything off, then depart for good; this mesh is closed then. `handedOff: false` (alone, or at the timeout, by
+   * default 30 s): still a member; nothing that is not confirmed on another device is deleted, and the next tab of this
+   * device finds it.
+   */
+  leave(options?: { timeoutMs?: number }): Promise<{ readonly handedOff: boolean }>;
   /** Stop now; this node is expected back. */
   close(): Promise<void>;
 

@@ -107,6 +107,11 @@ impl View<'_> {
         self.node.me
     }
 
+    /// Whether this node has left for good: all that it held lies elsewhere.
+    pub fn has_departed(&self) -> bool {
+        self.node.has_departed()
+    }
+
     /// A number that changes whenever [`View::members`] would.
     pub fn members_version(&self) -> u64 {
         self.node.membership.revision()

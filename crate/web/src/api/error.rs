@@ -7,6 +7,8 @@ use crate::host::plain_object;
 use crate::slot::HomeError;
 use crate::storage::DatabaseError;
 
+const CLOSED: &str = "this mesh was closed; join again to go on";
+
 /// A failure with its stable code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
@@ -24,7 +26,7 @@ impl Failure {
 
     /// The node is closed.
     pub fn closed() -> Failure {
-        Failure { code: "closed", message: "this mesh was closed; join again to go on".into() }
+        Failure { code: "closed", message: CLOSED.into() }
     }
 }
 
@@ -59,6 +61,7 @@ impl From<RequestError> for Failure {
                 "storage",
                 "the browser's database failed: the write is not durable here; reload the page and try again",
             ),
+            RequestError::Closed => ("closed", CLOSED),
         };
         Failure { code, message: message.into() }
     }

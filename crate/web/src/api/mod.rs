@@ -190,6 +190,17 @@ impl PeerHandle {
         self.ask(Request::Watch { key: key(bucket, name)? }, on_read)
     }
 
+    /// Ask to leave for good: `{handedOff}`; the number of the request. A node that has handed everything off is to be
+    /// closed, which deletes what it kept.
+    ///
+    /// # Errors
+    ///
+    /// `{code, message}`.
+    pub fn leave(&self, timeout_ms: Option<f64>, on_left: Function) -> Result<f64, JsValue> {
+        let terms = options::terms(&JsValue::UNDEFINED, timeout_ms)?;
+        self.ask(Request::Leave { timeout_ms: terms.timeout_ms }, on_left)
+    }
+
     /// Nobody listens to a request any more.
     pub fn cancel(&self, request: f64) {
         self.peer.cancel(RequestId(request as u64));

@@ -46,6 +46,7 @@ pub(super) fn reply(reply: &Reply) -> Result<JsValue, Failure> {
         Reply::Receipt(answer) => Ok(receipt(answer)),
         Reply::Read(answer) => Ok(read(answer)),
         Reply::Keys(answer) => Ok(keys(answer)),
+        Reply::Left { handed_off } => Ok(frozen_object(&[("handedOff", (*handed_off).into())])),
         Reply::Failed(error) => Err(Failure::from(*error)),
     }
 }

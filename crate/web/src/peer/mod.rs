@@ -212,7 +212,8 @@ impl Peer {
         self.with_network(|network| network.uncut(id));
     }
 
-    /// Say goodbye, finish writing, answer all who wait, and let go of links, disk and name.
+    /// Say goodbye, finish writing, answer all who wait, and let go of links, disk and name. A node that has left for
+    /// good leaves neither behind.
     pub async fn close(self: Rc<Self>) {
         if self.phase.replace(Phase::Closing) != Phase::Running {
             return;
@@ -237,8 +238,15 @@ impl Peer {
         let conditions = self.conditions.borrow_mut().end_all();
         conditions.iter().for_each(|on_condition| on_condition(false));
         let home = self.home.take();
-        if let Some(home) = home {
-            home.close().await;
+        match home {
+            Some(home) if self.view(|view| view.has_departed()) => {
+                if let Err(error) = home.leave().await {
+                    let message = format!("this node has left, and what it kept could not be deleted: {error}");
+                    (self.sink)(PeerEvent::Storage(Problem::Failed, message));
+                }
+            }
+            Some(home) => home.close().await,
+            None => {}
         }
     }
 

@@ -27,6 +27,8 @@ thread_local! {
 /// A slot that is held by one node of this page. Dropping it lets go.
 #[derive(Debug)]
 pub struct Claim {
+    /// The short name of the room.
+    pub room: String,
     /// The name of the slot.
     pub slot: String,
     lock: Lock,
@@ -36,6 +38,12 @@ pub struct Claim {
 impl Claim {
     /// Let go, and wait until another could have it.
     pub async fn release(self) {
+        self.lock.release().await;
+    }
+
+    /// Let go for good: this tab no longer remembers the slot.
+    pub async fn give_up(self) {
+        forget(&self.room, &self.slot);
         self.lock.release().await;
     }
 }
@@ -72,7 +80,10 @@ pub async fn claim(
             return Err(abandon(lock).await);
         }
         match lock {
-            Some(lock) => return written_down(room, device, Claim { slot, lock, _aside: aside }).await,
+            Some(lock) => {
+                let claim = Claim { room: room.into(), slot, lock, _aside: aside };
+                return written_down(room, device, claim).await;
+            }
             None => forget(room, &slot),
         }
     }
@@ -95,13 +106,13 @@ async fn free_or_new(room: &str, device: &Device, locks: &LockManager) -> Result
     for slot in device.slots(room).await? {
         let Some(aside) = SetAside::new(room, &slot) else { continue };
         if let Some(lock) = locks.claim(&aside.name, Patience::None, None).await {
-            return Ok(Claim { slot, lock, _aside: aside });
+            return Ok(Claim { room: room.into(), slot, lock, _aside: aside });
         }
     }
     let slot = host::hex(&host::random::<8>().ok_or(ClaimError::NoSlot)?);
     let aside = SetAside::new(room, &slot).ok_or(ClaimError::NoSlot)?;
     let lock = locks.claim(&aside.name, Patience::None, None).await.ok_or(ClaimError::NoSlot)?;
-    Ok(Claim { slot, lock, _aside: aside })
+    Ok(Claim { room: room.into(), slot, lock, _aside: aside })
 }
 
 /// The device knows of a slot before there is anything in it, so that nothing is ever kept where nobody would look.

@@ -3,7 +3,7 @@
 //! A *node slot* is a name, a lock and a database. Whoever holds the lock is that node; the database holds the seed of
 //! its key pair beside all that it keeps. So a reloaded or reopened tab is the node it was, a duplicated one is
 //! another, and an emptied database is a new node. [`Home::open`] brings it all together, and [`Home::close`] gives the
-//! name back before it settles.
+//! name back before it settles. [`Home::leave`] is for a node that has handed everything off: nothing of it remains.
 //!
 //! Without IndexedDB or Web Locks (plain http on a LAN address) a node lives in memory under a passing name, and says
 //! so.
@@ -120,6 +120,34 @@ impl Home {
             claim.release().await;
         }
     }
+}
+
+impl Home {
+    /// The node has left for good: close and delete its database, then forget the slot and let go of the name.
+    ///
+    /// # Errors
+    ///
+    /// The browser did not delete the database: the slot is kept, and whoever opens it next is a new life of this node.
+    pub async fn leave(self) -> Result<(), DatabaseError> {
+        self.storage.close().await;
+        let Some(claim) = self.claim else { return Ok(()) };
+        match delete(&claim).await {
+            Ok(()) => {
+                claim.give_up().await;
+                Ok(())
+            }
+            Err(error) => {
+                claim.release().await;
+                Err(error)
+            }
+        }
+    }
+}
+
+/// As long as the slot is locked, nobody else makes its database anew.
+async fn delete(claim: &Claim) -> Result<(), DatabaseError> {
+    Database::delete(&database_name(&claim.room, &claim.slot)).await?;
+    Device::open().await?.forget(&claim.room, &claim.slot).await
 }
 
 async fn settle_in(

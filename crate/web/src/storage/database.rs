@@ -4,7 +4,9 @@
 //! transaction are issued at once and then its `complete` is awaited, nothing else. Something is durable when
 //! `complete` has fired and not before. Binary keys are `Uint8Array`s going in and `ArrayBuffer`s coming out.
 
+use futures_util::future::{Either, select};
 use gloo_events::EventListener;
+use gloo_timers::future::TimeoutFuture;
 use js_sys::{Array, Uint8Array};
 use roundtable_core::store::Durability;
 use wasm_bindgen::prelude::*;
@@ -14,6 +16,8 @@ use crate::host::{describe_error, first_event, plain_object, property};
 
 /// The version of the layout. A new one comes with a migration.
 const SCHEMA_VERSION: u32 = 1;
+/// How long a database that is to be deleted may be held open by others.
+const DELETE_PATIENCE_MS: u32 = 5_000;
 
 /// Why the database did not do what it was asked. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,6 +127,17 @@ impl Database {
             Ok(raw) => Ok(Database { raw: raw.unchecked_into(), listeners: Vec::new() }),
             Err(_) if !create => Err(DatabaseError::Missing),
             Err(error) => Err(error),
+        }
+    }
+
+    /// Delete a database that nobody has open; whoever reads it at this moment is waited for. One that does not exist
+    /// is as good as deleted.
+    pub async fn delete(name: &str) -> Result<(), DatabaseError> {
+        let request = factory()?.delete_database(name).map_err(|error| DatabaseError::of(&error))?;
+        let deleted = core::pin::pin!(finished(&request));
+        match select(deleted, TimeoutFuture::new(DELETE_PATIENCE_MS)).await {
+            Either::Left((outcome, _)) => outcome.map(|_| ()),
+            Either::Right(_) => Err(DatabaseError::Failed("Another page holds the database open.".into())),
         }
     }
 

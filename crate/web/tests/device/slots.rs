@@ -2,6 +2,7 @@
 
 use roundtable_core::store::Table;
 use roundtable_web::slot::{Device, Home, HomeError, LockManager, Patience, short_name};
+use roundtable_web::storage::{Database, DatabaseError, TABLES};
 use wasm_bindgen_test::wasm_bindgen_test;
 use web_sys::AbortController;
 
@@ -126,6 +127,26 @@ async fn an_emptied_database_behind_a_known_slot_is_a_new_node() {
     assert_eq!(home.claim.as_ref().unwrap().slot, slot);
     assert_ne!(home.keys.id(), name);
     assert!(restored.own.is_empty());
+    home.close().await;
+}
+
+#[wasm_bindgen_test]
+async fn of_a_node_that_has_left_there_is_no_database_and_no_slot() {
+    let room = fresh_room();
+    let ears = Ears::default();
+    let (home, _) = Home::open(&room, None, ears.report()).await.unwrap();
+    let (name, slot) = (home.keys.id(), home.claim.as_ref().unwrap().slot.clone());
+    home.storage.persist(id(1), batch(vec![put(Table::Objects, b"a", b"1")]));
+    home.leave().await.unwrap();
+    let device = Device::open().await.unwrap();
+    assert_eq!(device.slots(&short_name(&room)).await.unwrap(), Vec::<String>::new());
+    let database = roundtable_web::slot::database_name(&short_name(&room), &slot);
+    let gone = Database::open(&database, TABLES, false, || {}).await;
+    assert_eq!(gone.err(), Some(DatabaseError::Missing));
+    let (home, restored) = Home::open(&room, None, ears.report()).await.unwrap();
+    assert_ne!(home.claim.as_ref().unwrap().slot, slot);
+    assert_ne!(home.keys.id(), name);
+    assert!(restored.own.is_empty() && restored.adopted.is_empty());
     home.close().await;
 }
 
