@@ -47,6 +47,8 @@ pub struct Oracle {
     writes: BTreeMap<u64, Written>,
     dots: BTreeMap<Dot, u64>,
     superseding: BTreeMap<Key, Vec<Superseding>>,
+    /// Tombstones were reaped: nobody need know any more of a write that a delete had seen.
+    has_reaped: bool,
     violations: Vec<String>,
 }
 
@@ -100,6 +102,16 @@ impl Oracle {
         }
     }
 
+    /// Tombstones were reaped.
+    pub fn on_reaped(&mut self) {
+        self.has_reaped = true;
+    }
+
+    /// Whether any tombstone was reaped.
+    pub fn has_reaped(&self) -> bool {
+        self.has_reaped
+    }
+
     /// How many writes were made.
     pub fn len(&self) -> usize {
         self.writes.len()
@@ -123,7 +135,9 @@ impl Oracle {
             let is_superseded = |by: &&Superseding| by.write != Some(*number) && by.context.covers(&written.dot);
             let is_known = end.context().covers(&written.dot);
             let own = changes.iter().find(|by| by.write == Some(*number));
-            if own.is_some_and(|own| !own.ackers.is_empty()) && !is_known {
+            let is_deleted = changes.iter().any(|by| by.write.is_none() && is_superseded(&by));
+            let is_reaped = self.has_reaped && is_deleted;
+            if own.is_some_and(|own| !own.ackers.is_empty()) && !is_known && !is_reaped {
                 self.violations.push(format!("{key:?}: acknowledged write {number} is lost"));
             }
             if is_known && !values.contains(number) && !changes.iter().any(|by| is_superseded(&by)) {
@@ -192,6 +206,14 @@ mod tests {
         assert!(lost_disk.is_empty(), "nobody is left who had it: {lost_disk:?}");
         let kept = judged(|oracle, _| oracle.on_disk_lost(0, |_, _, _| true));
         assert!(kept[0].contains("is lost"), "{kept:?}");
+        let reaped = judged(|oracle, _| {
+            let key = Key::new("b", "k").expect("a short name");
+            oracle.on_delete(&key, VersionVector::from_iter([dot(1)]));
+            oracle.on_reaped();
+        });
+        assert!(reaped.is_empty(), "its delete was forgotten with it: {reaped:?}");
+        let forgotten = judged(|oracle, _| oracle.on_reaped());
+        assert!(forgotten[0].contains("is lost"), "nothing had deleted it: {forgotten:?}");
         let dropped = judged(|_, object| object.forget(&VersionVector::from_iter([dot(1)])));
         assert!(dropped[0].contains("was dropped"), "{dropped:?}");
         let returned = judged(|oracle, object| {

@@ -7,6 +7,7 @@
 //! checked, and the oracle judges what is left of every key.
 //!
 //! - `plan`: what a seed expands to.
+//! - `rare`: what is added to it, to come to rare branches.
 //! - `run`: a plan, step by step.
 //! - `watch`: what is checked whenever something was answered.
 //! - `judge`: what is checked in the end.
@@ -14,11 +15,13 @@
 
 mod judge;
 mod plan;
+mod rare;
 mod run;
 mod shrink;
 mod watch;
 
 pub use plan::{Act, Plan, Step};
+pub use rare::Tight;
 pub use shrink::shrink;
 
 use std::collections::BTreeMap;

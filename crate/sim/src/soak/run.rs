@@ -16,6 +16,10 @@ use crate::{CrashPoint, World};
 /// So many tabs there are at most, duplicated ones included.
 const TABS_MAX: usize = 24;
 
+/// How long nothing is asked before all clocks leap: what is deleted by then is known to be.
+const DUSK_MS: u64 = 70_000;
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+
 /// One run.
 pub(super) struct Soak {
     pub(super) plan: Plan,
@@ -30,8 +34,10 @@ pub(super) struct Soak {
 
 impl Soak {
     pub(super) fn new(plan: Plan) -> Soak {
+        let mut world = World::new(plan.seed);
+        plan.tight.apply(&mut world.limits);
         Soak {
-            world: World::new(plan.seed),
+            world,
             plan,
             oracle: Oracle::default(),
             steps: BTreeMap::new(),
@@ -120,6 +126,10 @@ impl Soak {
                 }
             }
             Step::HealAll => self.world.heal_all(),
+            Step::Leap => {
+                self.pass(DUSK_MS);
+                self.world.leap(amount * DAY_MS);
+            }
             Step::Lose => self.world.tuning.loss_percent = amount as u8,
             Step::Double => self.world.tuning.duplicate_percent = amount as u8,
             Step::Reorder => self.world.tuning.reorder_percent = amount as u8,

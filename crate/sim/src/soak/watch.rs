@@ -69,6 +69,12 @@ impl Soak {
         self.watch.taken_in.resize(self.world.hosts.len(), 0);
         for (host, taken_in) in self.world.hosts.iter().zip(&mut self.watch.taken_in) {
             for (at, event) in &host.events[*taken_in..] {
+                if matches!(event, Event::Reaped { .. }) {
+                    self.oracle.on_reaped();
+                    // Of a deleted key that was reaped, nobody knows any more what a quorum had confirmed.
+                    self.watch.confirmed.clear();
+                    self.watch.gets.values_mut().for_each(|asked| asked.due = VersionVector::new());
+                }
                 let Event::Written { id, key, dot, context } = event else { continue };
                 let change = match (dot, self.watch.numbers.get(id)) {
                     (Some(dot), Some(&number)) => self.oracle.on_write(number, key, *dot, context.clone()),
