@@ -49,6 +49,8 @@ pub struct Oracle {
     writes: BTreeMap<u64, Written>,
     dots: BTreeMap<Dot, u64>,
     superseding: BTreeMap<Key, Vec<Superseding>>,
+    /// Tombstones were reaped: nobody need know any more of a write that a delete had seen.
+    has_reaped: bool,
     violations: Vec<String>,
 }
 
@@ -115,8 +117,7 @@ impl Oracle {
             for change in changes.iter_mut().filter(|change| change.ackers.contains(&tab)) {
                 change.ackers.remove(&tab);
                 let mut seen = change.context.clone();
-                let dot = change.write.and_then(|number| self.writes.get(&number)).map(|written| written.dot);
-                dot.into_iter().for_each(|dot| seen.see(dot));
+                seen.see(change.dot);
                 change.ackers.extend(others.iter().filter(|&&other| holds(other, key, &seen)));
                 let is_elsewhere = elsewhere.iter().any(|&other| holds(other, key, &seen));
                 if holds(tab, key, &seen) && !is_elsewhere && !is_excused {
@@ -124,6 +125,16 @@ impl Oracle {
                 }
             }
         }
+    }
+
+    /// Tombstones were reaped.
+    pub fn on_reaped(&mut self) {
+        self.has_reaped = true;
+    }
+
+    /// Whether any tombstone was reaped.
+    pub fn has_reaped(&self) -> bool {
+        self.has_reaped
     }
 
     /// How many writes were made.
@@ -151,7 +162,9 @@ impl Oracle {
             let is_superseded = |by: &&Superseding| by.write != Some(*number) && by.context.covers(&written.dot);
             let is_known = end.context().covers(&written.dot);
             let own = changes.iter().find(|by| by.write == Some(*number));
-            if own.is_some_and(|own| !own.ackers.is_empty()) && !is_known {
+            let is_deleted = changes.iter().any(|by| by.write.is_none() && is_superseded(&by));
+            let is_reaped = self.has_reaped && is_deleted;
+            if own.is_some_and(|own| !own.ackers.is_empty()) && !is_known && !is_reaped {
                 self.violations.push(format!("{key:?}: acknowledged write {number} is lost"));
             }
             let is_dropped = is_known && !values.contains(number) && !brief.contains(number);
@@ -165,7 +178,7 @@ impl Oracle {
             }
         }
         for delete in changes.iter().filter(|change| change.write.is_none()) {
-            if !delete.ackers.is_empty() && !end.context().covers(&delete.dot) {
+            if !delete.ackers.is_empty() && !end.context().covers(&delete.dot) && !self.has_reaped {
                 self.violations.push(format!("{key:?}: acknowledged delete {:?} is lost", delete.dot));
             }
         }
@@ -227,6 +240,14 @@ mod tests {
         assert!(taken_over.len() == 1 && taken_over[0].contains("is lost"), "whoever has it now must not lose it");
         let kept = judged(|oracle, _| oracle.on_disk_lost(0, |_, _, _| true));
         assert!(kept[0].contains("is lost"), "{kept:?}");
+        let reaped = judged(|oracle, _| {
+            let key = Key::new("b", "k").expect("a short name");
+            oracle.on_delete(&key, dot(2), VersionVector::from_iter([dot(1)]));
+            oracle.on_reaped();
+        });
+        assert!(reaped.is_empty(), "its delete was forgotten with it: {reaped:?}");
+        let forgotten = judged(|oracle, _| oracle.on_reaped());
+        assert!(forgotten[0].contains("is lost"), "nothing had deleted it: {forgotten:?}");
         let dropped = judged(|_, object| object.forget(&VersionVector::from_iter([dot(1)])));
         assert!(dropped[0].contains("was dropped"), "{dropped:?}");
         let returned = judged(|oracle, object| {

@@ -7,6 +7,7 @@
 //! checked, and the oracle judges what is left of every key.
 //!
 //! - `plan`: what a seed expands to.
+//! - `rare`: what is added to it, to come to rare branches.
 //! - `run`: a plan, step by step.
 //! - `watch`: what is checked whenever something was answered.
 //! - `shown`: what each session was shown, and that its writes supersede no more.
@@ -17,12 +18,14 @@
 mod custody;
 mod judge;
 mod plan;
+mod rare;
 mod run;
 mod shown;
 mod shrink;
 mod watch;
 
 pub use plan::{Act, Plan, Step};
+pub use rare::Tight;
 pub use shrink::shrink;
 
 use std::collections::BTreeMap;

@@ -8,6 +8,8 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use super::rare::{self, Tight};
+
 /// A room and its schedule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
@@ -21,6 +23,9 @@ pub struct Plan {
     pub keys: u32,
     /// Nothing fails, tabs only come: then a quorum read sees what a quorum had confirmed, whatever moves meanwhile.
     pub is_calm: bool,
+    /// Limits that are met in this room.
+    #[serde(default)]
+    pub tight: Tight,
     /// The schedule.
     pub acts: Vec<Act>,
 }
@@ -132,6 +137,8 @@ pub enum Step {
     Garbage,
     /// A tab is to go for good.
     Leave,
+    /// After a quiet while all clocks are so many days further on.
+    Leap,
 }
 
 const REQUESTS: [(Step, u32); 10] = [
@@ -204,7 +211,7 @@ impl Step {
 }
 
 /// Draws that are the same where a `usize` has 32 bits.
-fn below(random: &mut fastrand::Rng, end: u64) -> u64 {
+pub(super) fn below(random: &mut fastrand::Rng, end: u64) -> u64 {
     random.u64(0..end.max(1))
 }
 
@@ -226,8 +233,9 @@ impl Plan {
         let (devices, keys) = (random.u8(1..=6), random.u32(1..=20));
         let steps = random.u32(40..=160);
         let pause_ms_max = [20, 300, 2_000, 8_000][below(&mut random, 4) as usize];
-        let acts = (0..steps).map(|_| Act::draw(&mut random, &weights, keys, pause_ms_max)).collect();
-        let mut plan = Plan { seed, nodes: count as usize, devices, keys, is_calm, acts };
+        let mut acts: Vec<Act> = (0..steps).map(|_| Act::draw(&mut random, &weights, keys, pause_ms_max)).collect();
+        let tight = rare::add(seed, is_calm, keys, &mut acts);
+        let mut plan = Plan { seed, nodes: count as usize, devices, keys, is_calm, tight, acts };
         if !is_calm {
             plan.add_leaves(pause_ms_max);
         }
@@ -289,6 +297,7 @@ impl fmt::Display for Act {
         match step {
             _ if step.is_request() => write!(f, "tab {tab}: {name} key {other}, level {amount}")?,
             Step::Lose | Step::Double | Step::Reorder | Step::Spike => write!(f, "{name} {amount} of 100 frames")?,
+            Step::Leap => write!(f, "{name} {amount} days")?,
             Step::Throng | Step::MassJoin | Step::MassLeave => write!(f, "{name} {amount}")?,
             Step::HealAll | Step::Majorities => write!(f, "{name}")?,
             _ => write!(f, "tab {tab}: {name} (other {other}, amount {amount})")?,
@@ -299,9 +308,12 @@ impl fmt::Display for Act {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Plan { seed, nodes, devices, keys, is_calm, acts } = self;
+        let Plan { seed, nodes, devices, keys, is_calm, tight, acts } = self;
         let calm = if *is_calm { ", calm" } else { "" };
         writeln!(f, "seed {seed}: {nodes} tabs on {devices} devices, {keys} keys{calm}, {} steps", acts.len())?;
+        if *tight != Tight::default() {
+            writeln!(f, "  {tight:?}")?;
+        }
         acts.iter().try_for_each(|act| writeln!(f, "  {act}"))
     }
 }
@@ -319,7 +331,7 @@ mod tests {
 
     #[test]
     fn every_step_is_drawn_by_some_seed_and_left_out_by_another() {
-        for (step, _) in REQUESTS.iter().chain(&FAULTS).chain(&[(Step::Leave, 1)]) {
+        for (step, _) in REQUESTS.iter().chain(&FAULTS).chain(&[(Step::Leave, 1), (Step::Leap, 1)]) {
             let has = |seed: u64| Plan::of(seed, &(3..17)).acts.iter().any(|act| act.step == *step);
             assert!((0..60).any(has), "{step:?} never happens");
             assert!(*step == Step::Put || (0..60).any(|seed| !has(seed)), "{step:?} always happens");

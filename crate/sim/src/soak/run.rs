@@ -27,6 +27,9 @@ pub(super) const LAST: &str = "last";
 const BURST_OVER_MS: u64 = 3_000;
 /// So many keys are read while the arcs of tabs that have just opened move.
 const READS_WHILE_MOVING: u32 = 60;
+/// How long nothing is asked before all clocks leap: what is deleted by then is known to be.
+const DUSK_MS: u64 = 70_000;
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// One run.
 pub(super) struct Soak {
@@ -45,8 +48,10 @@ pub(super) struct Soak {
 
 impl Soak {
     pub(super) fn new(plan: Plan) -> Soak {
+        let mut world = World::new(plan.seed);
+        plan.tight.apply(&mut world.limits);
         Soak {
-            world: World::new(plan.seed),
+            world,
             plan,
             oracle: Oracle::default(),
             steps: BTreeMap::new(),
@@ -145,6 +150,10 @@ impl Soak {
                 }
             }
             Step::HealAll => self.world.heal_all(),
+            Step::Leap => {
+                self.pass(DUSK_MS);
+                self.world.leap(amount * DAY_MS);
+            }
             Step::Lose => self.world.tuning.loss_percent = amount as u8,
             Step::Double => self.world.tuning.duplicate_percent = amount as u8,
             Step::Reorder => self.world.tuning.reorder_percent = amount as u8,

@@ -40,6 +40,16 @@ pub(super) struct Shown {
     unread: BTreeMap<RequestId, (VersionVector, VersionVector)>,
 }
 
+impl Shown {
+    /// Tombstones were reaped: nobody knows any more what a quorum had confirmed.
+    pub(super) fn forget_due(&mut self) {
+        self.unguided
+            .values_mut()
+            .for_each(|unguided| unguided.due = unguided.due.take().map(|_| VersionVector::new()));
+        self.unread.clear();
+    }
+}
+
 impl Soak {
     /// A write is about to be asked for, with no context.
     pub(super) fn on_unguided(&mut self, tab: usize, id: RequestId, key: &Key, is_delete: bool) {

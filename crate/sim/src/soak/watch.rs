@@ -133,6 +133,13 @@ impl Soak {
         let mut made = Vec::new();
         for (tab, (host, taken_in)) in self.world.hosts.iter().zip(&mut self.watch.taken_in).enumerate() {
             for (at, event) in &host.events[*taken_in..] {
+                if matches!(event, Event::Reaped { .. }) {
+                    self.oracle.on_reaped();
+                    // Of a deleted key that was reaped, nobody knows any more what a quorum had confirmed.
+                    self.watch.confirmed.clear();
+                    self.watch.gets.values_mut().for_each(|asked| asked.due = VersionVector::new());
+                    self.shown.forget_due();
+                }
                 let Event::Written { id, key, dot, context, .. } = event else { continue };
                 let change = match self.watch.numbers.get(id) {
                     Some(&number) => self.oracle.on_write(number, key, *dot, context.clone()),

@@ -193,6 +193,8 @@ pub struct World {
     lanes_free_at: BTreeMap<(usize, usize, Lane), Instant>,
     /// Counts how often all was healed.
     peace: u64,
+    /// How much further on the wall clocks are than by the time that has passed here.
+    leapt_ms: u64,
     requests: u64,
     stalled: u32,
     /// What has happened in the present minute.
@@ -226,6 +228,7 @@ impl World {
             arrivals: BTreeMap::new(),
             lanes_free_at: BTreeMap::new(),
             peace: 0,
+            leapt_ms: 0,
             requests: 0,
             stalled: 0,
             minute: (0, 0),

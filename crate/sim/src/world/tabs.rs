@@ -289,9 +289,18 @@ impl World {
         self.input(at, Input::WallClock(wall));
     }
 
+    /// All clocks are so much further on, as after a long sleep, and all open tabs are told.
+    pub fn leap(&mut self, ms: u64) {
+        self.leapt_ms += ms;
+        for at in self.alive() {
+            let wall = self.wall(at);
+            self.input(at, Input::WallClock(wall));
+        }
+    }
+
     /// What time a tab thinks it is.
     pub fn wall(&self, at: usize) -> WallTime {
-        WallTime((WALL_MS + self.now.0).saturating_add_signed(self.hosts[at].skew_ms))
+        WallTime((WALL_MS + self.leapt_ms + self.now.0).saturating_add_signed(self.hosts[at].skew_ms))
     }
 
     pub(super) fn on_wall_clock(&mut self, at: usize, life: u64) {
