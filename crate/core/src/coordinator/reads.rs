@@ -94,11 +94,12 @@ impl Coordinator {
     pub(super) fn read(&mut self, near: &mut Surroundings<'_>, reader: Reader, key: Key, terms: Terms) {
         let level = terms.level.unwrap_or(self.settings.r);
         let held = near.store.object(&key).cloned().unwrap_or_default();
+        let known = near.store.known(&key);
         if level == Level::Local {
             let mut quorum = Quorum::new(1);
             quorum.ask(near.me);
             quorum.answer(near.me);
-            return self.answer(near, &reader, &key, &held, &quorum, near.now);
+            return self.answer(near, &reader, &key, &known, &quorum, near.now);
         }
         let position = near.position(&key);
         let list = near.ring.preference_list(position);
@@ -110,14 +111,14 @@ impl Coordinator {
             }
         }
         let fingerprint = near.store.fingerprint(&key) as u64;
-        let asked_with = (fingerprint, held.clone());
+        let asked_with = (fingerprint, held);
         let mut read = Read {
             reader,
             key,
             quorum,
             started: near.now,
             deadline: self.deadline(near.now, terms),
-            merged: held,
+            merged: known,
             answers: BTreeMap::new(),
             asked_with,
             is_answered: false,

@@ -115,7 +115,7 @@ impl Node {
                     () => Says::NotYet,
                 };
                 let is_same = near.store.fingerprint(&key) as u64 == have;
-                let object = (!is_same).then(|| near.store.object(&key).cloned().unwrap_or_default());
+                let object = (!is_same).then(|| near.store.known(&key));
                 near.out.push((from, Message::Fetched { request, object, says }));
             }
             Message::Fetched { request, object, says } => {

@@ -108,8 +108,8 @@ impl Store {
         self.objects.get(&self.place(key)).map(|stored| &stored.object)
     }
 
-    /// What is held of a key or remembered of its reaped tombstone.
-    fn base(&self, key: &Key) -> Object {
+    /// What is held of a key or remembered of its reaped tombstone: what a read is to be told.
+    pub fn known(&self, key: &Key) -> Object {
         let ghost = || {
             let mut tombstone = Object::new();
             if let Some(ghost) = self.graves.ghost(&self.ghost_place(key)) {
@@ -142,7 +142,7 @@ impl Store {
     /// Whether joining this object would make one that could no longer be stored or sent: of too many actors, or too
     /// large. Nobody who plays fair makes one.
     pub fn would_overflow(&self, key: &Key, other: &Object) -> bool {
-        let held = self.base(key);
+        let held = self.known(key);
         let bytes = |object: &Object| object.values().map(Version::size).sum::<usize>();
         held.context().union_len(other.context()) > ACTORS_MAX
             || (bytes(other) + bytes(&held) > OBJECT_BYTES_MAX && {
@@ -158,7 +158,7 @@ impl Store {
         if self.would_overflow(key, other) {
             return None;
         }
-        let mut object = self.base(key);
+        let mut object = self.known(key);
         let before = object.values().len();
         // What comes of a key whose tombstone was reaped brings it back, for whoever sent it has not heard of it.
         let is_new = object.join(other, self.settings.planted) || self.object(key).is_none() && !object.is_unknown();
@@ -179,7 +179,7 @@ impl Store {
     /// [`Store::is_ready`].
     pub fn put(&mut self, key: &Key, context: &VersionVector, version: Version) -> (Dot, Changed) {
         let dot = self.mint.mint();
-        let mut object = self.base(key);
+        let mut object = self.known(key);
         let before = object.values().len();
         object.put(context, dot, version);
         let after = object.values().len();
@@ -192,7 +192,7 @@ impl Store {
     pub fn is_ready(&mut self, key: &Key, context: &VersionVector) -> bool {
         self.watch(context);
         let actor = self.mint.actor();
-        let held = self.base(key).context().counter(&actor);
+        let held = self.known(key).context().counter(&actor);
         if self.memo.counter(key) > held.max(context.counter(&actor)) {
             self.mint.begin(&mut self.random);
             self.on_epoch(EpochReason::LetGo);
@@ -315,7 +315,7 @@ impl Store {
     /// Supersede what `context` has seen by nothing, under a fresh dot. The mint must be open, as for [`Store::put`].
     pub fn delete(&mut self, key: &Key, context: &VersionVector) -> (Dot, Changed) {
         let dot = self.mint.mint();
-        let mut object = self.base(key);
+        let mut object = self.known(key);
         let before = object.values().len();
         object.delete(context, dot);
         let after = object.values().len();

@@ -369,6 +369,6 @@ fn the_oldest_ghosts_are_forgotten_and_their_dots_are_still_not_minted_past() {
             store.mint.opened();
         }
     }
-    assert!(store.base(&key("0")).is_unknown() && store.base(&key("1")).is_tombstone());
+    assert!(store.known(&key("0")).is_unknown() && store.known(&key("1")).is_tombstone());
     assert!(store.take_epochs().contains(&EpochReason::MemoFull));
 }
