@@ -1,9 +1,9 @@
 //! Signatures that were found to hold, so that none is checked twice.
 //!
 //! A signature holds or does not, whoever looks at it. Where one process runs many nodes, as the simulator does, they
-//! check each new record of each other one by one, and that would be a third of all that they do; there they share what
-//! was found. What is remembered is the very bytes, key and signature, not a hash of them; what does not hold is not
-//! remembered. Without the cargo feature `shared-verdicts` the type is of size zero and every signature is checked
+//! check each new record of each other one by one, and that would be a third of all that they do; there they share
+//! what was found. What is remembered is the very bytes, key and signature, not a hash of them; what does not hold is
+//! not remembered. Without the cargo feature `shared-verdicts` the type is of size zero and every signature is checked
 //! where it arrives, so a browser's build is none the larger. Only the simulator turns the feature on.
 
 #[cfg(feature = "shared-verdicts")]
