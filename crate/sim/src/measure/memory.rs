@@ -1,8 +1,8 @@
 //! How much memory a node takes for what it holds, beside keys and values.
 //!
 //! Three nodes hold a hundred thousand keys with a hundred bytes each, written by the application of one of them. Then
-//! a node is dropped, and the bytes that this gives back are counted, exactly; from them the bytes of keys and values are
-//! taken away. The node whose application wrote goes on knowing the context of all that it was shown.
+//! a node is dropped, and the bytes that this gives back are counted, exactly; from them the bytes of keys and values
+//! are taken away. The node whose application wrote goes on knowing the context of all that it was shown.
 //!
 //! Counted is what was asked of the allocator, without that one's own overhead, on a machine of 64 bits. In a browser's
 //! wasm pointers are half as wide, so it is less.

@@ -2,8 +2,8 @@
 //!
 //! A *subject* is one file here: it builds rooms on the virtual network, drives them, and returns [`Figure`]s. Time in
 //! them is virtual, so the same build gives the same figures on every machine; where real time matters, a figure is a
-//! ratio against a floor or a rival measured in the same run, and on the page only its first digit is told. A figure
-//! without a bar is there to be read.
+//! ratio against a floor or a rival measured in the same run, and rounded on the page. A figure without a bar is there
+//! to be read.
 
 mod bare;
 mod detection;
@@ -195,13 +195,12 @@ pub fn table(measured: &[(Subject, Vec<Figure>)]) -> String {
 pub fn page(measured: &[(Subject, Vec<Figure>)]) -> String {
     let head = "# Measured\n\n\
         Made by `cargo run --release -p roundtable-sim -- measure all --write`; do not edit.\n\
-        Time is virtual, so the figures are the same on every machine. Only throughput is of real time: of it there\n\
-        are ratios here, by their first digit; the command prints all. What each figure counts is said at the top of\n\
-        its subject's file in [`src/measure`](src/measure).\n\n";
+        Time is virtual, so the figures are the same on every machine. Only throughput is of real time: of it\n\
+        there are rounded ratios here; the command prints all. What each figure counts is said at the top of its\n\
+        subject's file in [`src/measure`](src/measure).\n\n";
     let rough = |figure: &Figure| {
-        let unit = 10_f64.powf(figure.value.abs().log10().floor());
-        let value = if figure.value.is_normal() { (figure.value / unit).round() * unit } else { figure.value };
-        Figure { value, ..figure.clone() }
+        let step = if figure.value.abs() < 2.0 { 0.1 } else { 1.0 };
+        Figure { value: (figure.value / step).round() * step, ..figure.clone() }
     };
     let told = |(subject, figures): &(Subject, Vec<Figure>)| match subject {
         Subject::Throughput => (*subject, figures.iter().filter(|figure| figure.unit == "x").map(rough).collect()),
@@ -216,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn of_real_time_the_page_tells_ratios_by_their_first_digit() {
+    fn of_real_time_the_page_tells_rounded_ratios() {
         let figure = |value, unit| Figure { what: "put".into(), setting: String::new(), value, unit, bar: None };
         let page = page(&[(Subject::Throughput, vec![figure(54_321.0, "a second"), figure(7.63, "x")])]);
         assert!(page.contains("| 8 x ") && !page.contains("a second"), "{page}");

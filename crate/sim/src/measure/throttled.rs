@@ -6,8 +6,8 @@
 //! so that time stands beside it. Where some of its peers do not find a death while it is watched, that counts as found
 //! at the end; of ours it counts as never.
 //!
-//! Our hidden tabs have said that they are hidden, as a browser lets them, and are given more patience for it. `foca` has
-//! no word for that.
+//! Our hidden tabs have said that they are hidden, as a browser lets them, and are given more patience for it. `foca`
+//! has no word for that.
 
 use roundtable_core::membership::Status;
 

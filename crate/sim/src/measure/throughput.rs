@@ -1,8 +1,8 @@
 //! How many replicated puts and gets one core carries, when all nodes run on it.
 //!
-//! Ten nodes with nothing between them (`bare`), N = 3, W = R = 2, values of a hundred bytes. Each put is coordinated by
-//! the tab whose key it is, which mostly is no owner: three frames go out and three come back, each encoded and decoded.
-//! A hundred requests are under way at a time; then a millisecond passes, so probes and comparisons cost what they do.
+//! Ten nodes with nothing between them (`bare`), N = 3, W = R = 2, values of a hundred bytes. Each key is written by
+//! one tab, which mostly is no owner: three frames go out and three come back, each encoded and decoded. A hundred
+//! requests are under way at a time; then a millisecond passes, so probes and comparisons cost what they do.
 //!
 //! Real time says as much of the machine as of the code, so it is held against a *floor* in the same run: the object of
 //! each put encoded, decoded and laid into an ordered map, three times. Both are timed in turns, by the time that this
