@@ -164,7 +164,7 @@ pub struct Coordinator {
 
 impl Coordinator {
     /// With nothing in flight.
-    pub fn new(settings: Settings) -> Coordinator {
+    pub fn new(settings: Settings, planted: Planted) -> Coordinator {
         Coordinator {
             settings,
             next: 0,
@@ -178,7 +178,7 @@ impl Coordinator {
             listings: BTreeMap::new(),
             watching: Watching::default(),
             shown: BTreeMap::new(),
-            hybrid: HybridClock::default(),
+            hybrid: HybridClock::new(planted),
             replies: Vec::new(),
             repaired: Vec::new(),
             gets: Latency::default(),

@@ -196,7 +196,7 @@ impl Handoff {
     /// The ring has changed: hints go to whoever owns the key now.
     fn readdress(&mut self, near: &mut Surroundings<'_>) {
         let keys: Vec<Key> = near.store.hints().keys().cloned().collect();
-        for key in keys {
+        for key in keys.into_iter().filter(|_| !near.planted.has(Plant::HintsForTheDormant)) {
             let owners = near.ring.owners(near.position(&key));
             let held_for: BTreeSet<NodeId> = near.store.hints().addressees(&key).collect();
             let is_strayed = held_for.is_empty() || held_for.iter().any(|id| !owners.contains(id));

@@ -78,7 +78,7 @@ impl Store {
         }
         store.batch = Batch { ops: outdated, ..Batch::default() };
         store.hints.take_ops();
-        for rows in restored.adopted {
+        for rows in restored.adopted.into_iter().filter(|_| !planted.has(Plant::AdoptNothing)) {
             remembered.unreadable += store.adopt(rows);
         }
         (store, remembered)
