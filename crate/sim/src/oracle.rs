@@ -47,12 +47,16 @@ pub struct Oracle {
     writes: BTreeMap<u64, Written>,
     dots: BTreeMap<Dot, u64>,
     superseding: BTreeMap<Key, Vec<Superseding>>,
+    /// Writes with a time to live.
+    expiring: BTreeSet<u64>,
+    /// Tombstones were reaped: nothing need be left of a key whose delete was acknowledged.
+    has_reaped: bool,
     violations: Vec<String>,
 }
 
-/// The number that a payload holds.
+/// The number that a payload begins with.
 pub fn number_of(payload: &[u8]) -> Option<u64> {
-    payload.try_into().ok().map(u64::from_le_bytes)
+    payload.first_chunk().copied().map(u64::from_le_bytes)
 }
 
 impl Oracle {
@@ -100,6 +104,16 @@ impl Oracle {
         }
     }
 
+    /// This write has a time to live: nothing else need have superseded it when it is gone.
+    pub fn may_expire(&mut self, number: u64) {
+        self.expiring.insert(number);
+    }
+
+    /// Tombstones were reaped somewhere.
+    pub fn on_reaped(&mut self) {
+        self.has_reaped = true;
+    }
+
     /// How many writes were made.
     pub fn len(&self) -> usize {
         self.writes.len()
@@ -123,10 +137,13 @@ impl Oracle {
             let is_superseded = |by: &&Superseding| by.write != Some(*number) && by.context.covers(&written.dot);
             let is_known = end.context().covers(&written.dot);
             let own = changes.iter().find(|by| by.write == Some(*number));
-            if own.is_some_and(|own| !own.ackers.is_empty()) && !is_known {
+            let is_deleted = |by: &&Superseding| by.write.is_none() && !by.ackers.is_empty() && is_superseded(by);
+            let may_be_gone = self.has_reaped && changes.iter().any(|by| is_deleted(&by));
+            if own.is_some_and(|own| !own.ackers.is_empty()) && !is_known && !may_be_gone {
                 self.violations.push(format!("{key:?}: acknowledged write {number} is lost"));
             }
-            if is_known && !values.contains(number) && !changes.iter().any(|by| is_superseded(&by)) {
+            let may_be_dropped = self.expiring.contains(number) || changes.iter().any(|by| is_superseded(&by));
+            if is_known && !values.contains(number) && !may_be_dropped {
                 self.violations.push(format!("{key:?}: write {number} was dropped, and nothing superseded it"));
             }
             // Whoever superseded it and is itself known must have taken its place.
@@ -194,6 +211,23 @@ mod tests {
         assert!(kept[0].contains("is lost"), "{kept:?}");
         let dropped = judged(|_, object| object.forget(&VersionVector::from_iter([dot(1)])));
         assert!(dropped[0].contains("was dropped"), "{dropped:?}");
+        let expired = judged(|oracle, object| {
+            object.forget(&VersionVector::from_iter([dot(1)]));
+            oracle.may_expire(1);
+        });
+        assert!(expired.is_empty(), "{expired:?}");
+        let delete = |oracle: &mut Oracle| {
+            let key = Key::new("b", "k").expect("a short name");
+            let change = oracle.on_delete(&key, VersionVector::from_iter([dot(1)]));
+            oracle.on_acknowledged(&change, &[0]);
+        };
+        let unreaped = judged(|oracle, _| delete(oracle));
+        assert!(unreaped[0].contains("is lost"), "nothing of it is known, not even its delete: {unreaped:?}");
+        let reaped = judged(|oracle, _| {
+            delete(oracle);
+            oracle.on_reaped();
+        });
+        assert!(reaped.is_empty(), "{reaped:?}");
         let returned = judged(|oracle, object| {
             object.put(&VersionVector::new(), dot(1), version(1));
             let key = Key::new("b", "k").expect("a short name");

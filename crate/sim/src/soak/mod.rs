@@ -18,7 +18,9 @@ mod run;
 mod shrink;
 mod watch;
 
+pub(crate) use plan::snake;
 pub use plan::{Act, Plan, Step};
+pub(crate) use run::{Soak, Written};
 pub use shrink::shrink;
 
 use std::collections::BTreeMap;
@@ -26,7 +28,6 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use roundtable_core::planted::Planted;
-use run::Soak;
 
 /// What came of one seed.
 #[derive(Debug, Clone)]

@@ -1,4 +1,4 @@
-//! A plan, step by step.
+//! A plan, step by step. A run without a plan is the ground on which scenarios are played (`scenario`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,20 +16,29 @@ use crate::{CrashPoint, World};
 /// So many tabs there are at most, duplicated ones included.
 const TABS_MAX: usize = 24;
 
+/// What is to be put.
+pub(crate) struct Written<'a> {
+    pub(crate) key: Key,
+    pub(crate) text: &'a str,
+    pub(crate) keep: Keep,
+    pub(crate) context: Option<VersionVector>,
+    pub(crate) terms: Terms,
+}
+
 /// One run.
-pub(super) struct Soak {
-    pub(super) plan: Plan,
-    pub(super) world: World,
-    pub(super) oracle: Oracle,
-    pub(super) steps: BTreeMap<Step, u64>,
-    pub(super) watch: Watch,
+pub(crate) struct Soak {
+    pub(crate) plan: Plan,
+    pub(crate) world: World,
+    pub(crate) oracle: Oracle,
+    pub(crate) steps: BTreeMap<Step, u64>,
+    pub(crate) watch: Watch,
     /// Tabs that run under the identity of another: they end before peace and do not come back.
-    pub(super) twins: BTreeSet<usize>,
-    written: u64,
+    pub(crate) twins: BTreeSet<usize>,
+    pub(crate) written: u64,
 }
 
 impl Soak {
-    pub(super) fn new(plan: Plan) -> Soak {
+    pub(crate) fn new(plan: Plan) -> Soak {
         Soak {
             world: World::new(plan.seed),
             plan,
@@ -41,7 +50,7 @@ impl Soak {
         }
     }
 
-    pub(super) fn run(&mut self) {
+    pub(crate) fn run(&mut self) {
         for index in 0..self.plan.nodes {
             self.world.open(u8::try_from(index % usize::from(self.plan.devices.max(1))).unwrap_or(0));
         }
@@ -58,7 +67,7 @@ impl Soak {
     }
 
     /// Let time pass, and look at whatever is answered in the moment it is.
-    pub(super) fn pass(&mut self, ms: u64) {
+    pub(crate) fn pass(&mut self, ms: u64) {
         let end = self.world.now + ms;
         loop {
             let has_news = self.world.run_until(end.since(self.world.now), |world| !world.news.is_empty());
@@ -202,7 +211,7 @@ impl Soak {
     }
 
     /// A twin that ended takes its disk with it.
-    fn on_ended(&mut self, at: usize) {
+    pub(crate) fn on_ended(&mut self, at: usize) {
         if self.twins.contains(&at) && !self.world.is_open(at) {
             self.world.wipe(at);
             self.forget_lost(at);
@@ -248,13 +257,18 @@ impl Soak {
         }
     }
 
-    pub(super) fn put(&mut self, tab: usize, key: Key, context: Option<VersionVector>, terms: Terms) -> RequestId {
+    pub(crate) fn put(&mut self, tab: usize, key: Key, context: Option<VersionVector>, terms: Terms) -> RequestId {
+        self.write(tab, Written { key, text: "", keep: Keep::default(), context, terms })
+    }
+
+    /// A put, with words after the number by which its value is found again.
+    pub(crate) fn write(&mut self, tab: usize, Written { key, text, keep, context, terms }: Written<'_>) -> RequestId {
         self.written += 1;
-        let value: Payload = self.written.to_le_bytes().to_vec().into();
+        let value: Payload = [&self.written.to_le_bytes(), text.as_bytes()].concat().into();
         // Before the request: it may be answered at once.
         let id = self.world.next_request();
         self.watch.numbers.insert(id, self.written);
-        self.world.request(tab, Request::Put { key, value, keep: Keep::default(), context, terms })
+        self.world.request(tab, Request::Put { key, value, keep, context, terms })
     }
 
     fn garbage(&mut self, at: usize, other: u32, seed: u64) {

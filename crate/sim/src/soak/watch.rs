@@ -25,11 +25,11 @@ struct Asked {
 
 /// What has been seen so far.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     /// The last context read of each key by anyone.
-    pub(super) read: BTreeMap<Key, VersionVector>,
+    pub(crate) read: BTreeMap<Key, VersionVector>,
     /// The number that each put writes.
-    pub(super) numbers: BTreeMap<RequestId, u64>,
+    pub(crate) numbers: BTreeMap<RequestId, u64>,
     /// All writes and deletes that were made: by which request, where the oracle keeps them, and when.
     changes: BTreeMap<RequestId, (Change, Instant)>,
     /// Whom the receipts of a request have named: they may have let it go since, as they may what they do not own.
@@ -46,7 +46,7 @@ pub(super) struct Watch {
 }
 
 impl Watch {
-    pub(super) fn on_get(&mut self, id: RequestId, key: Key, level: Level, is_merge: bool) {
+    pub(crate) fn on_get(&mut self, id: RequestId, key: Key, level: Level, is_merge: bool) {
         let due = self.confirmed.get(&key).cloned().unwrap_or_default();
         self.gets.insert(id, Asked { key, due, level, is_merge });
     }
@@ -54,7 +54,7 @@ impl Watch {
 
 impl Soak {
     /// Take in what was answered since the last call.
-    pub(super) fn take_news(&mut self) {
+    pub(crate) fn take_news(&mut self) {
         self.take_events();
         for (tab, id) in std::mem::take(&mut self.world.news) {
             match self.world.last(tab, id).cloned() {
@@ -69,6 +69,9 @@ impl Soak {
         self.watch.taken_in.resize(self.world.hosts.len(), 0);
         for (host, taken_in) in self.world.hosts.iter().zip(&mut self.watch.taken_in) {
             for (at, event) in &host.events[*taken_in..] {
+                if let Event::Reaped { .. } = event {
+                    self.oracle.on_reaped();
+                }
                 let Event::Written { id, key, dot, context } = event else { continue };
                 let change = match (dot, self.watch.numbers.get(id)) {
                     (Some(dot), Some(&number)) => self.oracle.on_write(number, key, *dot, context.clone()),
@@ -128,7 +131,7 @@ impl Soak {
     }
 
     /// (Version, incarnation) of a member's record only rises in the eyes of each node.
-    pub(super) fn look_at_members(&mut self) {
+    pub(crate) fn look_at_members(&mut self) {
         for tab in self.world.alive() {
             for (id, version, incarnation) in self.world.node(tab).view().versions() {
                 let seen = (version, incarnation);
@@ -141,7 +144,7 @@ impl Soak {
     }
 
     /// A disk has lost something: what only it had acknowledged, and no longer holds, may be lost.
-    pub(super) fn forget_lost(&mut self, at: usize) {
+    pub(crate) fn forget_lost(&mut self, at: usize) {
         self.watch.lost.insert(at, self.world.now);
         let world = &self.world;
         self.oracle.on_disk_lost(at, |tab, key, seen| world.disk_holds(tab, key, seen));
