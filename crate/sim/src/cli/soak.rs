@@ -2,15 +2,13 @@
 
 use std::ops::Range;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use roundtable_core::planted::{Plant, Planted};
 use roundtable_sim::soak::{self, Plan, Report, Step};
 use serde_json::json;
 
-use super::range;
+use super::{on_all_cores, plant, range};
 
 /// What to run.
 #[derive(Debug, clap::Args)]
@@ -38,10 +36,6 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     soak(seeds, &(nodes.start..nodes.end + 1), *plant, *json)
 }
 
-fn plant(name: &str) -> Result<Plant, String> {
-    Plant::named(name).ok_or_else(|| format!("there is no bug {name:?}; `plants` lists those there are"))
-}
-
 fn soak(seeds: &Range<u64>, nodes: &Range<usize>, plant: Option<Plant>, is_quiet: bool) -> ExitCode {
     if seeds.is_empty() || nodes.is_empty() || nodes.start == 0 {
         eprintln!("there is nothing to run: give at least one seed and at least one node");
@@ -49,27 +43,14 @@ fn soak(seeds: &Range<u64>, nodes: &Range<usize>, plant: Option<Plant>, is_quiet
     }
     let begun = Instant::now();
     let planted = plant.map(Planted::with).unwrap_or_default();
-    let next = AtomicU64::new(seeds.start);
-    let reports = Mutex::new(Vec::new());
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end {
-                        return;
-                    }
-                    let report = soak::run_planted(seed, nodes, planted);
-                    if !is_quiet {
-                        tell(&report, nodes, plant);
-                    }
-                    reports.lock().unwrap_or_else(PoisonError::into_inner).push(report);
-                }
-            });
+    let reports = on_all_cores(seeds, |seed| {
+        let report = soak::run_planted(seed, nodes, planted);
+        if !is_quiet {
+            tell(&report, nodes, plant);
         }
+        report
     });
-    let reports = reports.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let reports: Vec<Report> = reports.into_iter().map(|(_, report)| report).collect();
     // A thread that panicked has lost its seed: that is a violation too.
     let missing = seeds.end - seeds.start - reports.len() as u64;
     let violations = reports.iter().filter(|report| !report.violations.is_empty()).count() as u64 + missing;
