@@ -62,6 +62,46 @@ pub enum Plant {
     SupersedeUnseen,
     /// A node that leaves does not wait until its data lies elsewhere.
     DepartUnconfirmed,
+    /// The first epoch of a node is always the same one.
+    FixedEpoch,
+    /// Every start begins an epoch, clean or not.
+    EpochPerStart,
+    /// Tombstones are reaped whatever their age.
+    ReapEarly,
+    /// Nothing is remembered of a tombstone that was reaped.
+    ForgetGhosts,
+    /// Whoever was away past the horizon drops what it holds.
+    DropPastHorizon,
+    /// What is no longer owned is let go without asking its owners.
+    LetGoUnasked,
+    /// Hints are not addressed anew when the ring changes.
+    HintsForTheDormant,
+    /// What closed tabs of the device left behind is not taken over.
+    AdoptNothing,
+    /// A receipt names fallbacks among the owners.
+    StandInsAreOwners,
+    /// A read is answered by whoever answers first.
+    ReadOne,
+    /// A read sends what it found to whoever has it already.
+    RepairAlways,
+    /// What is sent in bulk has forgotten when it expires.
+    ExpiryNotSent,
+    /// A last-write-wins put does not supersede what its node holds.
+    LwwByStampAlone,
+    /// The hybrid clock follows a stamp however far ahead it is.
+    FollowAnyStamp,
+    /// The room keeps as many copies as anybody asks for.
+    BelieveAnyN,
+    /// The record of a node that has departed is forgotten.
+    ForgetDeparted,
+    /// A node tells others of itself alone.
+    OwnRecordOnly,
+    /// Nobody dials a node that is thought dormant.
+    NeverRedial,
+    /// A suspect is thought dormant at once.
+    DormantAtOnce,
+    /// A node is accused without asking others.
+    AccuseAlone,
 }
 
 /// Which bug this node has, if any.
@@ -95,7 +135,7 @@ impl Planted {
 #[cfg(feature = "plants")]
 impl Plant {
     /// All of them, with the name by which each is planted and what it breaks.
-    pub const ALL: [(Plant, &'static str, &'static str); 26] = [
+    pub const ALL: [(Plant, &'static str, &'static str); 46] = [
         (Plant::ReuseADot, "reuse-a-dot", "after a clean stop the counter begins at zero again"),
         (Plant::KeepTheEpoch, "keep-the-epoch", "after an unclean stop no new epoch begins"),
         (Plant::MintBeforeDurable, "mint-before-durable", "dots are made before the disk knows that there may be some"),
@@ -126,6 +166,26 @@ impl Plant {
             "depart-unconfirmed",
             "a node that leaves does not wait until its data is elsewhere",
         ),
+        (Plant::FixedEpoch, "fixed-epoch", "the first epoch of a node is always the same"),
+        (Plant::EpochPerStart, "epoch-per-start", "every start begins an epoch, clean or not"),
+        (Plant::ReapEarly, "reap-early", "tombstones are reaped whatever their age"),
+        (Plant::ForgetGhosts, "forget-ghosts", "nothing is remembered of a tombstone that was reaped"),
+        (Plant::DropPastHorizon, "drop-past-horizon", "whoever was away past the horizon drops what it holds"),
+        (Plant::LetGoUnasked, "let-go-unasked", "what is no longer owned is let go without asking its owners"),
+        (Plant::HintsForTheDormant, "hints-for-the-dormant", "hints are not addressed anew when the ring changes"),
+        (Plant::AdoptNothing, "adopt-nothing", "what closed tabs left behind is not taken over"),
+        (Plant::StandInsAreOwners, "stand-ins-are-owners", "a receipt names fallbacks among the owners"),
+        (Plant::ReadOne, "read-one", "a read is answered by whoever answers first"),
+        (Plant::RepairAlways, "repair-always", "a read sends what it found to whoever has it already"),
+        (Plant::ExpiryNotSent, "expiry-not-sent", "what is sent in bulk has forgotten when it expires"),
+        (Plant::LwwByStampAlone, "lww-by-stamp-alone", "a last-write-wins put does not supersede what its node holds"),
+        (Plant::FollowAnyStamp, "follow-any-stamp", "the hybrid clock follows a stamp however far ahead"),
+        (Plant::BelieveAnyN, "believe-any-n", "the room keeps as many copies as anybody asks for"),
+        (Plant::ForgetDeparted, "forget-departed", "the record of a node that has departed is forgotten"),
+        (Plant::OwnRecordOnly, "own-record-only", "a node tells others of itself alone"),
+        (Plant::NeverRedial, "never-redial", "nobody dials a node that is thought dormant"),
+        (Plant::DormantAtOnce, "dormant-at-once", "a suspect is thought dormant at once"),
+        (Plant::AccuseAlone, "accuse-alone", "a node is accused without asking others"),
     ];
 
     /// The bug of this name.

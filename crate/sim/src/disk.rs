@@ -15,6 +15,8 @@ pub struct Disk {
     rows: BTreeMap<Row, Vec<u8>>,
     /// What the rows of each of the last batches held before it, in the order of its changes.
     history: VecDeque<Vec<(Row, Option<Vec<u8>>)>>,
+    /// How many rows of objects and of hints it was ever told to change.
+    data_changes: u64,
 }
 
 impl Disk {
@@ -23,6 +25,7 @@ impl Disk {
         let mut before = Vec::with_capacity(batch.ops.len());
         for op in batch.ops {
             let row = (op.table, op.key);
+            self.data_changes += u64::from(matches!(row.0, Table::Objects | Table::Hints));
             let old = match op.value {
                 Some(value) => self.rows.insert(row.clone(), value),
                 None => self.rows.remove(&row),
@@ -67,6 +70,11 @@ impl Disk {
         self.rows.iter().filter(move |((of, _), _)| *of == table).map(|((_, key), value)| (&key[..], &value[..]))
     }
 
+    /// How many rows of objects and of hints it was ever told to change.
+    pub fn data_changes(&self) -> u64 {
+        self.data_changes
+    }
+
     /// How many rows a table has.
     pub fn count(&self, table: Table) -> usize {
         self.rows.keys().filter(|(of, _)| *of == table).count()
@@ -93,6 +101,7 @@ mod tests {
         disk.apply(batch(&[("a", Some("1"))]));
         let before = disk.rows();
         disk.apply(batch(&[("a", Some("2")), ("b", Some("1")), ("a", None)]));
+        assert_eq!(disk.data_changes(), 4);
         assert_eq!(disk.row(Table::Objects, b"b"), Some(b"1".as_slice()));
         assert!(disk.undo());
         assert_eq!(disk.rows(), before);

@@ -7,12 +7,13 @@
 //! seed and the same calls give the same trace, whose hash tells two runs apart.
 //!
 //! [`soak`] draws rooms, requests and faults from a seed and judges the end by an [`oracle`] that knows what each write
-//! had seen. Clock skew, wiped and rolled-back disks, planted bugs and shrinking are still to come.
+//! had seen. [`scenario`] plays stories that are written down as data.
 
 mod disk;
 #[cfg(feature = "native")]
 pub mod measure;
 pub mod oracle;
+pub mod scenario;
 pub mod soak;
 mod trace;
 mod world;

@@ -49,14 +49,16 @@ pub struct Oracle {
     writes: BTreeMap<u64, Written>,
     dots: BTreeMap<Dot, u64>,
     superseding: BTreeMap<Key, Vec<Superseding>>,
+    /// Writes with a time to live.
+    expiring: BTreeSet<u64>,
     /// Tombstones were reaped: nobody need know any more of a write that a delete had seen.
     has_reaped: bool,
     violations: Vec<String>,
 }
 
-/// The number that a payload holds.
+/// The number that a payload begins with.
 pub fn number_of(payload: &[u8]) -> Option<u64> {
-    payload.try_into().ok().map(u64::from_le_bytes)
+    payload.first_chunk().copied().map(u64::from_le_bytes)
 }
 
 impl Oracle {
@@ -127,7 +129,12 @@ impl Oracle {
         }
     }
 
-    /// Tombstones were reaped.
+    /// This write has a time to live: nothing else need have superseded it when it is gone.
+    pub fn may_expire(&mut self, number: u64) {
+        self.expiring.insert(number);
+    }
+
+    /// Tombstones were reaped somewhere.
     pub fn on_reaped(&mut self) {
         self.has_reaped = true;
     }
@@ -153,9 +160,7 @@ impl Oracle {
     }
 
     /// Judge what is left of a key, all copies joined.
-    ///
-    /// Writes in `brief` expire, and may be dropped then.
-    pub fn judge(&mut self, key: &Key, end: &Object, brief: &BTreeSet<u64>) {
+    pub fn judge(&mut self, key: &Key, end: &Object) {
         let values: BTreeSet<u64> = end.values().filter_map(|version| number_of(&version.payload)).collect();
         let changes = self.superseding.get(key).map(Vec::as_slice).unwrap_or_default();
         for (number, written) in self.writes.iter().filter(|(_, written)| written.key == *key) {
@@ -167,8 +172,8 @@ impl Oracle {
             if own.is_some_and(|own| !own.ackers.is_empty()) && !is_known && !is_reaped {
                 self.violations.push(format!("{key:?}: acknowledged write {number} is lost"));
             }
-            let is_dropped = is_known && !values.contains(number) && !brief.contains(number);
-            if is_dropped && !changes.iter().any(|by| is_superseded(&by)) {
+            let may_be_dropped = self.expiring.contains(number) || changes.iter().any(|by| is_superseded(&by));
+            if is_known && !values.contains(number) && !may_be_dropped {
                 self.violations.push(format!("{key:?}: write {number} was dropped, and nothing superseded it"));
             }
             // Whoever superseded it and is itself known must have taken its place.
@@ -218,7 +223,7 @@ mod tests {
         let change = oracle.on_write(1, &key, dot(1), VersionVector::new());
         oracle.on_acknowledged(&change, &[0]);
         setting(&mut oracle, &mut object);
-        oracle.judge(&key, &object, &BTreeSet::new());
+        oracle.judge(&key, &object);
         oracle.violations().to_vec()
     }
 
@@ -250,6 +255,11 @@ mod tests {
         assert!(forgotten[0].contains("is lost"), "nothing had deleted it: {forgotten:?}");
         let dropped = judged(|_, object| object.forget(&VersionVector::from_iter([dot(1)])));
         assert!(dropped[0].contains("was dropped"), "{dropped:?}");
+        let expired = judged(|oracle, object| {
+            object.forget(&VersionVector::from_iter([dot(1)]));
+            oracle.may_expire(1);
+        });
+        assert!(expired.is_empty(), "{expired:?}");
         let returned = judged(|oracle, object| {
             object.put(&VersionVector::new(), dot(1), version(1));
             let key = Key::new("b", "k").expect("a short name");

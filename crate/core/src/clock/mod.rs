@@ -38,3 +38,5 @@ pub type Context = VersionVector;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod vectors;

@@ -145,7 +145,13 @@ impl<V: Clone> Siblings<V> {
 
     /// A copy without the values: enough to tell what one copy would learn from another.
     pub fn outline(&self) -> Siblings<()> {
-        Siblings { context: self.context.clone(), values: self.dots().map(|dot| (dot, ())).collect() }
+        self.map(|_| ())
+    }
+
+    /// A copy with something else in the place of each value.
+    pub(crate) fn map<W>(&self, other: impl Fn(&V) -> W) -> Siblings<W> {
+        let values = self.values.iter().map(|(dot, value)| (*dot, other(value))).collect();
+        Siblings { context: self.context.clone(), values }
     }
 
     /// A copy of what is known without the values: enough to tell versions apart.

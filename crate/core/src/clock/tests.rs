@@ -1,4 +1,4 @@
-//! The kernel's algebra. The histories are those of the public `dvvset` unit tests and of the Dynamo paper, figure 3.
+//! The kernel's algebra. Histories that others have published are in `vectors`.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -39,71 +39,8 @@ fn joined(a: &Siblings<&'static str>, b: &Siblings<&'static str>) -> Siblings<&'
     both
 }
 
-fn values(siblings: &Siblings<&'static str>) -> Vec<&'static str> {
-    let mut values: Vec<_> = siblings.values().copied().collect();
-    values.sort_unstable();
-    values
-}
-
 const NEW: Siblings<&str> = Siblings::new();
 const A: u8 = 1;
-const B: u8 = 2;
-
-#[test]
-fn dvvset_join_gives_what_was_seen() {
-    let a = write(&NEW, &VersionVector::new(), A, "v1");
-    let b = write(&a, a.context(), B, "v2");
-    assert_eq!(*NEW.context(), vector(&[]));
-    assert_eq!(*a.context(), vector(&[(A, 1)]));
-    assert_eq!(*b.context(), vector(&[(A, 1), (B, 1)]));
-}
-
-#[test]
-fn dvvset_update_supersedes_what_the_context_saw() {
-    let a0 = write(&NEW, &VersionVector::new(), A, "v1");
-    let a1 = write(&a0, a0.context(), A, "v2");
-    let a2 = write(&a1, a0.context(), B, "v3");
-    let a3 = write(&a2, a1.context(), B, "v4");
-    let a4 = write(&a3, a1.context(), A, "v5");
-    assert_eq!((values(&a0), a0.context().clone()), (vec!["v1"], vector(&[(A, 1)])));
-    assert_eq!((values(&a1), a1.context().clone()), (vec!["v2"], vector(&[(A, 2)])));
-    assert_eq!((values(&a2), a2.context().clone()), (vec!["v2", "v3"], vector(&[(A, 2), (B, 1)])));
-    assert_eq!((values(&a3), a3.context().clone()), (vec!["v3", "v4"], vector(&[(A, 2), (B, 2)])));
-    assert_eq!((values(&a4), a4.context().clone()), (vec!["v3", "v4", "v5"], vector(&[(A, 3), (B, 2)])));
-}
-
-#[test]
-fn dvvset_sync_keeps_concurrent_values_and_drops_superseded_ones() {
-    let x = write(&NEW, &VersionVector::new(), A, "v");
-    let y = write(&x, x.context(), B, "w");
-    assert_eq!(joined(&x, &y), y);
-    let z = write(&NEW, &VersionVector::new(), B, "z");
-    assert_eq!(values(&joined(&x, &z)), vec!["v", "z"]);
-    assert_eq!(joined(&x, &z), joined(&z, &x));
-}
-
-#[test]
-fn dvvset_less_and_equal_follow_the_contexts() {
-    let x = write(&NEW, &VersionVector::new(), A, "v1");
-    let y = write(&x, x.context(), A, "v2");
-    assert!(y.includes(&x) && !x.includes(&y) && x.includes(&x));
-    let z = write(&x, x.context(), B, "v3");
-    assert!(!y.includes(&z) && !z.includes(&y));
-}
-
-#[test]
-fn figure_3_of_the_dynamo_paper_ends_in_one_version() {
-    let (sx, sy, sz) = (1, 2, 3);
-    let d1 = write(&NEW, &VersionVector::new(), sx, "D1");
-    let d2 = write(&d1, d1.context(), sx, "D2");
-    let d3 = write(&d2, d2.context(), sy, "D3");
-    let d4 = write(&d2, d2.context(), sz, "D4");
-    let met = joined(&d3, &d4);
-    assert_eq!(values(&met), vec!["D3", "D4"]);
-    assert_eq!(*met.context(), vector(&[(sx, 2), (sy, 1), (sz, 1)]));
-    let d5 = write(&met, met.context(), sx, "D5");
-    assert_eq!((values(&d5), d5.context().clone()), (vec!["D5"], vector(&[(sx, 3), (sy, 1), (sz, 1)])));
-}
 
 #[test]
 fn two_interleaved_writers_never_have_more_than_two_siblings() {

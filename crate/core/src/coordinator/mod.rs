@@ -187,7 +187,7 @@ pub struct Coordinator {
 
 impl Coordinator {
     /// With nothing in flight.
-    pub fn new(settings: Settings) -> Coordinator {
+    pub fn new(settings: Settings, planted: Planted) -> Coordinator {
         Coordinator {
             settings,
             next: 0,
@@ -201,7 +201,7 @@ impl Coordinator {
             listings: BTreeMap::new(),
             watching: Watching::default(),
             shown: BTreeMap::new(),
-            hybrid: HybridClock::default(),
+            hybrid: HybridClock::new(planted),
             leaves: Vec::new(),
             is_closed: false,
             replies: Vec::new(),

@@ -83,7 +83,7 @@ impl Coordinator {
         let held = || near.store.object(&put.key).map(|object| object.context().clone());
         let shown = || self.shown.get(&put.key).filter(|_| !near.planted.has(Plant::SupersedeUnseen)).cloned();
         let mut context = put.context.clone().or_else(shown).or_else(held).unwrap_or_default();
-        if put.keep.datatype == DataType::LastWriteWins {
+        if put.keep.datatype == DataType::LastWriteWins && !near.planted.has(Plant::LwwByStampAlone) {
             held().iter().for_each(|held| context.merge(held));
         }
         context

@@ -15,6 +15,7 @@ use crate::datatype::{self, Merged};
 use crate::id::{Key, NodeId, RequestId};
 use crate::marks::Mark;
 use crate::membership::Status;
+use crate::planted::Plant;
 use crate::time::{Instant, Millis, WallTime};
 use crate::wire::{Message, Object, Purpose, Says};
 
@@ -103,7 +104,8 @@ impl Coordinator {
         }
         let position = near.position(&key);
         let list = near.ring.preference_list(position);
-        let mut quorum = Quorum::new(level.needed(near.membership.n()));
+        let needed = if near.planted.has(Plant::ReadOne) { 1 } else { level.needed(near.membership.n()) };
+        let mut quorum = Quorum::new(needed);
         if near.is_settled_owner(position) {
             // For `one`, this node does not count: it is to be one other.
             if level != Level::One && quorum.ask(near.me) {
@@ -249,7 +251,8 @@ impl Coordinator {
             near.merge(&read.key, &read.merged, bringer);
         }
         for (node, theirs) in &read.answers {
-            if owners.contains(node) && !theirs.includes(&read.merged) && !read.merged.is_unknown() {
+            let lacks = !theirs.includes(&read.merged) || near.planted.has(Plant::RepairAlways);
+            if owners.contains(node) && lacks && !read.merged.is_unknown() {
                 let objects = alloc::vec![(read.key.clone(), read.merged.clone())];
                 near.out.push((*node, Message::Objects { batch: 0, purpose: Purpose::Repair, objects, next: None }));
                 self.repaired.push(*node);

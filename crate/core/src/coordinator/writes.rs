@@ -114,8 +114,7 @@ impl Write {
         if near.planted.has(Plant::CountNonOwner) && has(near.me) && !owners.contains(&near.me) {
             owners.push(near.me);
         }
-        owners.sort_unstable();
-        let fallbacks: Vec<NodeId> = self
+        let mut fallbacks: Vec<NodeId> = self
             .stand_ins
             .iter()
             .filter(|&(fallback, owner)| {
@@ -123,6 +122,10 @@ impl Write {
             })
             .map(|(fallback, _)| *fallback)
             .collect();
+        if near.planted.has(Plant::StandInsAreOwners) {
+            owners.append(&mut fallbacks);
+        }
+        owners.sort_unstable();
         let count = owners.len() + fallbacks.len();
         let others = count - usize::from(owners.contains(&near.me));
         let needed = self.requested.needed(n);

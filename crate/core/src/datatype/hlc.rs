@@ -14,6 +14,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::planted::{Plant, Planted};
 use crate::time::{Millis, WallTime};
 
 /// How far ahead of a device's wall time a stamp may be to be followed: as much as clocks differ that nobody has set
@@ -46,13 +47,23 @@ impl Stamp {
 #[derive(Debug, Clone, Default)]
 pub struct HybridClock {
     last: Stamp,
+    planted: Planted,
 }
 
 impl HybridClock {
+    /// A clock that has shown and seen nothing, with the bug that was planted, if any.
+    pub fn new(planted: Planted) -> HybridClock {
+        HybridClock { last: Stamp::default(), planted }
+    }
+
+    fn is_too_far_ahead(&self, stamp: Stamp, wall: WallTime) -> bool {
+        stamp.is_too_far_ahead(wall) && !self.planted.has(Plant::FollowAnyStamp)
+    }
+
     /// A stamp was seen: what is stamped from now on is later. One that is too far ahead is not followed, nor is any
     /// while the wall time is not known.
     pub fn observe(&mut self, seen: Stamp, wall: Option<WallTime>) {
-        if wall.is_some_and(|wall| !seen.is_too_far_ahead(wall)) {
+        if wall.is_some_and(|wall| !self.is_too_far_ahead(seen, wall)) {
             self.last = self.last.max(seen);
         }
     }
@@ -62,7 +73,7 @@ impl HybridClock {
     pub fn tick(&mut self, wall: Option<WallTime>) -> Stamp {
         let wall = wall.unwrap_or(self.last.wall);
         // This device's clock was ahead, and was set right: its old stamps must not go on.
-        let is_behind = wall > self.last.wall || self.last.is_too_far_ahead(wall);
+        let is_behind = wall > self.last.wall || self.is_too_far_ahead(self.last, wall);
         self.last = if is_behind { Stamp { wall, count: 0 } } else { self.last.next() };
         self.last
     }

@@ -278,6 +278,9 @@ impl Handoff {
 /// The ring has changed, or somebody whose ring is an older one has named an addressee: the hint goes to whoever owns
 /// the key now.
 pub fn readdress(near: &mut Surroundings<'_>, key: &Key) {
+    if near.planted.has(Plant::HintsForTheDormant) {
+        return;
+    }
     let owners = near.ring.owners(near.position(key));
     let held_for: BTreeSet<NodeId> = near.store.hints().addressees(key).collect();
     let is_strayed = held_for.is_empty() || held_for.iter().any(|id| !owners.contains(id));

@@ -22,6 +22,7 @@ use crate::clock::VersionVector;
 use crate::coordinator::Surroundings;
 use crate::id::{Key, NodeId, Position};
 use crate::marks::Mark;
+use crate::planted::Plant;
 use crate::ring::RangeSet;
 use crate::time::{Instant, Millis};
 use crate::wire::{Held, Message, Purpose, WireError};
@@ -158,7 +159,8 @@ impl Release {
         for (position, key, fingerprint) in near.store.items(&ahead) {
             let owners = near.ring.owners(position);
             if owners.len() >= near.ring.n() && can_be_asked(near, key, &owners) && !keeps(key) {
-                let waiting = owners.into_iter().collect();
+                let is_asked = |_: &NodeId| !near.planted.has(Plant::LetGoUnasked);
+                let waiting = owners.into_iter().filter(is_asked).collect();
                 candidates.insert(key.clone(), Candidate { why: Why::Stray, fingerprint, waiting });
             }
             last = Some(position.0);
@@ -176,7 +178,8 @@ impl Release {
         let Some(wall) = near.wall.confirmed(near.now) else { return };
         let minute = |ms: u64| u32::try_from(ms / MINUTE_MS).unwrap_or(u32::MAX);
         near.store.date_tombstones(minute(wall.0));
-        let due = minute(wall.0.saturating_sub(self.horizon_ms));
+        let horizon_ms = if near.planted.has(Plant::ReapEarly) { 0 } else { self.horizon_ms };
+        let due = minute(wall.0.saturating_sub(horizon_ms));
         for (position, key) in near.store.tombstones_since(due).take(BATCH_MAX) {
             let mut owners = near.ring.owners(position);
             owners.retain(|&owner| owner != near.me);

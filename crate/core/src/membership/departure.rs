@@ -15,6 +15,7 @@ use super::suspicion::GOODBYES;
 use super::{Change, Member, Membership, Status};
 use crate::id::NodeId;
 use crate::marks::Mark;
+use crate::planted::Plant;
 use crate::time::{JUMP_MS, Millis, WallTime};
 use crate::wire::{Claim, Outbox, Record, Standing};
 
@@ -67,7 +68,16 @@ impl Membership {
             self.marks.hit(Mark::Departed);
             self.changes.push(Change::Status { id, was: Some(Status::Dormant), now: Status::Departed });
             self.revision += 1;
+            if self.planted.has(Plant::ForgetDeparted) {
+                self.members.remove(&id);
+            }
         }
+    }
+
+    /// Whether this node last signed its own record longer ago than the horizon.
+    pub(crate) fn has_slept(&self, wall: Option<WallTime>) -> bool {
+        let refreshed = self.own.record().refreshed.0;
+        wall.is_some_and(|wall| refreshed > 0 && wall.0.saturating_sub(refreshed) >= self.horizon_ms)
     }
 
     /// Whether a member last signed its record longer ago than the horizon. Never so without a confirmed clock.

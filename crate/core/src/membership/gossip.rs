@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::{LEAP_MAX, Membership};
 use crate::id::NodeId;
 use crate::marks::Mark;
+use crate::planted::Plant;
 use crate::time::Instant;
 use crate::wire::{Claim, DigestEntry, Message, Outbox, Rumour, SignedRecord, WireError};
 
@@ -117,7 +118,8 @@ impl Membership {
             .chain(self.members.iter().map(|(id, member)| (*id, &member.signed, member.claim)))
             .filter(|(id, signed, _)| {
                 let version = signed.record().version;
-                told.range((*id, version)..=(*id, u64::MAX)).next().is_none()
+                let is_told = *id == self.me || !self.planted.has(Plant::OwnRecordOnly);
+                is_told && told.range((*id, version)..=(*id, u64::MAX)).next().is_none()
             })
             .map(|(_, signed, claim)| (signed.clone(), claim))
             .collect();
@@ -158,7 +160,7 @@ impl Membership {
 
     /// Tell a few others at once.
     fn pass_on(&mut self, from: NodeId, news: Vec<(SignedRecord, Claim)>, out: &mut Outbox) {
-        if news.is_empty() {
+        if news.is_empty() || self.planted.has(Plant::OwnRecordOnly) {
             return;
         }
         let mut others: Vec<NodeId> = self.links.iter().copied().filter(|&link| link != from).collect();

@@ -39,7 +39,7 @@ use alloc::vec::Vec;
 
 use crate::id::{DeviceId, KeyPair, NodeId, Room};
 use crate::marks::{Mark, Marks};
-use crate::planted::Planted;
+use crate::planted::{Plant, Planted};
 use crate::time::{Instant, Millis, WallTime};
 use crate::wire::{Claim, N_MAX, Outbox, Presence, Record, SignedRecord, Standing, Verified};
 
@@ -195,7 +195,10 @@ impl Membership {
         mut random: fastrand::Rng,
         now: Instant,
     ) -> Membership {
-        let Settings { members_max, timing, horizon_ms, planted, verified, marks } = settings;
+        let Settings { members_max, mut timing, horizon_ms, planted, verified, marks } = settings;
+        if planted.has(Plant::DormantAtOnce) {
+            (timing.dormant_after_ms, timing.dormant_after_ms_max) = (0, 0);
+        }
         let me = keys.id();
         let own = SignedRecord::sign(&room, &keys, own);
         let members = records
@@ -281,6 +284,11 @@ impl Membership {
         &self.links
     }
 
+    /// The bug it has on purpose, if any.
+    pub(crate) fn planted(&self) -> Planted {
+        self.planted
+    }
+
     /// The room.
     pub fn room(&self) -> &Room {
         &self.room
@@ -313,7 +321,8 @@ impl Membership {
     /// How many copies the room keeps: the most that a member declares who is neither dormant nor departed, at most
     /// seven.
     pub fn n(&self) -> u8 {
-        self.here().map(|(_, record)| record.n.min(N_MAX)).max().unwrap_or(1)
+        let n_max = if self.planted.has(Plant::BelieveAnyN) { u8::MAX } else { N_MAX };
+        self.here().map(|(_, record)| record.n.min(n_max)).max().unwrap_or(1)
     }
 
     /// A link has opened. The other end hears of everybody from here.
@@ -397,7 +406,8 @@ impl Membership {
             (member.claim, member.since) = (Claim::Suspect, now);
         }
         member.is_departed = false;
-        if !self.links.contains(&id) && self.is_past_horizon(&member) && member.claim != Claim::Closed {
+        let forgets = self.planted.has(Plant::ForgetDeparted);
+        if !forgets && !self.links.contains(&id) && self.is_past_horizon(&member) && member.claim != Claim::Closed {
             self.marks.hit(Mark::Departed);
             (member.claim, member.since, member.is_departed) = (Claim::Dormant, now, true);
         }

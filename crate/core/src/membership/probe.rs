@@ -16,6 +16,7 @@ use alloc::vec::Vec;
 use super::{Membership, Status, Timing};
 use crate::id::{DeviceId, NodeId};
 use crate::marks::Mark;
+use crate::planted::Plant;
 use crate::time::{Instant, Millis};
 use crate::wire::{Claim, Message, Outbox, Presence, Rumour, WireError, Word};
 
@@ -237,7 +238,8 @@ impl Membership {
 
     /// Ask the next few. Tells whether there was anybody left to ask.
     fn enquire(&mut self, now: Instant, probe: &mut Probe, out: &mut Outbox) -> bool {
-        let relays = self.relays(probe);
+        let mut relays = self.relays(probe);
+        relays.retain(|_| !self.planted.has(Plant::AccuseAlone));
         probe.rounds += 1;
         probe.deadline = now + self.enquiry_ms(probe.target);
         probe.asked.extend(&relays);

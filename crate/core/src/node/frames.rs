@@ -10,7 +10,7 @@ use crate::overlay;
 use crate::planted::Plant;
 use crate::repair::{Answer, Want};
 use crate::time::Instant;
-use crate::wire::{self, Message, Object, Purpose, Says, WireError};
+use crate::wire::{self, Message, Object, Purpose, Says, Version, WireError};
 
 impl Node {
     pub(super) fn on_frame(&mut self, now: Instant, from: NodeId, bytes: &[u8]) {
@@ -140,7 +140,11 @@ impl Node {
         let is_full = self.is_full();
         let near = &mut near!(self, now);
         match message {
-            Message::Objects { batch, purpose, objects, next } => {
+            Message::Objects { batch, purpose, mut objects, next } => {
+                if near.planted.has(Plant::ExpiryNotSent) {
+                    let lasting = |version: &Version| Version { expires: None, ..version.clone() };
+                    objects.iter_mut().for_each(|(_, object)| *object = object.map(lasting));
+                }
                 let mut refused = false;
                 for (key, object) in &objects {
                     if refuses(near, is_full, key, object) {

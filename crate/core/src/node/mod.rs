@@ -35,7 +35,7 @@ use crate::id::{Key, NodeId, RequestId};
 use crate::marks::{Mark, Marks};
 use crate::membership::{self, Membership, Timing};
 use crate::overlay::{self, Overlay};
-use crate::planted::Planted;
+use crate::planted::{Plant, Planted};
 use crate::repair::{LISTED_MAX, Repair};
 use crate::ring::{RangeSet, Ring};
 use crate::store::{self, Changed, Restored, Store};
@@ -168,7 +168,8 @@ impl Node {
     /// A node that begins, or begins again with what its disk held. `seed` is all the randomness it will ever have.
     pub fn new(mut config: Config, restored: Restored, seed: u64, now: Instant) -> Node {
         config.capacity = config.capacity.clamp(1, CAPACITY_MAX);
-        config.n = config.n.clamp(1, N_MAX);
+        let n_max = if config.limits.planted.has(Plant::BelieveAnyN) { u8::MAX } else { N_MAX };
+        config.n = config.n.clamp(1, n_max);
         config.label = shortened(&config.label);
         let mut random = fastrand::Rng::with_seed(seed);
         let me = config.keys.id();
@@ -213,7 +214,7 @@ impl Node {
         let release = Release::new(config.limits.horizon_ms);
         let mut node = Node {
             me,
-            coordinator: Coordinator::new(config.limits.requests.clone()),
+            coordinator: Coordinator::new(config.limits.requests.clone(), planted),
             config,
             membership,
             ring,
@@ -335,6 +336,9 @@ impl Node {
     /// Records are signed anew, and departures derived, by wall clocks.
     fn tell_time(&mut self, now: Instant) {
         let (trusted, confirmed) = (self.wall.trusted(now), self.wall.confirmed(now));
+        if self.config.limits.planted.has(Plant::DropPastHorizon) && self.membership.has_slept(trusted) {
+            self.store.drop_all();
+        }
         self.membership.on_wall_clock(trusted, confirmed, &mut self.scratch.out);
     }
 

@@ -191,6 +191,11 @@ impl View<'_> {
         self.node.store.object(key)
     }
 
+    /// What this node holds of a key, or remembers of its reaped tombstone.
+    pub fn known(&self, key: &Key) -> Object {
+        self.node.store.known(key)
+    }
+
     /// For whom this node holds what: keys with their addressees. Those held for whom it may concern have none.
     pub fn hints(&self) -> impl Iterator<Item = (&Key, NodeId)> {
         let hints = self.node.store.hints();

@@ -10,6 +10,7 @@ use alloc::vec::Vec;
 
 use crate::id::NodeId;
 use crate::membership::{Membership, Status};
+use crate::planted::Plant;
 use crate::time::{Instant, Millis};
 use crate::wire::{Message, Outbox};
 
@@ -144,6 +145,7 @@ impl Overlay {
         }
         let is_wanted = |id: &NodeId| match membership.status(*id) {
             Some(Status::Departed) => false,
+            Some(Status::Dormant) if membership.planted().has(Plant::NeverRedial) => false,
             Some(_) => true,
             None => self.strangers.contains_key(id),
         };

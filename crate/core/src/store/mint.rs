@@ -92,9 +92,11 @@ impl Mint {
         let (epoch, counter, reason) = match row {
             Some(Row { epoch, clean: true, .. }) if planted.has(Plant::ReuseADot) => (epoch, 0, None),
             Some(Row { epoch, counter, .. }) if planted.has(Plant::KeepTheEpoch) => (epoch, counter, None),
+            Some(_) if planted.has(Plant::EpochPerStart) => (random.u64(..), 0, Some(EpochReason::UncleanStop)),
             Some(Row { epoch, counter, clean: true }) => (epoch, counter, None),
             Some(_) => (random.u64(..), 0, Some(EpochReason::UncleanStop)),
             None if disk.is_some() => (random.u64(..), 0, Some(EpochReason::UncleanStop)),
+            None if planted.has(Plant::FixedEpoch) => (1, 0, Some(EpochReason::First)),
             None => (random.u64(..), 0, Some(EpochReason::First)),
         };
         let mint = Mint {

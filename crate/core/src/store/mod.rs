@@ -32,7 +32,7 @@ use crate::clock::{ACTORS_MAX, Dot, VersionVector};
 use crate::datatype::lives;
 use crate::id::{Key, NodeId, Position, Room};
 use crate::marks::{Mark, Marks};
-use crate::planted::Planted;
+use crate::planted::{Plant, Planted};
 use crate::ring::RangeSet;
 use crate::wire::{Object, SignedRecord, Version};
 use expiries::Expiries;
@@ -260,9 +260,19 @@ impl Store {
         let Some(object) = self.object(&key).filter(|object| object.is_tombstone()) else { return false };
         let context = object.context().clone();
         self.let_go(&key);
-        let ops = self.graves.reap(self.ghost_place(&key), fingerprint, context, &self.settings);
-        self.batch.ops.extend(ops);
+        if !self.settings.planted.has(Plant::ForgetGhosts) {
+            let ops = self.graves.reap(self.ghost_place(&key), fingerprint, context, &self.settings);
+            self.batch.ops.extend(ops);
+        }
         true
+    }
+
+    /// What a planted bug does: let go of everything.
+    pub(crate) fn drop_all(&mut self) {
+        let keys: Vec<Key> = self.objects.keys().map(|(_, key)| key.clone()).collect();
+        keys.iter().for_each(|key| {
+            self.let_go(key);
+        });
     }
 
     /// No longer hold a key. The caller has made sure that whoever should hold it does, and holds no hint for it. Tells

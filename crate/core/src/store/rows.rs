@@ -83,7 +83,7 @@ impl Store {
         store.hints.take_ops();
         epoch.into_iter().for_each(|reason| store.mark_epoch(reason));
         store.settings.marks.hit_if(Mark::HintsRestored, || !store.hints.is_empty());
-        for rows in restored.adopted {
+        for rows in restored.adopted.into_iter().filter(|_| !planted.has(Plant::AdoptNothing)) {
             remembered.unreadable += store.adopt(rows);
         }
         (store, remembered)

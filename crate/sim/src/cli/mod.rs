@@ -3,6 +3,7 @@
 pub(crate) mod measure;
 pub(crate) mod plants;
 pub(crate) mod replay;
+pub(crate) mod scenario;
 pub(crate) mod soak;
 pub(crate) mod traces;
 
@@ -10,10 +11,17 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use roundtable_core::planted::Plant;
+
 /// Read `3..16`.
 pub(crate) fn range<T: std::str::FromStr>(text: &str) -> Result<Range<T>, String> {
     let parts = text.split_once("..").and_then(|(from, to)| Some(from.parse().ok()?..to.parse().ok()?));
     parts.ok_or_else(|| format!("{text:?} is not a range; write it as 3..16"))
+}
+
+/// The bug of this name.
+pub(crate) fn plant(name: &str) -> Result<Plant, String> {
+    Plant::named(name).ok_or_else(|| format!("there is no bug {name:?}; `plants` lists those there are"))
 }
 
 /// Do something with each of these numbers, on all cores, in no order. Panics in the end if the work did.

@@ -10,7 +10,7 @@ use roundtable_core::planted::{Plant, Planted};
 use roundtable_sim::soak::{self, Plan, Report, Step};
 use serde_json::json;
 
-use super::{on_all_cores, range};
+use super::{on_all_cores, plant, range};
 
 /// What to run.
 #[derive(Debug, clap::Args)]
@@ -44,10 +44,6 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let is_long = seeds.end.saturating_sub(seeds.start) >= ROOMS_WITH_ALL_MARKS && nodes.start <= 3 && nodes.end >= 8;
     let needs_marks = plant.is_none() && (*marks || is_long);
     soak(seeds, &(nodes.start..nodes.end + 1), *plant, needs_marks, *json)
-}
-
-fn plant(name: &str) -> Result<Plant, String> {
-    Plant::named(name).ok_or_else(|| format!("there is no bug {name:?}; `plants` lists those there are"))
 }
 
 fn soak(seeds: &Range<u64>, nodes: &Range<usize>, plant: Option<Plant>, needs_marks: bool, is_quiet: bool) -> ExitCode {

@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use roundtable_core::clock::Dot;
-use roundtable_core::coordinator::{Level, Reply, Request, Terms};
+use roundtable_core::coordinator::{Level, Receipt, Reply, Request, Terms};
 use roundtable_core::id::{Key, NodeId, Position};
 use roundtable_core::membership::Status;
 use roundtable_core::ring::RangeSet;
-use roundtable_core::wire::Object;
+use roundtable_core::wire::{Object, Payload};
 
-use super::run::{LAST, Soak};
+use super::run::Soak;
 use crate::oracle::number_of;
 
 /// How long a healed room may take to settle, in virtual milliseconds.
@@ -23,7 +23,7 @@ const QUIET_FRAMES_MAX: u64 = 4;
 
 impl Soak {
     /// Everything heals, and everybody comes back.
-    pub(super) fn make_peace(&mut self) {
+    pub(crate) fn make_peace(&mut self) {
         self.world.tuning.calm();
         for tab in 0..self.world.hosts.len() {
             self.world.resume(tab);
@@ -42,7 +42,8 @@ impl Soak {
         }
         for tab in 0..self.world.hosts.len() {
             // Who has left for good does not come back, unless its slot was opened again meanwhile.
-            if !self.world.is_open(tab) && !self.twins.contains(&tab) && !self.has_left(tab) {
+            let is_over = self.twins.contains(&tab) || self.has_left(tab) || self.world.life(tab) == 0;
+            if !self.world.is_open(tab) && !is_over {
                 self.world.reopen(tab);
             }
         }
@@ -90,7 +91,7 @@ impl Soak {
         }
     }
 
-    pub(super) fn judge(&mut self) {
+    pub(crate) fn judge(&mut self) {
         self.take_news();
         self.judge_members();
         self.judge_disks();
@@ -180,9 +181,13 @@ impl Soak {
     /// All that anybody holds of a key, joined.
     fn joined(&self, key: &Key) -> Object {
         let mut joined = Object::new();
+        let forgets = self.plan.tight.ghosts.is_some() && self.oracle.has_reaped();
         for tab in self.world.alive() {
-            if let Some(object) = self.world.node(tab).view().object(key) {
-                joined.sync(object);
+            let view = self.world.node(tab).view();
+            // Where reaped tombstones are forgotten, what a page was once shown outlives the delete, with it alone.
+            let is_owner = || view.preference_list(key).owners.contains(&self.world.hosts[tab].id);
+            if !forgets || is_owner() {
+                joined.sync(&view.known(key));
             }
         }
         joined
@@ -191,13 +196,13 @@ impl Soak {
     /// The owners of a key hold the same, byte for byte, and that is all there is.
     fn judge_key(&mut self, key: &Key) {
         let joined = self.joined(key);
-        self.oracle.judge(key, &joined, &self.watch.brief);
+        self.oracle.judge(key, &joined);
         let alive = self.world.alive();
         let Some(&first) = alive.first() else { return };
         let owners = self.world.node(first).view().preference_list(key).owners;
         for tab in alive {
             let is_owner = owners.contains(&self.world.hosts[tab].id);
-            let held = self.world.node(tab).view().object(key).cloned().unwrap_or_default();
+            let held = self.world.node(tab).view().known(key);
             // A tombstone that its owners have reaped may still lie with others. That owners agree is judged by arcs.
             let is_reaped = self.oracle.has_reaped() && joined.is_tombstone() && held.is_unknown();
             if is_owner && held != joined && !is_reaped {
@@ -211,7 +216,8 @@ impl Soak {
         let (joined, wall) = (self.joined(key), self.world.node(tab).view().expiry_clock());
         let lives: Vec<_> = joined.dots().zip(joined.values()).filter(|(_, version)| !version.is_over(wall)).collect();
         let last = lives.iter().map(|(dot, version)| (version.stamp, *dot)).max();
-        let is_shown = |dot: &Dot| key.bucket() != LAST || last.is_some_and(|(_, last)| last == *dot);
+        let is_last_of = lives.iter().any(|(_, version)| version.stamp.is_some());
+        let is_shown = |dot: &Dot| !is_last_of || last.is_some_and(|(_, last)| last == *dot);
         let shown = lives.iter().filter(|(dot, _)| is_shown(dot));
         shown.filter_map(|(_, version)| number_of(&version.payload)).collect()
     }
@@ -220,14 +226,15 @@ impl Soak {
     fn judge_read(&mut self, key: &Key, index: usize) {
         let alive = self.world.alive();
         let Some(&tab) = alive.get(index % alive.len().max(1)) else { return };
+        let numbers = |siblings: &[Payload]| -> BTreeSet<u64> {
+            siblings.iter().filter_map(|payload| number_of(payload)).collect()
+        };
         let before = self.shown_at(tab, key);
         let terms = Terms { level: Some(Level::Quorum), timeout_ms: None };
         let id = self.world.request(tab, Request::Get { key: key.clone(), terms });
         self.pass(200);
         let found: Option<BTreeSet<u64>> = match self.world.last(tab, id) {
-            Some(Reply::Read(read)) if read.met => {
-                Some(read.siblings.iter().filter_map(|payload| number_of(payload)).collect())
-            }
+            Some(Reply::Read(read)) if read.met => Some(numbers(&read.siblings)),
             _ => None,
         };
         // Something may expire in the very moment.
@@ -245,7 +252,10 @@ impl Soak {
         let id = self.put(tab, key.clone(), Some(context), terms);
         self.pass(6_000);
         let values = self.joined(key).values().len();
-        let is_complete = matches!(self.world.last(tab, id), Some(Reply::Receipt(receipt)) if receipt.ended.is_some());
+        // Where there are fewer tabs than copies are wanted, all of them are all there can be.
+        let alive = self.world.alive().len();
+        let is_whole = |receipt: &Receipt| receipt.ended.is_some() || receipt.owners.len() == alive;
+        let is_complete = matches!(self.world.last(tab, id), Some(Reply::Receipt(receipt)) if is_whole(receipt));
         if values != 1 || !is_complete {
             let last = self.world.last(tab, id).cloned();
             self.oracle.accuse(format!("{key:?}: {values} values after a merge, and {last:?}"));

@@ -24,8 +24,10 @@ mod shown;
 mod shrink;
 mod watch;
 
+pub(crate) use plan::snake;
 pub use plan::{Act, Plan, Step};
 pub use rare::Tight;
+pub(crate) use run::{Soak, Written};
 pub use shrink::shrink;
 
 use std::collections::BTreeMap;
@@ -34,7 +36,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use roundtable_core::marks::Marks;
 use roundtable_core::planted::Planted;
-use run::Soak;
 
 /// What came of one seed.
 #[derive(Debug, Clone)]

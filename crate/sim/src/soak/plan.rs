@@ -196,18 +196,22 @@ const LEAVES_MAX: u32 = 4;
 impl Step {
     /// As it is written in plans and summaries.
     pub fn name(self) -> String {
-        let debug = format!("{self:?}");
-        let words = debug.char_indices().map(|(at, c)| match c {
-            'A'..='Z' if at > 0 => format!("_{}", c.to_ascii_lowercase()),
-            c => c.to_ascii_lowercase().to_string(),
-        });
-        words.collect()
+        snake(&format!("{self:?}"))
     }
 
     /// Whether an application asks it.
     pub fn is_request(self) -> bool {
         REQUESTS.iter().any(|(step, _)| *step == self)
     }
+}
+
+/// `CrashInPersist` as `crash_in_persist`.
+pub(crate) fn snake(name: &str) -> String {
+    let words = name.char_indices().map(|(at, c)| match c {
+        'A'..='Z' if at > 0 => format!("_{}", c.to_ascii_lowercase()),
+        c => c.to_ascii_lowercase().to_string(),
+    });
+    words.collect()
 }
 
 /// Draws that are the same where a `usize` has 32 bits.

@@ -1,4 +1,4 @@
-//! A plan, step by step.
+//! A plan, step by step. A run without a plan is the ground on which scenarios are played (`scenario`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ const TABS_MAX: usize = 24;
 /// How long values live that expire.
 const TTLS_MS: [u64; 3] = [500, 20_000, 24 * 3_600_000];
 /// The bucket of the keys of which the last write wins.
-pub(super) const LAST: &str = "last";
+const LAST: &str = "last";
 /// After so long a node has told its disk that all is clean.
 const BURST_OVER_MS: u64 = 3_000;
 /// So many keys are read while the arcs of tabs that have just opened move.
@@ -31,23 +31,32 @@ const READS_WHILE_MOVING: u32 = 60;
 const DUSK_MS: u64 = 70_000;
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
+/// What is to be put.
+pub(crate) struct Written<'a> {
+    pub(crate) key: Key,
+    pub(crate) text: &'a str,
+    pub(crate) keep: Keep,
+    pub(crate) context: Option<VersionVector>,
+    pub(crate) terms: Terms,
+}
+
 /// One run.
-pub(super) struct Soak {
-    pub(super) plan: Plan,
-    pub(super) world: World,
-    pub(super) oracle: Oracle,
-    pub(super) steps: BTreeMap<Step, u64>,
-    pub(super) watch: Watch,
+pub(crate) struct Soak {
+    pub(crate) plan: Plan,
+    pub(crate) world: World,
+    pub(crate) oracle: Oracle,
+    pub(crate) steps: BTreeMap<Step, u64>,
+    pub(crate) watch: Watch,
     pub(super) shown: Shown,
     /// The hints of each tab.
     pub(super) held: BTreeMap<usize, Held>,
     /// Tabs that run under the identity of another: they end before peace and do not come back.
-    pub(super) twins: BTreeSet<usize>,
-    written: u64,
+    pub(crate) twins: BTreeSet<usize>,
+    pub(crate) written: u64,
 }
 
 impl Soak {
-    pub(super) fn new(plan: Plan) -> Soak {
+    pub(crate) fn new(plan: Plan) -> Soak {
         let mut world = World::new(plan.seed);
         plan.tight.apply(&mut world.limits);
         Soak {
@@ -63,7 +72,7 @@ impl Soak {
         }
     }
 
-    pub(super) fn run(&mut self) {
+    pub(crate) fn run(&mut self) {
         for index in 0..self.plan.nodes {
             self.world.open(u8::try_from(index % usize::from(self.plan.devices.max(1))).unwrap_or(0));
         }
@@ -80,7 +89,7 @@ impl Soak {
     }
 
     /// Let time pass, and look at whatever is answered in the moment it is.
-    pub(super) fn pass(&mut self, ms: u64) {
+    pub(crate) fn pass(&mut self, ms: u64) {
         let end = self.world.now + ms;
         loop {
             let has_news = self.world.run_until(end.since(self.world.now), |world| !world.news.is_empty());
@@ -281,7 +290,7 @@ impl Soak {
     }
 
     /// A twin that ended takes its disk with it.
-    fn on_ended(&mut self, at: usize) {
+    pub(crate) fn on_ended(&mut self, at: usize) {
         if self.twins.contains(&at) && !self.world.is_open(at) {
             self.wipe(at);
         }
@@ -314,13 +323,13 @@ impl Soak {
             Step::BriefPut => {
                 let ttl_ms = TTLS_MS[(other % 3) as usize];
                 let keep = Keep { ttl_ms: Some(ttl_ms), ..Keep::default() };
-                let id = self.put_kept(tab, key, None, terms, keep);
-                self.watch.brief.insert(self.watch.numbers[&id]);
+                self.oracle.may_expire(self.written + 1);
+                self.write(tab, Written { key, text: "", keep, context: None, terms });
             }
             Step::LastPut => {
                 let key = Key::new(LAST, key.name()).expect("a short name");
                 let keep = Keep { datatype: DataType::LastWriteWins, ..Keep::default() };
-                self.put_kept(tab, key, None, terms, keep);
+                self.write(tab, Written { key, text: "", keep, context: None, terms });
             }
             Step::Put | Step::StalePut | Step::BlindPut => {
                 let context = match step {
@@ -347,20 +356,14 @@ impl Soak {
         }
     }
 
-    pub(super) fn put(&mut self, tab: usize, key: Key, context: Option<VersionVector>, terms: Terms) -> RequestId {
-        self.put_kept(tab, key, context, terms, Keep::default())
+    pub(crate) fn put(&mut self, tab: usize, key: Key, context: Option<VersionVector>, terms: Terms) -> RequestId {
+        self.write(tab, Written { key, text: "", keep: Keep::default(), context, terms })
     }
 
-    fn put_kept(
-        &mut self,
-        tab: usize,
-        key: Key,
-        context: Option<VersionVector>,
-        terms: Terms,
-        keep: Keep,
-    ) -> RequestId {
+    /// A put, with words after the number by which its value is found again.
+    pub(crate) fn write(&mut self, tab: usize, Written { key, text, keep, context, terms }: Written<'_>) -> RequestId {
         self.written += 1;
-        let value: Payload = self.written.to_le_bytes().to_vec().into();
+        let value: Payload = [&self.written.to_le_bytes(), text.as_bytes()].concat().into();
         // Before the request: it may be answered at once.
         let id = self.world.next_request();
         self.watch.numbers.insert(id, self.written);

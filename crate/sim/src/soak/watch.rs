@@ -26,13 +26,11 @@ struct Asked {
 
 /// What has been seen so far.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Watch {
+pub(crate) struct Watch {
     /// The last context read of each key by anyone.
-    pub(super) read: BTreeMap<Key, VersionVector>,
+    pub(crate) read: BTreeMap<Key, VersionVector>,
     /// The number that each put writes.
-    pub(super) numbers: BTreeMap<RequestId, u64>,
-    /// The numbers of values that expire.
-    pub(super) brief: BTreeSet<u64>,
+    pub(crate) numbers: BTreeMap<RequestId, u64>,
     /// All writes and deletes that were made: by which request, where the oracle keeps them, and when.
     changes: BTreeMap<RequestId, (Change, Instant)>,
     /// Whom the receipts of a request have named: they may have let it go since, as they may what they do not own.
@@ -64,7 +62,7 @@ impl Watch {
         is_since(self.lost.get(&at)) || is_since(self.left.get(&at).map(|(at, _)| at))
     }
 
-    pub(super) fn on_get(&mut self, id: RequestId, key: Key, level: Level, is_merge: bool) {
+    pub(crate) fn on_get(&mut self, id: RequestId, key: Key, level: Level, is_merge: bool) {
         let due = self.confirmed(&key);
         self.gets.insert(id, Asked { key, due, level, is_merge });
     }
@@ -72,7 +70,7 @@ impl Watch {
 
 impl Soak {
     /// Take in what was answered since the last call.
-    pub(super) fn take_news(&mut self) {
+    pub(crate) fn take_news(&mut self) {
         self.take_events();
         let mut gone = Vec::new();
         for News { tab, id, members_version } in std::mem::take(&mut self.world.news) {
@@ -213,7 +211,7 @@ impl Soak {
     }
 
     /// (Version, incarnation) of a member's record only rises in the eyes of each node.
-    pub(super) fn look_at_members(&mut self) {
+    pub(crate) fn look_at_members(&mut self) {
         for tab in self.world.alive() {
             for (id, version, incarnation) in self.world.node(tab).view().versions() {
                 let seen = (version, incarnation);
@@ -226,7 +224,7 @@ impl Soak {
     }
 
     /// A disk has lost something: what only it had acknowledged, and no longer holds, may be lost.
-    pub(super) fn forget_lost(&mut self, at: usize) {
+    pub(crate) fn forget_lost(&mut self, at: usize) {
         self.watch.lost.insert(at, self.world.now);
         let world = &self.world;
         self.oracle.on_disk_lost(at, |tab, key, seen| world.disk_holds(tab, key, seen));

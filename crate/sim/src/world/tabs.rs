@@ -6,8 +6,10 @@ use roundtable_core::clock::VersionVector;
 use roundtable_core::coordinator::{Level, Reply, Request};
 use roundtable_core::id::{BatchId, DeviceId, Key, KeyPair, NodeId, RequestId, Room};
 use roundtable_core::node::{Config, Input, Lifecycle, Node};
-use roundtable_core::store::{Batch, PersistError, Restored, Rows, Table, is_clean, object_of_row};
+use roundtable_core::ring::Ring;
+use roundtable_core::store::{Batch, PersistError, Restored, Rows, Store, Table, is_clean, object_of_row};
 use roundtable_core::time::{Instant, WallTime};
+use roundtable_core::wire::N_MAX;
 
 use super::{Happening, Host, World, pair};
 use crate::Disk;
@@ -34,12 +36,19 @@ impl World {
 
     /// A new tab, its configuration changed.
     pub fn open_with(&mut self, device: u8, change: impl FnOnce(&mut Config)) -> usize {
+        let at = self.prepare(device, change);
+        self.start(at, Vec::new());
+        at
+    }
+
+    /// A tab that is to open later, by [`World::reopen`]: it has its identity and an empty database already.
+    pub fn prepare(&mut self, device: u8, change: impl FnOnce(&mut Config)) -> usize {
         let at = self.hosts.len();
         let mut seed = [0; 32];
         seed.iter_mut().for_each(|byte| *byte = self.random.u8(..));
         let keys = KeyPair::from_seed(seed);
         let mut config = Config {
-            room: Room::open("sim").expect("a short name"),
+            room: Self::room(),
             keys,
             device: DeviceId::from_bytes([device; 16]),
             label: format!("tab {at}"),
@@ -51,8 +60,19 @@ impl World {
         };
         change(&mut config);
         self.add(config, Disk::default(), 0);
-        self.start(at, Vec::new());
         at
+    }
+
+    /// The ring of these tabs, open or not, as every node that knows of them and of no others computes it.
+    pub fn ring_of(&self, tabs: &[usize]) -> Ring {
+        let configs = || tabs.iter().map(|&at| &self.hosts[at].config);
+        let n = configs().map(|config| config.n.min(N_MAX)).max().unwrap_or(1);
+        Ring::new(&Self::room(), n, configs().map(|config| (config.keys.id(), config.device, config.capacity)))
+    }
+
+    /// The room in which all tabs are.
+    pub fn room() -> Room {
+        Room::open("sim").expect("a short name")
     }
 
     fn add(&mut self, config: Config, disk: Disk, skew_ms: i64) {
@@ -102,7 +122,17 @@ impl World {
     /// prevents that. `None` if that database says that it is clean: a cloned clean profile uses dots twice until the
     /// two meet, which is documented.
     pub fn duplicate(&mut self, at: usize) -> Option<usize> {
-        let (config, disk) = (self.hosts[at].config.clone(), self.hosts[at].disk.clone());
+        self.duplicate_from(at, self.hosts[at].disk.clone())
+    }
+
+    /// The same, from a copy that was made just before the first write of the present burst was durable: it knows that
+    /// there may be dots, and none of them.
+    pub fn duplicate_opening(&mut self, at: usize) -> Option<usize> {
+        self.duplicate_from(at, opening(&self.hosts[at].disk))
+    }
+
+    fn duplicate_from(&mut self, at: usize, disk: Disk) -> Option<usize> {
+        let config = self.hosts[at].config.clone();
         if is_clean(&disk.rows()) {
             return None;
         }
@@ -252,6 +282,16 @@ impl World {
         lost
     }
 
+    /// A closed tab's database is as it was just before the first write of its last burst was durable. Tells whether it
+    /// was in the middle of one.
+    pub fn roll_back_to_opening(&mut self, at: usize) -> bool {
+        assert!(!self.is_open(at), "the disk of an open tab is not rolled back");
+        let disk = opening(&self.hosts[at].disk);
+        let is_burst = !is_clean(&disk.rows()) && disk.history() < self.hosts[at].disk.history();
+        self.hosts[at].disk = disk;
+        is_burst
+    }
+
     /// Nothing is handled any more until [`World::resume`].
     pub fn freeze(&mut self, at: usize) {
         if !self.is_open(at) || self.is_frozen(at) {
@@ -296,6 +336,11 @@ impl World {
             let wall = self.wall(at);
             self.input(at, Input::WallClock(wall));
         }
+    }
+
+    /// How far a tab's clock is from the world's.
+    pub fn skew(&self, at: usize) -> i64 {
+        self.hosts[at].skew_ms
     }
 
     /// What time a tab thinks it is.
@@ -366,4 +411,18 @@ impl World {
             self.input(at, Input::Persisted(id));
         }
     }
+}
+
+/// A disk as it was after the batch that opened its mint, as long as that can be undone; the same disk if it is clean.
+fn opening(disk: &Disk) -> Disk {
+    let (mut opening, mut earlier) = (disk.clone(), disk.clone());
+    while !is_clean(&opening.rows()) && earlier.undo() && has_epoch(&earlier.rows()) && !is_clean(&earlier.rows()) {
+        opening = earlier.clone();
+    }
+    opening
+}
+
+/// Whether dots may ever have been minted under a database.
+fn has_epoch(rows: &Rows) -> bool {
+    rows.iter().any(|(table, key, _)| Store::is_mint_row(*table, key))
 }
