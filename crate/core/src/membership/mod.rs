@@ -136,6 +136,11 @@ impl Member {
         self.signed.record().presence
     }
 
+    /// Whether it is thought to answer, and has not said that it is gone for good.
+    fn is_there(&self) -> bool {
+        self.claim == Claim::Up && self.standing() != Standing::Departed
+    }
+
     fn status(&self) -> Status {
         if self.is_departed {
             return Status::Departed;
@@ -264,14 +269,13 @@ impl Membership {
 
     /// Whether requests may be sent to this node now: it is linked and not thought to be away.
     pub fn answers(&self, id: NodeId) -> bool {
-        let is_there = |member: &Member| member.claim == Claim::Up && member.standing() != Standing::Departed;
-        self.links.contains(&id) && self.members.get(&id).is_some_and(is_there)
+        self.links.contains(&id) && self.members.get(&id).is_some_and(Member::is_there)
     }
 
     /// All to whom requests may be sent now, in the order of their ids.
     pub fn answering(&self) -> impl Iterator<Item = NodeId> + '_ {
         let mut links = self.links.iter().copied().peekable();
-        let up = self.members.iter().filter(|(_, member)| member.claim == Claim::Up).map(|(id, _)| *id);
+        let up = self.members.iter().filter(|(_, member)| member.is_there()).map(|(id, _)| *id);
         // Both are in order: one walk along the two finds what is in both.
         up.filter(move |id| {
             while links.next_if(|link| link < id).is_some() {}

@@ -246,8 +246,9 @@ impl View<'_> {
             ("comparisons", !node.repair.is_settled(&node.ring, node.answering.iter().copied())),
         ];
         let mut found: Vec<&str> = waits.into_iter().filter(|(_, waits)| *waits).map(|(what, _)| what).collect();
+        let comparing = node.repair.unsettled(&node.ring, node.answering.iter().copied());
         let with: Vec<String> =
-            met.iter().map(|id| format!("with {id:?}, {:?}", node.membership.status(*id))).collect();
+            met.union(&comparing).map(|id| format!("with {id:?}, {:?}", node.membership.status(*id))).collect();
         found.extend(with.iter().map(String::as_str));
         found.join(", ")
     }

@@ -27,7 +27,7 @@ mod tags;
 pub use answer::{Answering, Want};
 pub use tags::LISTED_MAX;
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use crate::coordinator::Surroundings;
@@ -198,6 +198,14 @@ impl Repair {
         let agrees = |id: NodeId| self.peers.get(&id).is_some_and(|peer| peer.agreed == Some(ring.hash()));
         let is_idle = self.peers.values().all(|peer| peer.tasks.is_empty());
         self.sessions.is_empty() && is_idle && answering.into_iter().all(agrees)
+    }
+
+    /// With whom something is still to be compared, for people to read.
+    pub fn unsettled(&self, ring: &Ring, answering: impl Iterator<Item = NodeId>) -> BTreeSet<NodeId> {
+        let agrees = |id: &NodeId| self.peers.get(id).is_some_and(|peer| peer.agreed == Some(ring.hash()));
+        let busy = self.peers.iter().filter(|(_, peer)| !peer.tasks.is_empty()).map(|(id, _)| *id);
+        let under_way = self.sessions.values().map(|session| session.with);
+        answering.filter(|id| !agrees(id)).chain(busy).chain(under_way).collect()
     }
 
     /// When something falls due next.
