@@ -284,7 +284,8 @@ impl Repair {
             peer.tasks.push_back(Task::Shared);
             peer.next = near.now + DIFFER_MS;
         }
-        for (id, ranges) in handoff.sources() {
+        // Whoever does not answer is planned with when it does, or is given up.
+        for (id, ranges) in handoff.sources().iter().filter(|(id, _)| near.membership.answers(**id)) {
             let peer = self.peers.entry(*id).or_default();
             if !peer.tasks.iter().any(|task| matches!(task, Task::Incoming(_))) {
                 peer.tasks.push_front(Task::Incoming(ranges.clone()));
