@@ -76,17 +76,18 @@ fn what_a_node_says_of_a_put_is_not_taken_for_its_word_on_the_delete_that_follow
         pass(&mut world, &key, 400);
         world.tuning.loss_percent = 100;
         pass(&mut world, &key, 6_000);
-        let told = world.hosts[0].replies.values().flatten().filter_map(|reply| match reply {
+        let mut told = world.hosts[0].replies.values().flatten().filter_map(|reply| match reply {
             Reply::Receipt(receipt) => Some(receipt),
             _ => None,
         });
-        let last = told.last().expect("the delete was answered at its deadline");
+        let last = told.next_back().expect("the delete was answered at its deadline");
         assert!(!last.met && last.owners.len() == 1, "seed {seed}: {last:?}");
         assert!(world.node(0).view().metrics().hints > 0, "seed {seed}: the delete has still to be brought to two");
     }
 }
 
-/// A life counts its requests from one. What a slow disk owed the last life came over the link of the next (soak 400852).
+/// A life counts its requests from one. What a slow disk owed the last life came over the link of the next (soak
+/// 400852).
 #[test]
 fn an_answer_that_was_owed_to_the_last_life_of_a_tab_is_not_given_to_the_next() {
     let key = Key::new("carts", "bob").expect("a short name");

@@ -2,9 +2,10 @@
 //! version vector sets (Gonçalves and Almeida, ricardobcl/Dotted-Version-Vectors, `src/dvvset.erl`), and
 //! figure 3 of the Dynamo paper (DeCandia et al., SOSP 2007).
 //!
-//! A clock is written as `dvvset` does: for each actor its counter and the values under its last dots, the newest first,
-//! so `("a", 3, ["v5", "v2"])` is v5 under the third dot of a and v2 under the second. What `dvvset` has beside that is
-//! left out: the value without a dot, which a put here never leaves behind, and the functions that choose among values.
+//! A clock is written as `dvvset` does: for each actor its counter and the values under its last dots, the newest
+//! first, so `("a", 3, ["v5", "v2"])` is v5 under the third dot of a and v2 under the second. What `dvvset` has
+//! beside that is left out: the value without a dot, which a put here never leaves behind, and the functions that
+//! choose among values.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -14,8 +15,8 @@ use crate::id::NodeId;
 
 type Clock = &'static [(&'static str, u64, &'static [&'static str])];
 
-/// (the test it is from, what it makes there, the clock held, the clock read before, who writes, what, the new clock).
-/// Clocks are named as in their test; an empty name is no clock.
+/// (the test it is from, what it makes there, the clock held, the clock read before, who writes, what, the new
+/// clock). Clocks are named as in their test; an empty name is no clock.
 type Write = (&'static str, &'static str, &'static str, &'static str, &'static str, &'static str, Clock);
 
 const WRITES: &[Write] = &[

@@ -144,10 +144,10 @@ impl Overlay {
             }
         }
         let is_wanted = |id: &NodeId| match membership.status(*id) {
-            Some(Status::Departed) => false,
+            // Who was thought gone for good and is heard of outside the mesh is back.
+            Some(Status::Departed) | None => self.strangers.contains_key(id),
             Some(Status::Dormant) if membership.planted().has(Plant::NeverRedial) => false,
             Some(_) => true,
-            None => self.strangers.contains_key(id),
         };
         self.attempts.retain(|id, attempt| {
             let is_linked = membership.links().contains(id);

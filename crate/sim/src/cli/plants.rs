@@ -1,5 +1,5 @@
-//! `plants`: the bugs that can be planted; with `--check`, whether each of them is caught: by the soak, or by a scenario
-//! that says so, for some take a month, or a clock that is wrong in just one way, to show.
+//! `plants`: the bugs that can be planted; with `--check`, whether each of them is caught: by the soak, or by a
+//! scenario that says so, for some take a month, or a clock that is wrong in just one way, to show.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

@@ -60,7 +60,10 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 
 fn list(all: &[Scenario], is_json: bool) {
     if is_json {
-        let line = |scenario: &Scenario| json!({ "name": scenario.name, "traps": scenario.traps, "title": scenario.title(), "plants": scenario.plants });
+        let line = |scenario: &Scenario| {
+            let Scenario { name, traps, plants, .. } = scenario;
+            json!({ "name": name, "traps": traps, "title": scenario.title(), "plants": plants })
+        };
         println!("{}", json!({ "scenarios": all.iter().map(line).collect::<Vec<_>>() }));
     } else {
         let width = all.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);

@@ -1,12 +1,12 @@
 //! What applications ask in a scenario, as data, and what they must be shown.
 //!
-//! A request is waited for until its first answer, unless it says `later`; then `await` waits for it, or `expect` looks
-//! at what it was told by then. One that is given a name with `as` can be asked about afterwards, and its context can be
-//! that of a later write.
+//! A request is waited for until its first answer, unless it says `later`; then `await` waits for it, or `expect`
+//! looks at what it was told by then. One that is given a name with `as` can be asked about afterwards, and its
+//! context can be that of a later write.
 //!
-//! Values are words. For stories of collections, which are registers here whose application merges siblings, a value is
-//! a list of items with commas between them: an `update` reads, unites all siblings, adds an item and writes that.
-//! Nothing of it may be lost, whatever concurrent updates do (`whole` of [`Shows`]).
+//! Values are words. For stories of collections, which are registers here whose application merges siblings, a value
+//! is a list of items with commas between them: an `update` reads, unites all siblings, adds an item and writes
+//! that. Nothing of it may be lost, whatever concurrent updates do (`whole` of [`Shows`]).
 
 use std::collections::BTreeSet;
 

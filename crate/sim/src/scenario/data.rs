@@ -107,7 +107,8 @@ pub enum Step {
     Expect(Expect),
     /// Events and writes are counted from here on.
     Mark,
-    /// Whether nothing fails from here on and tabs only come: then a quorum read must see all that a quorum confirmed.
+    /// Whether nothing fails from here on and tabs only come: then a quorum read must see all that a quorum
+    /// confirmed.
     Calm(bool),
 
     /// Tabs open, for the first time or again.
@@ -243,8 +244,8 @@ pub struct CrashInPersist {
 pub struct RollBack {
     /// Whose.
     pub tab: String,
-    /// By how many batches, or a few more until it is no clean state. If nothing is said, to just before the first write
-    /// of its last burst was durable: it then knows that there may be dots, and none of them.
+    /// By how many batches, or a few more until it is no clean state. If nothing is said, to just before the first
+    /// write of its last burst was durable: it then knows that there may be dots, and none of them.
     pub batches: Option<usize>,
 }
 

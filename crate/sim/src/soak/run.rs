@@ -194,8 +194,8 @@ impl Soak {
         }
     }
 
-    /// A tab dies in the batch that opens a burst, or in that of the burst's first write; and in its next life it writes
-    /// before it hears from anybody what it had said in this one.
+    /// A tab dies in the batch that opens a burst, or in that of the burst's first write; and in its next life it
+    /// writes before it hears from anybody what it had said in this one.
     fn write_across_a_crash(&mut self, at: usize, key: Key, point: CrashPoint) {
         self.pass(BURST_OVER_MS);
         if point == CrashPoint::BeforeApply {

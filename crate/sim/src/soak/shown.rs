@@ -1,9 +1,9 @@
-//! What each session was shown of each key, kept beside the nodes: a write without a context supersedes that and nothing
-//! more, and a delete that was shown nothing has read what it deletes.
+//! What each session was shown of each key, kept beside the nodes: a write without a context supersedes that and
+//! nothing more, and a delete that was shown nothing has read what it deletes.
 //!
-//! A session is one life of a tab. It is shown what its gets returned and what it wrote itself. A write may have to wait
-//! for the disk, and takes its context when it is made; so what bounds it is what was shown before it, and what was
-//! shown in the same moment.
+//! A session is one life of a tab. It is shown what its gets returned and what it wrote itself. A write may have to
+//! wait for the disk, and takes its context when it is made; so what bounds it is what was shown before it, and what
+//! was shown in the same moment.
 
 use std::collections::BTreeMap;
 
@@ -102,8 +102,8 @@ impl Soak {
         }
     }
 
-    /// A delete that is met, and had been shown nothing, has seen what a quorum had. Where much fails, a quorum may be
-    /// met by others.
+    /// A delete that is met, and had been shown nothing, has seen what a quorum had. Where much fails, a quorum may
+    /// be met by others.
     pub(super) fn judge_unread(&mut self, id: RequestId, receipt: &Receipt) {
         let Some((due, context)) = self.shown.unread.get(&id).filter(|_| self.plan.is_calm && receipt.met) else {
             return;

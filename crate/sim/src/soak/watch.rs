@@ -1,5 +1,5 @@
-//! What is checked whenever something was answered, in the moment it is: receipts are truthful, quorum reads see what a
-//! quorum had confirmed where nothing fails, and what is known of members only rises.
+//! What is checked whenever something was answered, in the moment it is: receipts are truthful, quorum reads see
+//! what a quorum had confirmed where nothing fails, and what is known of members only rises.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -92,7 +92,8 @@ impl Soak {
         gone.into_iter().for_each(|tab| self.world.depart(tab));
     }
 
-    /// Only owners count as owners, and a level is one of the room's N, by what the node of the receipt knew when it gave it.
+    /// Only owners count as owners, and a level is one of the room's N, by what the node of the receipt knew when it
+    /// gave it.
     fn judge_owners(&mut self, tab: usize, id: RequestId, receipt: &Receipt, members_version: u64) {
         let Some((change, _)) = self.watch.changes.get(&id) else { return };
         let Some(node) = self.world.hosts[tab].node.as_ref() else { return };
@@ -108,7 +109,8 @@ impl Soak {
         }
     }
 
-    /// A tab says that all it held is on other devices. Nobody is to blame if a disk has lost something since it began.
+    /// A tab says that all it held is on other devices. Nobody is to blame if a disk has lost something since it
+    /// began.
     fn on_left(&mut self, tab: usize, id: RequestId) {
         let began = self.watch.leaves.get(&id).copied().unwrap_or_default();
         let is_excused = self.watch.lost.values().any(|lost| *lost >= began);

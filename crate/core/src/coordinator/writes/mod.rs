@@ -1,6 +1,8 @@
 //! Writes in flight, deletes, and their receipts, which go on rising after the answer until all N owners have the
 //! write.
 
+mod sending;
+
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
@@ -12,7 +14,7 @@ use crate::planted::Plant;
 use crate::ring::Ring;
 use crate::store::PersistError;
 use crate::time::Instant;
-use crate::wire::Message;
+use sending::{send_past, send_towards};
 
 /// Whether the write is on this node's disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +26,7 @@ enum Local {
 
 /// One write that is followed.
 #[derive(Debug, Clone)]
-pub(super) struct Write {
+pub(in crate::coordinator) struct Write {
     id: RequestId,
     key: Key,
     /// What the write has seen, itself included: whoever has seen as much has it.
@@ -42,7 +44,7 @@ pub(super) struct Write {
     /// Who could not take it, or has gone: not asked again to stand in.
     spent: BTreeSet<NodeId>,
     told: Option<Receipt>,
-    pub(super) is_listened_to: bool,
+    pub(in crate::coordinator) is_listened_to: bool,
     is_superseded: bool,
     /// A delete that read fewer owners than its level asks for may have missed a value, and is never met.
     is_sure: bool,
@@ -65,25 +67,25 @@ pub struct Made {
 
 /// A delete of which is known what it supersedes.
 #[derive(Debug, Clone)]
-pub(super) struct Delete {
-    pub(super) key: Key,
-    pub(super) context: Context,
-    pub(super) terms: Terms,
+pub(in crate::coordinator) struct Delete {
+    pub(in crate::coordinator) key: Key,
+    pub(in crate::coordinator) context: Context,
+    pub(in crate::coordinator) terms: Terms,
     /// Enough owners were read, where it had to be read first.
-    pub(super) is_sure: bool,
+    pub(in crate::coordinator) is_sure: bool,
 }
 
 /// A write that lies in the store and is to be brought to its owners.
-pub(super) struct Order {
-    pub(super) id: RequestId,
-    pub(super) key: Key,
-    pub(super) context: VersionVector,
-    pub(super) terms: Terms,
-    pub(super) is_sure: bool,
+pub(in crate::coordinator) struct Order {
+    pub(in crate::coordinator) id: RequestId,
+    pub(in crate::coordinator) key: Key,
+    pub(in crate::coordinator) context: VersionVector,
+    pub(in crate::coordinator) terms: Terms,
+    pub(in crate::coordinator) is_sure: bool,
 }
 
 impl Write {
-    pub(super) fn is_for(&self, id: RequestId) -> bool {
+    pub(in crate::coordinator) fn is_for(&self, id: RequestId) -> bool {
         self.id == id
     }
 
@@ -95,7 +97,7 @@ impl Write {
     }
 
     /// Whether the application was told anything of it.
-    pub(super) fn is_told(&self) -> bool {
+    pub(in crate::coordinator) fn is_told(&self) -> bool {
         self.told.is_some()
     }
 
@@ -164,7 +166,7 @@ impl Write {
 
 impl Coordinator {
     /// Without a context, and never shown the key, a delete reads first: it must not miss what it is meant to delete.
-    pub(super) fn delete(
+    pub(in crate::coordinator) fn delete(
         &mut self,
         near: &mut Surroundings<'_>,
         id: RequestId,
@@ -182,7 +184,7 @@ impl Coordinator {
         }
     }
 
-    pub(super) fn delete_seen(&mut self, near: &mut Surroundings<'_>, id: RequestId, delete: Delete) {
+    pub(in crate::coordinator) fn delete_seen(&mut self, near: &mut Surroundings<'_>, id: RequestId, delete: Delete) {
         let held = near.store.object(&delete.key).map(|object| object.context().union_len(&delete.context));
         if held.unwrap_or(delete.context.len()) >= ACTORS_MAX {
             return self.replies.push((id, Reply::Failed(RequestError::TooManySiblings)));
@@ -202,7 +204,7 @@ impl Coordinator {
     }
 
     /// The write is in the store: bring it to its owners and follow it.
-    pub(super) fn follow(&mut self, near: &mut Surroundings<'_>, order: Order) {
+    pub(in crate::coordinator) fn follow(&mut self, near: &mut Surroundings<'_>, order: Order) {
         let Order { id, key, context, terms, is_sure } = order;
         self.show(&key, &context);
         for earlier in self.writes_by_key.get(&key).into_iter().flatten() {
@@ -410,7 +412,7 @@ impl Coordinator {
         near.out.extend(sends);
     }
 
-    pub(super) fn reroute_writes(&mut self, near: &mut Surroundings<'_>) {
+    pub(in crate::coordinator) fn reroute_writes(&mut self, near: &mut Surroundings<'_>) {
         let numbers: Vec<u64> = self.writes.keys().copied().collect();
         for number in numbers {
             let Some(write) = self.writes.get(&number) else { continue };
@@ -461,7 +463,7 @@ impl Coordinator {
     }
 
     /// At the deadline the write is answered, and whoever owns it and has not confirmed is held a hint.
-    pub(super) fn expire_writes(&mut self, near: &mut Surroundings<'_>) {
+    pub(in crate::coordinator) fn expire_writes(&mut self, near: &mut Surroundings<'_>) {
         while let Some(&(deadline, number)) = self.writes_due.first() {
             if deadline > near.now {
                 return;
@@ -483,56 +485,4 @@ impl Coordinator {
             self.tell(near, number);
         }
     }
-}
-
-/// Send a write to an owner, or past it to a fallback if it does not answer.
-fn send_towards(
-    near: &mut Surroundings<'_>,
-    write: &mut Write,
-    number: u64,
-    owner: NodeId,
-    sends: &mut Vec<(NodeId, Message)>,
-) {
-    if near.membership.answers(owner) {
-        write.waiting.insert(owner);
-        near.store.hints_mut().rest(&write.key, owner);
-        sends.push((owner, store_message(near, write, number, None)));
-    } else {
-        send_past(near, write, number, owner, sends);
-    }
-}
-
-/// Send a write to the next fallback that answers, with a hint for the owner; with no such fallback, hold the hint
-/// here.
-fn send_past(
-    near: &mut Surroundings<'_>,
-    write: &mut Write,
-    number: u64,
-    owner: NodeId,
-    sends: &mut Vec<(NodeId, Message)>,
-) {
-    let list = near.ring.preference_list(near.position(&write.key));
-    let is_free = |id: &&NodeId| {
-        **id != near.me
-            && near.membership.answers(**id)
-            && !write.stand_ins.contains_key(id)
-            && !write.held.contains(id)
-            && !write.spent.contains(id)
-    };
-    match list.fallbacks().iter().find(is_free).copied() {
-        Some(fallback) => {
-            write.waiting.insert(fallback);
-            write.stand_ins.insert(fallback, owner);
-            sends.push((fallback, store_message(near, write, number, Some(owner))));
-        }
-        None => {
-            near.marks.hit(Mark::NobodyStandsIn);
-            near.store.hints_mut().add(&write.key, owner);
-        }
-    }
-}
-
-fn store_message(near: &Surroundings<'_>, write: &Write, number: u64, hint: Option<NodeId>) -> Message {
-    let object = near.store.object(&write.key).cloned().unwrap_or_default();
-    Message::Store { request: number, key: write.key.clone(), object, hint }
 }

@@ -1,0 +1,62 @@
+//! To whom a write is sent: to an owner, or past it to a fallback with a hint; where there is none, the hint stays
+//! here.
+
+use alloc::vec::Vec;
+
+use super::Write;
+use crate::coordinator::Surroundings;
+use crate::id::NodeId;
+use crate::marks::Mark;
+use crate::wire::Message;
+
+/// Send a write to an owner, or past it to a fallback if it does not answer.
+pub(super) fn send_towards(
+    near: &mut Surroundings<'_>,
+    write: &mut Write,
+    number: u64,
+    owner: NodeId,
+    sends: &mut Vec<(NodeId, Message)>,
+) {
+    if near.membership.answers(owner) {
+        write.waiting.insert(owner);
+        near.store.hints_mut().rest(&write.key, owner);
+        sends.push((owner, store_message(near, write, number, None)));
+    } else {
+        send_past(near, write, number, owner, sends);
+    }
+}
+
+/// Send a write to the next fallback that answers, with a hint for the owner; with no such fallback, hold the hint
+/// here.
+pub(super) fn send_past(
+    near: &mut Surroundings<'_>,
+    write: &mut Write,
+    number: u64,
+    owner: NodeId,
+    sends: &mut Vec<(NodeId, Message)>,
+) {
+    let list = near.ring.preference_list(near.position(&write.key));
+    let is_free = |id: &&NodeId| {
+        **id != near.me
+            && near.membership.answers(**id)
+            && !write.stand_ins.contains_key(id)
+            && !write.held.contains(id)
+            && !write.spent.contains(id)
+    };
+    match list.fallbacks().iter().find(is_free).copied() {
+        Some(fallback) => {
+            write.waiting.insert(fallback);
+            write.stand_ins.insert(fallback, owner);
+            sends.push((fallback, store_message(near, write, number, Some(owner))));
+        }
+        None => {
+            near.marks.hit(Mark::NobodyStandsIn);
+            near.store.hints_mut().add(&write.key, owner);
+        }
+    }
+}
+
+fn store_message(near: &Surroundings<'_>, write: &Write, number: u64, hint: Option<NodeId>) -> Message {
+    let object = near.store.object(&write.key).cloned().unwrap_or_default();
+    Message::Store { request: number, key: write.key.clone(), object, hint }
+}
