@@ -75,7 +75,6 @@ marks! {
     // What moves, and what may go: `handoff`.
     HintReaddressed: "a hint is addressed to the present owners of its key",
     HintDissolves: "the holder of a hint has become an owner, and needs it no more",
-    HintOrphaned: "a hint has no object",
     ShipmentLost: "a batch that was not acknowledged in time is given up",
     ReceiverFull: "the disk of the receiver refuses a batch",
     ArcGivenUp: "an arc is waited for no longer, for no link with its source comes about",

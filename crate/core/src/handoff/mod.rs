@@ -231,7 +231,6 @@ impl Handoff {
             let objects = gather(near, keys.cloned());
             if objects.is_empty() {
                 // Hints without objects cannot be: a hint is written with its object. If the disk lost one, let it go.
-                near.marks.hit(Mark::HintOrphaned);
                 let orphans: Vec<Key> = near.store.hints().held_for(id, None).cloned().collect();
                 orphans.iter().for_each(|key| {
                     near.store.hints_mut().confirm(key, id);
