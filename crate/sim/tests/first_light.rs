@@ -5,8 +5,9 @@ use std::sync::Arc;
 use roundtable_core::coordinator::{Keep, Level, Reached, ReadReply, Receipt, Reply, Request, Terms};
 use roundtable_core::id::{Key, RequestId};
 use roundtable_core::membership::Status;
-use roundtable_core::node::Event;
+use roundtable_core::node::{Event, Input};
 use roundtable_core::ring::RangeSet;
+use roundtable_core::wire::{self, Message, Says};
 use roundtable_sim::World;
 
 const SEEDS: u64 = 20;
@@ -94,6 +95,28 @@ fn a_put_in_one_is_read_in_every_other() {
             }
         }
     }
+}
+
+#[test]
+fn a_question_that_overtakes_its_hello_is_answered_with_not_yet() {
+    let mut world = World::new(1);
+    let fresh = world.open(1);
+    let stranger = world.prepare(2, |_| {});
+    let id = world.hosts[stranger].id;
+    world.tap = Some(Vec::new());
+    world.input(fresh, Input::LinkUp(id));
+    let fetch = Message::Fetch { request: 7, key: key("alice"), have: 0 };
+    let list = Message::List { request: 8, bucket: "carts".into(), prefix: String::new() };
+    for message in [fetch, list] {
+        world.input(fresh, Input::Received { from: id, bytes: wire::encode(&message) });
+    }
+    let frames = world.tap.take().unwrap_or_default();
+    let answers = frames.iter().filter_map(|frame| match wire::decode(&frame.bytes) {
+        Ok(Message::Fetched { request, says, .. }) => Some((request, says != Says::Owner)),
+        Ok(Message::Listed { request, incoming, .. }) => Some((request, incoming)),
+        _ => None,
+    });
+    assert_eq!(answers.collect::<Vec<_>>(), [(7, true), (8, true)], "alone it owns everything and has received it");
 }
 
 #[test]

@@ -226,7 +226,7 @@ pub fn answer_list(near: &mut Surroundings<'_>, from: NodeId, request: u64, buck
         .list(bucket, prefix)
         .map(|(key, object, fingerprint)| (key.name().into(), lives(object, wall), fingerprint as u64))
         .collect();
-    let incoming = !near.incoming.is_empty();
+    let incoming = !near.incoming.is_empty() || !near.knows(from);
     let mut parts = keys.chunks(KEYS_PER_MESSAGE).map(<[_]>::to_vec).peekable();
     if parts.peek().is_none() {
         near.out.push((from, Message::Listed { request, keys: Vec::new(), more: false, incoming }));

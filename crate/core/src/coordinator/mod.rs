@@ -108,6 +108,12 @@ impl Surroundings<'_> {
     pub fn is_settled_owner(&self, position: Position) -> bool {
         self.ring.owns(self.me, position) && !self.incoming.contains(position.0)
     }
+
+    /// Whether somebody's question can have been put by the ring of this node. The question of one who is not known yet
+    /// has overtaken its hello: this node owns more by a ring without it, and has nothing of it.
+    pub fn knows(&self, id: NodeId) -> bool {
+        self.membership.status(id).is_some()
+    }
 }
 
 /// Limits and defaults of a coordinator.

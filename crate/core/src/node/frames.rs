@@ -111,7 +111,8 @@ impl Node {
                 let position = near.position(&key);
                 let says = match () {
                     () if !near.ring.owns(near.me, position) => Says::Other,
-                    () if near.is_settled_owner(position) || near.planted.has(Plant::CountIncoming) => Says::Owner,
+                    () if near.planted.has(Plant::CountIncoming) => Says::Owner,
+                    () if near.is_settled_owner(position) && near.knows(from) => Says::Owner,
                     () => Says::NotYet,
                 };
                 let is_same = near.store.fingerprint(&key) as u64 == have;
