@@ -319,41 +319,6 @@ fn a_write_for_an_absent_owner_goes_home_when_it_is_back() {
 }
 
 #[test]
-fn a_delete_by_a_tab_that_never_saw_the_key_deletes_it() {
-    for seed in 0..SEEDS {
-        let mut world = room(seed);
-        put(&mut world, 0, "alice", "tea", Level::All);
-        world.run_for(1_000);
-        let fresh = world.open(3);
-        assert!(world.run_until(5_000, |world| world.node(fresh).view().members().len() == 6));
-        assert!(world.node(fresh).view().object(&key("alice")).is_none(), "it holds nothing yet");
-        let id = world.request(fresh, Request::Delete { key: key("alice"), context: None, terms: at(Level::Quorum) });
-        assert!(world.run_until(10_000, |world| world.last(fresh, id).is_some()));
-        assert!(world.settle(10_000), "seed {seed}");
-        for tab in world.alive() {
-            assert!(values(&read(&mut world, tab, "alice", Level::Quorum)).is_empty(), "seed {seed}");
-        }
-    }
-}
-
-#[test]
-fn what_arrived_unseen_stays_a_sibling() {
-    // Trap 27: shown {tea}; {tea, milk} arrives in the background; a put without a context leaves it.
-    let mut world = World::new(1);
-    world.open(1);
-    world.open(2);
-    assert!(world.settle(10_000));
-    put(&mut world, 0, "alice", "tea", Level::All);
-    world.run_for(200);
-    assert_eq!(values(&read(&mut world, 1, "alice", Level::Quorum)), ["tea"]);
-    put(&mut world, 0, "alice", "tea, milk", Level::All);
-    world.run_for(200);
-    put(&mut world, 1, "alice", "tea, bread", Level::All);
-    world.run_for(200);
-    assert_eq!(values(&read(&mut world, 0, "alice", Level::Quorum)), ["tea, bread", "tea, milk"]);
-}
-
-#[test]
 fn a_watch_is_told_of_what_others_write() {
     for seed in 0..SEEDS {
         let mut world = room(seed);
