@@ -117,6 +117,8 @@ pub enum Step {
     Adopt(Adopt),
     /// Tabs say goodbye.
     Close(Names),
+    /// A tab is to leave for good.
+    Leave(Leave),
     /// Tabs close and open again after a while.
     Reload(Reload),
     /// Tabs die without a word.
@@ -216,6 +218,16 @@ pub struct Adopt {
     pub tab: String,
     /// What these left behind.
     pub from: Names,
+}
+
+/// A tab that is to leave for good.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Leave {
+    /// Which.
+    pub tab: String,
+    /// Whether it hands everything off and is gone, its database with it; if not, it must stay.
+    pub handed_off: bool,
 }
 
 /// A reload.

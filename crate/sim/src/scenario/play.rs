@@ -6,7 +6,7 @@ use roundtable_core::clock::VersionVector;
 use roundtable_core::id::{Key, RequestId};
 use roundtable_core::planted::Planted;
 
-use super::data::{Adopt, Duplicate, Names, Network, Pair, Repeat, Scenario, Step, Wait};
+use super::data::{Adopt, Duplicate, Leave, Names, Network, Pair, Repeat, Scenario, Step, Wait};
 use super::names::{Cast, Mistake};
 use super::requests::Updating;
 use crate::soak::{Plan, Soak, Tight};
@@ -14,6 +14,10 @@ use crate::{CrashPoint, Tuning};
 
 /// How long the first tabs may take to be meshed and settled.
 const FIRST_MS: u64 = 60_000;
+/// How long a leave may take: longer than until it is called off.
+const LEAVE_MS: u64 = 40_000;
+/// How often identities are drawn anew, if no key lies where one should: few seeds need it.
+const CASTS_MAX: u64 = 20;
 /// How often is looked at what is waited for.
 const LOOK_MS: u64 = 20;
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -58,14 +62,16 @@ impl From<Mistake> for Stop {
 
 impl<'a> Play<'a> {
     pub(super) fn new(scenario: &'a Scenario, seed: u64, planted: Planted, is_traced: bool) -> Play<'a> {
-        let tight = Tight::default();
-        let plan = Plan { seed, nodes: 0, devices: 1, keys: 1, is_calm: false, tight, acts: Vec::new() };
-        let mut soak = Soak::new(plan);
-        soak.world.limits.planted = planted;
+        let (mut soak, mut cast) = casting(scenario, seed, planted);
+        for number in 1..CASTS_MAX {
+            if cast.choose_keys(scenario, &soak.world).is_ok() {
+                break;
+            }
+            (soak, cast) = casting(scenario, seed ^ (number << 48), planted);
+        }
         if is_traced {
             soak.world.outputs.keep_lines();
         }
-        let cast = Cast::prepare(scenario, &mut soak.world);
         Play {
             scenario,
             soak,
@@ -232,6 +238,7 @@ impl<'a> Play<'a> {
             }
             if self.soak.world.now >= end && self.soak.world.news.is_empty() {
                 self.soak.look_at_members();
+                self.soak.look_at_hints();
                 return holds(self);
             }
         }
@@ -329,6 +336,7 @@ impl<'a> Play<'a> {
                     self.soak.on_ended(at);
                 }
             }
+            Step::Leave(leave) => self.leave(leave)?,
             Step::Reload(reload) => {
                 let tabs = self.open_tabs(&reload.tabs)?;
                 tabs.iter().for_each(|&at| self.soak.world.close(at));
@@ -348,11 +356,11 @@ impl<'a> Play<'a> {
             }
             Step::Wipe(names) => {
                 for at in self.closed_tabs(names)? {
-                    self.soak.world.wipe(at);
-                    self.soak.forget_lost(at);
+                    self.soak.wipe(at);
                 }
             }
             Step::RollBack(back) => {
+                self.soak.take_news();
                 for at in self.closed_tabs(&Names::One(back.tab.clone()))? {
                     let is_back = match back.batches {
                         Some(batches) => self.soak.world.roll_back(at, batches) > 0,
@@ -392,6 +400,17 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
+    fn leave(&mut self, leave: &Leave) -> Result<(), Mistake> {
+        let (at, id) = (self.open_tab(&leave.tab)?, self.soak.world.next_request());
+        self.soak.leave(at);
+        self.pass_until(LEAVE_MS, |play| play.soak.world.left(at, id).is_some());
+        let handed_off = self.soak.world.left(at, id);
+        if handed_off != Some(leave.handed_off) {
+            self.accuse(format!("{} is to leave, and has handed off: {handed_off:?}", self.cast.name_of(at)));
+        }
+        Ok(())
+    }
+
     /// A tab that is open.
     pub(super) fn open_tab(&self, name: &str) -> Result<usize, Mistake> {
         let at = self.cast.tab(name)?;
@@ -415,4 +434,14 @@ impl<'a> Play<'a> {
         let name = self.cast.text(name);
         self.asked.get(&name).copied().ok_or_else(|| format!("nothing is called {name:?}"))
     }
+}
+
+/// The ground for a scenario, its tabs prepared.
+fn casting(scenario: &Scenario, seed: u64, planted: Planted) -> (Soak, Cast) {
+    let tight = Tight::default();
+    let plan = Plan { seed, nodes: 0, devices: 1, keys: 1, is_calm: false, tight, acts: Vec::new() };
+    let mut soak = Soak::new(plan);
+    soak.world.limits.planted = planted;
+    let cast = Cast::prepare(scenario, &mut soak.world);
+    (soak, cast)
 }

@@ -83,6 +83,9 @@ impl Play<'_> {
         let (tab, key) = (self.open_tab(&delete.tab)?, self.cast.key(&delete.key)?);
         let context = self.context(&delete.context, tab, &key)?;
         let terms = terms(delete.level, delete.timeout);
+        if context.is_none() {
+            self.soak.on_unguided(tab, self.soak.world.next_request(), &key, true);
+        }
         let id = self.soak.world.request(tab, Request::Delete { key, context, terms });
         self.on_asked(tab, id, delete.r#as.as_deref(), delete.later, delete.met)
     }

@@ -26,7 +26,7 @@ pub(super) struct Held {
 
 impl Soak {
     /// Whoever a hint was for, and is for no longer, has it on its disk.
-    pub(super) fn look_at_hints(&mut self) {
+    pub(crate) fn look_at_hints(&mut self) {
         for tab in self.world.alive() {
             let view = self.world.node(tab).view();
             let seen = |key: &Key| view.object(key).map(|object| object.context().clone()).unwrap_or_default();

@@ -222,7 +222,7 @@ impl Soak {
         shown.filter_map(|(_, version)| number_of(&version.payload)).collect()
     }
 
-    /// A quorum read anywhere returns exactly what there is.
+    /// A quorum read anywhere returns exactly what there is; where too few are left for one, a local read does.
     fn judge_read(&mut self, key: &Key, index: usize) {
         let alive = self.world.alive();
         let Some(&tab) = alive.get(index % alive.len().max(1)) else { return };
@@ -230,7 +230,9 @@ impl Soak {
             siblings.iter().filter_map(|payload| number_of(payload)).collect()
         };
         let before = self.shown_at(tab, key);
-        let terms = Terms { level: Some(Level::Quorum), timeout_ms: None };
+        let is_quorum = alive.len() >= usize::from(Level::Quorum.needed(self.world.node(tab).view().n()));
+        let level = if is_quorum { Level::Quorum } else { Level::Local };
+        let terms = Terms { level: Some(level), timeout_ms: None };
         let id = self.world.request(tab, Request::Get { key: key.clone(), terms });
         self.pass(200);
         let found: Option<BTreeSet<u64>> = match self.world.last(tab, id) {

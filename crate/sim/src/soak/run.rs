@@ -281,7 +281,7 @@ impl Soak {
     }
 
     /// A tab is to go for good. One of two under the same name cannot speak for both.
-    fn leave(&mut self, at: usize) {
+    pub(crate) fn leave(&mut self, at: usize) {
         if self.world.twins(at).len() == 1 {
             let began = self.world.now;
             let id = self.world.leave(at);
@@ -297,7 +297,7 @@ impl Soak {
     }
 
     /// A closed tab loses its disk. What it was told before is judged by what it held then.
-    pub(super) fn wipe(&mut self, at: usize) {
+    pub(crate) fn wipe(&mut self, at: usize) {
         self.take_news();
         self.world.wipe(at);
         self.forget_lost(at);

@@ -52,7 +52,7 @@ impl Shown {
 
 impl Soak {
     /// A write is about to be asked for, with no context.
-    pub(super) fn on_unguided(&mut self, tab: usize, id: RequestId, key: &Key, is_delete: bool) {
+    pub(crate) fn on_unguided(&mut self, tab: usize, id: RequestId, key: &Key, is_delete: bool) {
         let session = (tab, self.world.life(tab));
         let was_shown = self.shown.known.contains_key(&(session.0, session.1, key.clone()));
         let due = (is_delete && !was_shown).then(|| self.watch.confirmed(key));
