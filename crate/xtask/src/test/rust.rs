@@ -22,7 +22,15 @@ pub(crate) fn native(bench: &Bench) -> Report {
     let mut cargo = wasm::native(bench.repo(), "cargo");
     counted(bench, &mut report, "cargo-test", cargo.args(["test", "--no-fail-fast"]));
     report.check(soak(bench));
+    report.check(scenarios(bench));
     report
+}
+
+/// Every story of `tests/scenarios`, with more seeds than `cargo test` takes.
+fn scenarios(bench: &Bench) -> Result<String, Failure> {
+    let mut cargo = wasm::native(bench.repo(), "cargo");
+    cargo.args(["run", "--release", "--quiet", "-p", "roundtable-sim", "--", "scenario", "all"]);
+    succeed("the scenarios", &mut cargo, &bench.repo().log("scenarios")?, LIMIT)
 }
 
 /// Random rooms with all faults, and no invariant broken.
