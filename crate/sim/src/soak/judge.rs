@@ -7,7 +7,7 @@ use roundtable_core::coordinator::{Level, Receipt, Reply, Request, Terms};
 use roundtable_core::id::{Key, NodeId, Position};
 use roundtable_core::membership::Status;
 use roundtable_core::ring::RangeSet;
-use roundtable_core::wire::{Object, Payload};
+use roundtable_core::wire::{Object, Payload, Presence};
 
 use super::run::Soak;
 use crate::oracle::number_of;
@@ -127,10 +127,13 @@ impl Soak {
             let gone: Vec<usize> = (0..self.world.hosts.len()).filter(|&gone| self.has_left(gone)).collect();
             for gone in gone {
                 let id = self.world.hosts[gone].id;
-                // If its last words reached nobody, it is thought to sleep; the ring is closed over it all the same.
-                let status = members.iter().find(|member| member.id == id).map(|member| member.status);
-                if !matches!(status, None | Some(Status::Dormant)) {
-                    self.oracle.accuse(format!("tab {gone} has left, and tab {tab} thinks it {status:?}"));
+                let Some(member) = members.iter().find(|member| member.id == id) else { continue };
+                // If its last words reached nobody who is still here, it is thought to sleep; the ring closes over it
+                // all the same, sooner or later.
+                let is_asleep = member.status == Status::Dormant
+                    || member.status == Status::Suspect && member.presence == Presence::Frozen;
+                if !is_asleep {
+                    self.oracle.accuse(format!("tab {gone} has left, and tab {tab} thinks it {:?}", member.status));
                 }
             }
         }
