@@ -23,6 +23,7 @@ pub(crate) fn script(repo: &Repo, path: &str, flags: &[&str]) -> Result<ExitCode
 /// Where the script finds what it drives.
 pub(crate) fn tell(node: &mut Command, browser: &Browser, built: &Built) {
     node.env("CHROMIUM", &browser.chromium).env("CHROMEDRIVER", &browser.driver);
+    node.env("FIREFOX", browser.firefox.clone().unwrap_or_default());
     node.env("ROUNDTABLE_RENDEZVOUS", &built.rendezvous);
     node.env("ROUNDTABLE_PACKAGE", &built.package).env("ROUNDTABLE_SITE", &built.site);
 }

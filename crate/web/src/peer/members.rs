@@ -71,6 +71,7 @@ impl Members {
 mod tests {
     use super::*;
     use roundtable_core::id::DeviceId;
+    use roundtable_core::wire::Presence;
 
     fn member(id: u8, status: Status) -> MemberView {
         MemberView {
@@ -78,6 +79,7 @@ mod tests {
             device: DeviceId::from_bytes([0; 16]),
             label: "".into(),
             capacity: 128,
+            presence: Presence::Visible,
             status,
             me: id == 0,
             linked: true,
