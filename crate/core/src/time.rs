@@ -5,13 +5,17 @@
 //!
 //! A device's wall clock may be wrong by hours, may be set while the page runs, and may jump by months when a battery
 //! dies. [`WallClock`] says how far it can be believed. A jump of more than a day makes it *suspended*: nothing expires
-//! and nothing is reaped by it until a node of another device tells a time within a day of ours, or the clock jumps
-//! back. What cannot be undone (reaping, deriving that somebody departed) asks for more: that such a node has told a
-//! time within a day of ours at all, so a device that is alone with a wrong clock reaps nothing.
+//! and nothing is reaped by it until most of the other devices that are heard tell a time within a day of ours, or the
+//! clock jumps back. What cannot be undone (reaping, dropping what has expired, deriving that somebody departed) asks
+//! for that without a jump too, so a device that is alone with a wrong clock does none of it, and one wrong clock of
+//! three holds it up for all.
 
+use alloc::collections::BTreeMap;
 use core::ops::{Add, Sub};
 
 use serde::{Deserialize, Serialize};
+
+use crate::id::DeviceId;
 
 /// A span of monotonic time, in milliseconds.
 pub type Millis = u64;
@@ -52,6 +56,8 @@ pub const JUMP_MS: Millis = 24 * 60 * 60 * 1_000;
 pub const HORIZON_MS: Millis = 30 * JUMP_MS;
 /// For how long a neighbour's word about the time holds.
 const WORD_MS: Millis = 60 * 60 * 1_000;
+/// How many devices' words are kept. Of more the first that were heard decide.
+const WORDS_MAX: usize = 64;
 const MINUTE_MS: Millis = 60_000;
 
 /// The device's wall clock, and how far it can be believed.
@@ -61,7 +67,9 @@ pub struct WallClock {
     told: Option<(Instant, WallTime)>,
     /// The reading before a jump that nobody has confirmed: the clock is suspended.
     before_jump: Option<(Instant, WallTime)>,
-    /// When a node of another device last told a time that agrees with ours.
+    /// What other devices last told of the time, in minutes, and when.
+    words: BTreeMap<DeviceId, (Instant, u32)>,
+    /// When more of them than not last told a time that agrees with ours.
     agreed: Option<Instant>,
 }
 
@@ -83,14 +91,22 @@ impl WallClock {
         self.told = Some((now, wall));
     }
 
-    /// A neighbour tells the minutes of its clock, zero for none. One of this device has the same clock: its word is
-    /// worth nothing.
-    pub fn on_minutes(&mut self, now: Instant, minutes: u32, is_same_device: bool) {
-        let theirs = u64::from(minutes) * MINUTE_MS;
-        let agrees = self.read(now).is_some_and(|ours| ours.0.abs_diff(theirs) <= JUMP_MS);
-        if minutes > 0 && !is_same_device && agrees {
+    /// Another device tells the minutes of its clock, zero for none. This one's own must not be asked: it is the same
+    /// clock. A jump is believed when more of those that were heard within the hour agree with it than not: two wrong
+    /// clocks in a room of many prove nothing.
+    pub fn on_minutes(&mut self, now: Instant, from: DeviceId, minutes: u32) {
+        let Some(ours) = self.read(now).filter(|_| minutes > 0) else { return };
+        self.words.retain(|_, (told, _)| now.since(*told) <= WORD_MS);
+        if self.words.len() < WORDS_MAX || self.words.contains_key(&from) {
+            self.words.insert(from, (now, minutes));
+        }
+        let agrees = |(_, minutes): &&(Instant, u32)| ours.0.abs_diff(u64::from(*minutes) * MINUTE_MS) <= JUMP_MS;
+        let agreeing = self.words.values().filter(agrees).count();
+        if agreeing * 2 > self.words.len() {
             self.before_jump = None;
             self.agreed = Some(now);
+        } else {
+            self.agreed = None;
         }
     }
 
@@ -110,8 +126,8 @@ impl WallClock {
         Some(instant + wall.0.saturating_sub(told.0))
     }
 
-    /// The time by which tombstones are reaped and departures derived. `None` unless within the last hour a node of
-    /// another device told a time within a day of it.
+    /// The time by which tombstones are reaped, departures derived and expired values dropped. `None` unless within the
+    /// last hour most other devices that were heard told a time within a day of it.
     pub fn confirmed(&self, now: Instant) -> Option<WallTime> {
         self.trusted(now).filter(|_| self.agreed.is_some_and(|agreed| now.since(agreed) <= WORD_MS))
     }
@@ -128,6 +144,10 @@ mod tests {
 
     const DAY: u64 = JUMP_MS;
     const NOON: WallTime = WallTime(20_000 * DAY);
+
+    fn device(number: u8) -> DeviceId {
+        DeviceId::from_bytes([number; 16])
+    }
 
     fn minutes(wall: u64) -> u32 {
         u32::try_from(wall / MINUTE_MS).unwrap()
@@ -150,13 +170,38 @@ mod tests {
         let months = NOON.0 + 90 * DAY;
         clock.set(Instant(10), WallTime(months));
         assert_eq!((clock.trusted(Instant(10)), clock.minutes(Instant(10))), (None, minutes(months)));
-        clock.on_minutes(Instant(20), minutes(months), true);
-        clock.on_minutes(Instant(20), minutes(NOON.0), false);
-        clock.on_minutes(Instant(20), 0, false);
+        clock.on_minutes(Instant(20), device(1), minutes(NOON.0));
+        clock.on_minutes(Instant(20), device(1), 0);
         assert_eq!(clock.trusted(Instant(20)), None);
-        clock.on_minutes(Instant(30), minutes(months), false);
+        clock.on_minutes(Instant(30), device(1), minutes(months));
         assert!(clock.trusted(Instant(30)).is_some() && clock.confirmed(Instant(30)).is_some());
         assert_eq!(clock.confirmed(Instant(31 + WORD_MS)), None, "a word holds for an hour");
+    }
+
+    #[test]
+    fn of_many_devices_most_have_to_agree() {
+        let (mut clock, months) = (WallClock::default(), NOON.0 + 90 * DAY);
+        clock.set(Instant(0), NOON);
+        clock.set(Instant(10), WallTime(months));
+        clock.on_minutes(Instant(20), device(1), minutes(NOON.0));
+        clock.on_minutes(Instant(20), device(2), minutes(months));
+        assert_eq!(clock.trusted(Instant(20)), None, "one against one");
+        clock.on_minutes(Instant(30), device(3), minutes(months));
+        assert!(clock.confirmed(Instant(30)).is_some());
+        clock.on_minutes(Instant(40), device(3), minutes(NOON.0));
+        assert_eq!(clock.confirmed(Instant(40)), None, "it has learned better");
+        clock.on_minutes(Instant(31 + WORD_MS), device(2), minutes(months));
+        assert_eq!(clock.confirmed(Instant(31 + WORD_MS)), None, "one against one");
+        clock.on_minutes(Instant(50 + WORD_MS), device(2), minutes(months));
+        assert!(clock.confirmed(Instant(50 + WORD_MS)).is_some(), "the other word is old");
+    }
+
+    #[test]
+    fn words_are_kept_of_so_many_devices_only() {
+        let mut clock = WallClock::default();
+        clock.set(Instant(0), NOON);
+        (0..=255).for_each(|number| clock.on_minutes(Instant(1), device(number), minutes(NOON.0)));
+        assert_eq!(clock.words.len(), WORDS_MAX);
     }
 
     #[test]

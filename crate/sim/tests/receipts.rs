@@ -180,3 +180,21 @@ fn a_write_through_a_tab_that_owns_nothing_of_it_travels_once_and_again_only_if_
         assert_eq!(world.node(0).view().metrics().hints, 0, "seed {seed}: it was handed over");
     }
 }
+
+/// The oldest were let go without a hint, so that what their owners had lost was left to a later comparison.
+#[test]
+fn a_write_that_is_no_longer_followed_for_there_are_too_many_is_held_as_a_hint() {
+    let mut world = World::new(5);
+    world.limits.requests.writes_followed_max = 4;
+    (0..3).for_each(|device| {
+        world.open(device);
+    });
+    assert!(world.settle(20_000), "{}", world.unsettled());
+    world.tuning.loss_percent = 100;
+    (0..20).for_each(|at| put(&mut world, 0, &format!("item {at}")));
+    world.run_for(100);
+    let hints = world.node(0).view().metrics().hints;
+    assert_eq!(hints, 2 * 16, "for both other owners of all but the last four");
+    let answered = world.hosts[0].replies.values().filter(|replies| !replies.is_empty()).count();
+    assert_eq!(answered, 20);
+}

@@ -68,7 +68,9 @@ impl Node {
     /// What a neighbour says of the time.
     fn on_minutes(&mut self, now: Instant, from: NodeId, minutes: u32) {
         let was_trusted = self.wall.trusted(now).is_some();
-        self.wall.on_minutes(now, minutes, self.membership.device(from) == Some(self.config.device));
+        // One of this device has the same clock: its word is worth nothing.
+        let Some(device) = self.membership.device(from).filter(|device| *device != self.config.device) else { return };
+        self.wall.on_minutes(now, device, minutes);
         let is_trusted = || self.wall.trusted(now).is_some();
         self.config.limits.marks.hit_if(Mark::ClockConfirmed, || !was_trusted && is_trusted());
     }

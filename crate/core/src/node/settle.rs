@@ -31,7 +31,9 @@ impl Node {
 
     /// Time has gone on, or the clock has been told: values go out of sight before anything else is done.
     pub(super) fn expire(&mut self, now: Instant) {
-        let keys = self.store.expire(self.wall.trusted(now));
+        // Dropping is for ever, and for all: with other devices here, one of them must have the same time.
+        let may_drop = !self.membership.is_succeeded() || self.wall.confirmed(now).is_some();
+        let keys = self.store.expire(self.wall.trusted(now), may_drop);
         if !keys.is_empty() {
             self.coordinator.on_expired(&near!(self, now), &keys);
             self.event(Event::Expired { keys: keys.len() });

@@ -12,7 +12,7 @@ use crate::membership::Status;
 use crate::ring::RangeSet;
 use crate::store::Sum;
 use crate::time::{Instant, Millis, WallTime};
-use crate::wire::{Object, Record, Told};
+use crate::wire::{Object, Presence, Record, Told};
 
 /// A read-only window into a node.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +33,8 @@ pub struct MemberView {
     pub capacity: u16,
     /// What this node believes of it.
     pub status: Status,
+    /// How its page is, by its own last word: a frozen one is waited for longer.
+    pub presence: Presence,
     /// Whether it is this node itself.
     pub me: bool,
     /// Whether a direct link is open.
@@ -128,6 +130,7 @@ impl View<'_> {
             label: record.label.clone(),
             capacity: record.capacity,
             status,
+            presence: record.presence,
             me: id == self.node.me,
             linked: membership.links().contains(&id),
             share: share_of(id),

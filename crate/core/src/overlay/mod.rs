@@ -35,6 +35,24 @@ struct Attempt {
     failures: u32,
     next: Instant,
     dialling_since: Option<Instant>,
+    /// After which of the failures the next dial was put off, since the node is dormant.
+    put_off_after: u32,
+    /// The node was heard of outside the mesh while it was being dialled.
+    is_heard: bool,
+}
+
+impl Attempt {
+    fn at(next: Instant) -> Attempt {
+        Attempt { failures: 0, next, dialling_since: None, put_off_after: 0, is_heard: false }
+    }
+
+    /// The next one is due ever later. Tells whether the node was heard of meanwhile.
+    fn fail(&mut self, now: Instant, jitter: Millis) -> bool {
+        self.dialling_since = None;
+        self.failures += 1;
+        self.next = now + (RETRY_MS << self.failures.min(5)).min(RETRY_MS_MAX) + jitter;
+        core::mem::take(&mut self.is_heard)
+    }
 }
 
 /// Which links are wanted and which are being made.
@@ -45,7 +63,7 @@ pub struct Overlay {
     /// The revision of the membership for which the attempts are what they have to be; `None`: they are to be looked
     /// through.
     planned: Option<u64>,
-    /// Dormant nodes that were dialled in vain: as long as they are, the next dial is put off.
+    /// Dormant nodes that were dialled in vain: each failure puts the next dial off, once.
     put_off: Vec<NodeId>,
 }
 
@@ -58,9 +76,9 @@ impl Overlay {
             oldest.and_then(|id| self.strangers.remove(&id));
         }
         self.strangers.insert(id, now);
-        let attempt = self.attempts.entry(id).or_insert(Attempt { failures: 0, next: now, dialling_since: None });
-        attempt.failures = 0;
-        attempt.next = now;
+        let attempt = self.attempts.entry(id).or_insert(Attempt::at(now));
+        let dialling_since = attempt.dialling_since;
+        *attempt = Attempt { dialling_since, is_heard: dialling_since.is_some(), ..Attempt::at(now) };
     }
 
     /// A link has opened.
@@ -73,20 +91,14 @@ impl Overlay {
     /// A link has closed; `jitter` keeps both ends from dialling at the same moment.
     pub fn on_link_down(&mut self, now: Instant, id: NodeId, jitter: Millis) {
         self.planned = None;
-        let next = now + RETRY_MS / 2 + jitter;
-        self.attempts.insert(id, Attempt { failures: 0, next, dialling_since: None });
+        self.attempts.insert(id, Attempt::at(now + RETRY_MS / 2 + jitter));
     }
 
-    /// A dial has failed. One that was heard of since it began is there all the same.
+    /// A dial has failed. One that was heard of while it was dialled is there all the same.
     pub fn on_dial_failed(&mut self, now: Instant, id: NodeId, jitter: Millis) {
         self.planned = None;
-        let mut began = None;
-        if let Some(attempt) = self.attempts.get_mut(&id) {
-            began = attempt.dialling_since.take();
-            attempt.failures += 1;
-            attempt.next = now + (RETRY_MS << attempt.failures.min(5)).min(RETRY_MS_MAX) + jitter;
-        }
-        if self.strangers.get(&id).is_some_and(|heard| began.is_none_or(|began| *heard <= began)) {
+        let is_heard = self.attempts.get_mut(&id).is_some_and(|attempt| attempt.fail(now, jitter));
+        if !is_heard {
             self.strangers.remove(&id);
         }
     }
@@ -98,7 +110,9 @@ impl Overlay {
             self.planned = Some(membership.revision());
         }
         for id in &self.put_off {
-            if let Some(attempt) = self.attempts.get_mut(id) {
+            let attempt = self.attempts.get_mut(id).filter(|attempt| attempt.put_off_after != attempt.failures);
+            if let Some(attempt) = attempt {
+                attempt.put_off_after = attempt.failures;
                 attempt.next = attempt.next.max(now + DORMANT_MS - RETRY_MS_MAX);
             }
         }
@@ -106,13 +120,12 @@ impl Overlay {
         let mut chosen = Vec::new();
         for (&id, attempt) in &mut self.attempts {
             if attempt.dialling_since.is_some_and(|since| now.since(since) >= DIAL_MS) {
-                attempt.dialling_since = None;
-                attempt.failures += 1;
-                attempt.next = now + (RETRY_MS << attempt.failures.min(5)).min(RETRY_MS_MAX);
+                attempt.fail(now, 0);
                 self.planned = None;
             }
             if room > 0 && attempt.dialling_since.is_none() && attempt.next <= now {
                 attempt.dialling_since = Some(now);
+                attempt.is_heard = false;
                 chosen.push(id);
                 room -= 1;
             }
@@ -138,7 +151,7 @@ impl Overlay {
             if membership.links().contains(&id) {
                 continue;
             }
-            let attempt = self.attempts.entry(id).or_insert(Attempt { failures: 0, next: first, dialling_since: None });
+            let attempt = self.attempts.entry(id).or_insert(Attempt::at(first));
             if status == Status::Dormant && attempt.failures > 0 {
                 self.put_off.push(id);
             }

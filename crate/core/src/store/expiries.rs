@@ -4,6 +4,8 @@
 //! changes: the node goes on holding it, for its clock may be ahead of others'. A day later ([`JUMP_MS`], further than
 //! clocks differ that are believed) it is dropped as seen. That leaves a tombstone, which joins with all other copies
 //! like any, so no repair, hint or transfer brings it back; and no value dies early because one clock is hours ahead.
+//! Nor because one is months ahead: where there are other devices, nothing is dropped before they have confirmed the
+//! clock.
 //!
 //! The clock is the wall clock as it was last believed: while it is suspended nothing expires, and nothing comes back.
 //! If a device's clock is set back, what had gone out of sight too early is shown again.
@@ -31,6 +33,8 @@ pub(super) fn of(object: &Object) -> Vec<WallTime> {
 pub(super) struct Expiries {
     due: BTreeMap<WallTime, BTreeSet<Key>>,
     clock: Option<WallTime>,
+    /// Whether the clock is good enough to drop by it.
+    may_drop: bool,
 }
 
 impl Expiries {
@@ -67,7 +71,7 @@ impl Expiries {
     }
 
     fn long_over(&self) -> Vec<Key> {
-        let limit = self.clock.and_then(|wall| wall.0.checked_sub(JUMP_MS)).map(WallTime);
+        let limit = self.clock.and_then(|wall| wall.0.checked_sub(JUMP_MS)).map(WallTime).filter(|_| self.may_drop);
         let over = limit.into_iter().flat_map(|limit| self.due.range(..=limit));
         over.flat_map(|(_, keys)| keys).take(DROPS_MAX).cloned().collect()
     }
@@ -76,7 +80,8 @@ impl Expiries {
     fn next(&self) -> Option<WallTime> {
         let clock = self.clock?;
         let hidden = self.due.range((Excluded(clock), Unbounded)).next().map(|(due, _)| *due);
-        let dropped = self.due.first_key_value().map(|(due, _)| WallTime(due.0.saturating_add(JUMP_MS)));
+        let first = self.due.first_key_value().filter(|_| self.may_drop);
+        let dropped = first.map(|(due, _)| WallTime(due.0.saturating_add(JUMP_MS)));
         hidden.into_iter().chain(dropped).min()
     }
 }
@@ -88,9 +93,11 @@ impl Store {
     }
 
     /// Let go out of sight what has expired by now, and drop what has expired long ago. Without a time that can be
-    /// believed all stays as it is. Tells of which keys something went out of sight or came back.
-    pub fn expire(&mut self, wall: Option<WallTime>) -> Vec<Key> {
+    /// believed all stays as it is; nothing is dropped unless `may_drop`. Tells of which keys something went out of sight
+    /// or came back.
+    pub fn expire(&mut self, wall: Option<WallTime>, may_drop: bool) -> Vec<Key> {
         let Some(wall) = wall else { return Vec::new() };
+        self.expiries.may_drop = may_drop;
         let before = self.expiries.clock();
         let keys = self.expiries.advance(wall);
         for key in &keys {
@@ -135,19 +142,19 @@ mod tests {
     #[test]
     fn what_expires_goes_out_of_sight_at_its_time_and_is_dropped_a_day_later() {
         let mut store = open(Restored::default(), 1);
-        assert_eq!(store.expire(Some(WallTime(5))), vec![]);
+        assert_eq!(store.expire(Some(WallTime(5)), true), vec![]);
         put(&mut store, "a", expiring(10));
         put(&mut store, "b", expiring(20));
         put(&mut store, "c", Version::plain(vec![1].into()));
         assert_eq!((store.counts().0, store.next_expiry()), (3, Some(WallTime(10))));
-        assert_eq!(store.expire(Some(WallTime(9))), vec![]);
-        assert_eq!(store.expire(Some(WallTime(10))), vec![key("a")]);
+        assert_eq!(store.expire(Some(WallTime(9)), true), vec![]);
+        assert_eq!(store.expire(Some(WallTime(10)), true), vec![key("a")]);
         assert_eq!((store.counts().0, store.next_expiry()), (2, Some(WallTime(20))));
         assert_eq!(store.object(&key("a")).unwrap().values().len(), 1, "others' clocks may be behind");
-        assert_eq!(store.expire(Some(WallTime(10 + JUMP_MS))), vec![key("b")]);
+        assert_eq!(store.expire(Some(WallTime(10 + JUMP_MS)), true), vec![key("b")]);
         assert!(store.object(&key("a")).unwrap().is_tombstone() && !store.object(&key("b")).unwrap().is_tombstone());
         assert_eq!(store.next_expiry(), Some(WallTime(20 + JUMP_MS)));
-        store.expire(Some(WallTime(20 + JUMP_MS)));
+        store.expire(Some(WallTime(20 + JUMP_MS)), true);
         assert_eq!((store.counts().0, store.counts().1, store.next_expiry()), (1, 2, None));
     }
 
@@ -156,7 +163,7 @@ mod tests {
         let mut store = open(Restored::default(), 1);
         put(&mut store, "a", expiring(10));
         let stale = store.object(&key("a")).unwrap().clone();
-        store.expire(Some(WallTime(10 + JUMP_MS)));
+        store.expire(Some(WallTime(10 + JUMP_MS)), true);
         assert!(store.merge(&key("a"), &stale).is_none());
         assert!(store.object(&key("a")).unwrap().is_tombstone());
     }
@@ -166,9 +173,9 @@ mod tests {
         let mut store = open(Restored::default(), 1);
         put(&mut store, "a", expiring(10));
         put(&mut store, "b", expiring(20));
-        assert_eq!((store.expire(None), store.next_expiry()), (vec![], None));
-        store.expire(Some(WallTime(15)));
-        assert_eq!(store.expire(None), vec![]);
+        assert_eq!((store.expire(None, true), store.next_expiry()), (vec![], None));
+        store.expire(Some(WallTime(15)), true);
+        assert_eq!(store.expire(None, true), vec![]);
         assert_eq!((store.counts().0, store.expiry_clock()), (1, Some(WallTime(15))));
     }
 
@@ -176,9 +183,19 @@ mod tests {
     fn a_clock_that_is_set_back_shows_again_what_it_had_hidden_too_early() {
         let mut store = open(Restored::default(), 1);
         put(&mut store, "a", expiring(10));
-        assert_eq!(store.expire(Some(WallTime(15))), vec![key("a")]);
-        assert_eq!(store.expire(Some(WallTime(9))), vec![key("a")]);
+        assert_eq!(store.expire(Some(WallTime(15)), true), vec![key("a")]);
+        assert_eq!(store.expire(Some(WallTime(9)), true), vec![key("a")]);
         assert_eq!((store.counts().0, store.next_expiry()), (1, Some(WallTime(10))));
+    }
+
+    #[test]
+    fn by_a_clock_that_nobody_has_confirmed_nothing_is_dropped_and_nothing_waits_for_it() {
+        let mut store = open(Restored::default(), 1);
+        put(&mut store, "a", expiring(10));
+        assert_eq!(store.expire(Some(WallTime(10 + JUMP_MS)), false), vec![key("a")]);
+        assert_eq!((store.object(&key("a")).unwrap().values().len(), store.next_expiry()), (1, None));
+        assert_eq!(store.expire(Some(WallTime(10 + JUMP_MS)), true), vec![]);
+        assert!(store.object(&key("a")).unwrap().is_tombstone());
     }
 
     #[test]
@@ -187,7 +204,7 @@ mod tests {
         put(&mut store, "a", expiring(10));
         let seen = store.object(&key("a")).unwrap().context().clone();
         store.put(&key("a"), &seen, Version::plain(vec![2].into()));
-        assert_eq!(store.expire(Some(WallTime(2 * JUMP_MS))), vec![]);
+        assert_eq!(store.expire(Some(WallTime(2 * JUMP_MS)), true), vec![]);
         assert_eq!((store.counts().0, store.next_expiry()), (1, None));
     }
 
@@ -196,7 +213,7 @@ mod tests {
         let mut store = open(Restored::default(), 1);
         put(&mut store, "a", expiring(10));
         store.let_go(&key("a"));
-        assert_eq!((store.expire(Some(WallTime(10))), store.next_expiry(), store.counts().0), (vec![], None, 0));
+        assert_eq!((store.expire(Some(WallTime(10)), true), store.next_expiry(), store.counts().0), (vec![], None, 0));
     }
 
     #[test]
@@ -206,7 +223,7 @@ mod tests {
         let seen = store.object(&key("a")).unwrap().context().clone();
         put(&mut store, "a", expiring(10));
         store.put(&key("a"), &seen, expiring(30));
-        store.expire(Some(WallTime(10 + JUMP_MS)));
+        store.expire(Some(WallTime(10 + JUMP_MS)), true);
         assert_eq!(store.object(&key("a")).unwrap().values().len(), 1);
     }
 
@@ -217,14 +234,14 @@ mod tests {
             put(&mut store, &alloc::format!("{number}"), expiring(10));
         }
         let wall = WallTime(10 + 30 * JUMP_MS);
-        assert_eq!(store.expire(Some(wall)).len(), DROPS_MAX + 10);
+        assert_eq!(store.expire(Some(wall), true).len(), DROPS_MAX + 10);
         assert!(store.next_expiry().is_some_and(|due| due <= wall), "there is more to do at once");
-        assert_eq!((store.counts().0, store.expire(Some(wall)).len()), (0, 0));
+        assert_eq!((store.counts().0, store.expire(Some(wall), true).len()), (0, 0));
         assert_eq!(store.next_expiry(), None);
         put(&mut store, "a", expiring(wall.0 + 10));
         let mut after = store_after(&mut store);
         assert_eq!(after.sum(&RangeSet::full()), store.sum(&RangeSet::full()));
-        after.expire(Some(wall));
+        after.expire(Some(wall), true);
         assert_eq!((after.counts(), after.next_expiry()), (store.counts(), store.next_expiry()));
     }
 }

@@ -6,8 +6,9 @@ use roundtable_core::clock::Dot;
 use roundtable_core::coordinator::{Level, Receipt, Reply, Request, Terms};
 use roundtable_core::id::{Key, NodeId, Position};
 use roundtable_core::membership::Status;
+use roundtable_core::node::MemberView;
 use roundtable_core::ring::RangeSet;
-use roundtable_core::wire::{Object, Payload};
+use roundtable_core::wire::{Object, Payload, Presence};
 
 use super::run::Soak;
 use crate::oracle::number_of;
@@ -18,6 +19,8 @@ const PEACE_MS: u64 = 180_000;
 const TABS_MIN: usize = 3;
 /// How long it is then left to itself.
 const QUIET_MS: u64 = 40_000;
+/// For how long a frozen tab is waited for, and a little longer.
+const FROZEN_MS: u64 = 310_000;
 /// The most frames that a tab sends in a second of quiet, for each other tab.
 const QUIET_FRAMES_MAX: u64 = 4;
 
@@ -49,6 +52,7 @@ impl Soak {
         }
         self.world.heal_all();
         self.settle();
+        self.outlast_frozen();
         self.fill_up();
         self.pass(QUIET_MS / 2);
         let before: Vec<u64> = self.world.hosts.iter().map(|host| host.frames_sent).collect();
@@ -58,6 +62,16 @@ impl Soak {
             return;
         }
         self.judge_quiet(&before);
+    }
+
+    /// A tab whose last word that anybody has is that it freezes is waited for, for minutes, even if it has left since.
+    fn outlast_frozen(&mut self) {
+        let is_awaited = |member: &MemberView| member.status == Status::Suspect && member.presence == Presence::Frozen;
+        let awaits = |tab: &usize| self.world.node(*tab).view().members().iter().any(is_awaited);
+        if self.world.alive().iter().any(awaits) {
+            self.pass(FROZEN_MS);
+            self.settle();
+        }
     }
 
     /// Where tabs have left for good, others come: with fewer than N there is nothing to judge receipts by.
@@ -127,7 +141,8 @@ impl Soak {
             let gone: Vec<usize> = (0..self.world.hosts.len()).filter(|&gone| self.has_left(gone)).collect();
             for gone in gone {
                 let id = self.world.hosts[gone].id;
-                // If its last words reached nobody, it is thought to sleep; the ring is closed over it all the same.
+                // If its last words reached nobody who is still here, it is thought to sleep; the ring is closed over it
+                // all the same.
                 let status = members.iter().find(|member| member.id == id).map(|member| member.status);
                 if !matches!(status, None | Some(Status::Dormant)) {
                     self.oracle.accuse(format!("tab {gone} has left, and tab {tab} thinks it {status:?}"));

@@ -103,7 +103,7 @@ impl Soak {
         let is_short =
             receipt.met && receipt.requested != Level::Local && receipt.owners.len() + receipt.fallbacks.len() < needed;
         // What was told in the moment in which the ring changed goes by the one or by the other.
-        let is_steady = node.view().members_version() == members_version && self.has_ring(tab, node.view().ring_hash());
+        let is_steady = node.view().members_version() == members_version && self.has_kept_ring(tab);
         if is_steady && (stranger.is_some() || is_short) {
             self.oracle.accuse(format!("tab {tab} counts {receipt:?} of {owners:?}, and {needed} are needed"));
         }

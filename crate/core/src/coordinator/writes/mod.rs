@@ -249,19 +249,36 @@ impl Coordinator {
         earlier.into_iter().for_each(|number| self.tell(near, number));
     }
 
-    /// Let the oldest go when too many are followed.
+    /// Let the oldest go when too many are followed: what it lacks is left to hints, as at its deadline.
     fn trim(&mut self, near: &mut Surroundings<'_>) {
         while self.writes.len() > self.settings.writes_followed_max {
-            let Some((&oldest, write)) = self.writes.iter_mut().next() else { return };
+            let Some((&oldest, write)) = self.writes.iter().next() else { return };
             near.marks.hit(Mark::WriteUnfollowed);
-            if let Some(deadline) = write.deadline.take() {
+            if let Some(deadline) = write.deadline {
                 self.writes_due.remove(&(deadline, oldest));
+                self.leave_to_hints(near, oldest);
             }
-            let (key, waited) = (write.key.clone(), core::mem::take(&mut write.waiting));
-            self.tell(near, oldest);
             self.forget_write(oldest);
-            waited.into_iter().for_each(|node| self.wake(near, &key, node));
         }
+    }
+
+    /// Nobody is waited for any longer: whoever owns a write and has not confirmed it is held a hint, and the write is
+    /// answered with what was reached.
+    fn leave_to_hints(&mut self, near: &mut Surroundings<'_>, number: u64) {
+        let Some(write) = self.writes.get_mut(&number) else { return };
+        write.deadline = None;
+        let (key, waited) = (write.key.clone(), core::mem::take(&mut write.waiting));
+        if near.planted.has(Plant::RiseWithoutAnswer) {
+            write.held.extend(&waited);
+        }
+        for owner in near.ring.owners(near.position(&key)) {
+            if owner != near.me && !write.held.contains(&owner) {
+                near.marks.hit(Mark::HintAtDeadline);
+                near.store.hints_mut().add(&key, owner);
+            }
+        }
+        waited.into_iter().for_each(|node| self.wake(near, &key, node));
+        self.tell(near, number);
     }
 
     /// A node that was asked to store something has answered, or will not: unless it is asked again, what is held for
@@ -469,20 +486,7 @@ impl Coordinator {
                 return;
             }
             self.writes_due.pop_first();
-            let Some(write) = self.writes.get_mut(&number) else { continue };
-            write.deadline = None;
-            let (key, waited) = (write.key.clone(), core::mem::take(&mut write.waiting));
-            if near.planted.has(Plant::RiseWithoutAnswer) {
-                write.held.extend(&waited);
-            }
-            for owner in near.ring.owners(near.position(&key)) {
-                if owner != near.me && !write.held.contains(&owner) {
-                    near.marks.hit(Mark::HintAtDeadline);
-                    near.store.hints_mut().add(&key, owner);
-                }
-            }
-            waited.into_iter().for_each(|node| self.wake(near, &key, node));
-            self.tell(near, number);
+            self.leave_to_hints(near, number);
         }
     }
 }

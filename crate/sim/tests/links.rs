@@ -1,0 +1,52 @@
+//! Who is dialled, and again: what soaks found of pairs that never met.
+
+use roundtable_core::membership::Status;
+use roundtable_core::node::{Event, Input};
+use roundtable_sim::World;
+
+fn status(world: &World, of: usize, by: usize) -> Option<Status> {
+    let id = world.hosts[of].id;
+    world.node(by).view().members().iter().find(|member| member.id == id).map(|member| member.status)
+}
+
+/// A dial was under way when its network healed and both were announced again, in the very same moment.
+#[test]
+fn who_is_heard_of_while_a_dial_fails_is_dialled_again() {
+    let mut world = World::new(1);
+    let (a, b) = (world.prepare(0, |_| {}), world.prepare(1, |_| {}));
+    world.mute(a, b);
+    world.reopen(a);
+    world.reopen(b);
+    world.heal(a, b);
+    world.introduce(a);
+    assert!(world.run_until(60_000, |world| world.is_linked(a, b)), "{}", world.unsettled());
+}
+
+/// Inputs put the next dial off, each of them, as long as they came more often than every half a minute.
+#[test]
+fn halves_that_think_each_other_dormant_meet_by_themselves_however_busy_they_are() {
+    let mut world = World::new(2);
+    let tabs: Vec<usize> = (0..4).map(|device| world.open(device)).collect();
+    assert!(world.settle(20_000), "{}", world.unsettled());
+    world.partition(&[&tabs[..2], &tabs[2..]]);
+    world.run_for(180_000);
+    assert_eq!(status(&world, 2, 0), Some(Status::Dormant));
+    for a in 0..2 {
+        (2..4).for_each(|b| world.heal(a, b));
+    }
+    // Between them two seconds never pass without an input of some kind; nobody hears of anybody outside the mesh.
+    let met = |world: &World| (0..2).any(|a| (2..4).any(|b| world.is_linked(a, b)));
+    let mut waited = 0;
+    while !met(&world) && waited < 180_000 {
+        world.run_for(1_000);
+        waited += 1_000;
+        let now = world.now;
+        (0..4).for_each(|at| {
+            world.input(at, Input::WallClock(roundtable_core::time::WallTime(1_700_000_000_000 + now.0)))
+        });
+    }
+    assert!(waited <= 120_000, "{waited} ms: {}", world.unsettled());
+    assert!(world.settle(120_000), "{}", world.unsettled());
+    let is_back = |(_, event): &(_, Event)| matches!(event, Event::Member { now: Status::Up, .. });
+    assert!(world.hosts[0].events.iter().rev().any(is_back));
+}
