@@ -71,6 +71,7 @@ impl Members {
 mod tests {
     use super::*;
     use roundtable_core::id::DeviceId;
+    use roundtable_core::wire::Presence;
 
     fn member(id: u8, status: Status) -> MemberView {
         MemberView {
@@ -79,6 +80,7 @@ mod tests {
             label: "".into(),
             capacity: 128,
             status,
+            presence: Presence::Visible,
             me: id == 0,
             linked: true,
             share: 7,
