@@ -7,19 +7,17 @@ use std::collections::BTreeMap;
 
 use roundtable_core::clock::VersionVector;
 use roundtable_core::id::{Key, NodeId};
-use roundtable_core::membership::Status;
 use roundtable_core::node::Event;
 use roundtable_core::store::{Table, object_of_row};
 use roundtable_core::time::Instant;
 
 use super::run::Soak;
 
-/// The hints of one life of a tab, by one ring, when they were last looked at: what each is for, and since when it may
+/// The hints of one life of a tab when they were last looked at: what each is for, and since when it may
 /// have been held.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Held {
     life: u64,
-    ring: u64,
     at: Instant,
     hints: BTreeMap<(Key, NodeId), (VersionVector, Instant)>,
 }
@@ -34,10 +32,10 @@ impl Soak {
             let since = |hint: &(Key, NodeId)| was.hints.get(hint).map_or(was.at, |(_, since)| *since);
             let hints = view.hints().map(|(key, owner)| (key.clone(), owner));
             let hints = hints.map(|hint| (hint.clone(), (seen(&hint.0), since(&hint)))).collect();
-            let is = Held { life: self.world.life(tab), ring: view.ring_hash(), at: self.world.now, hints };
+            let is = Held { life: self.world.life(tab), at: self.world.now, hints };
             self.held.insert(tab, is);
             let is = &self.held[&tab];
-            if (was.life, was.ring) != (is.life, is.ring) || self.was_seated_anew(tab, was.at) {
+            if was.life != is.life || self.was_seated_anew(tab, was.at) {
                 continue;
             }
             let gone: Vec<_> = was.hints.iter().filter(|(hint, _)| !is.hints.contains_key(hint)).collect();
@@ -53,20 +51,14 @@ impl Soak {
         }
     }
 
-    /// Whether this is the ring that a tab had when it was last looked at.
-    pub(super) fn has_ring(&self, tab: usize, ring: u64) -> bool {
-        self.held.get(&tab).is_some_and(|held| held.ring == ring)
+    /// Whether a tab's ring is the one that it had when it was last looked at, and was all the while.
+    pub(super) fn has_kept_ring(&self, tab: usize) -> bool {
+        self.held.get(&tab).is_some_and(|held| !self.was_seated_anew(tab, held.at))
     }
 
-    /// Whether somebody came to a tab's ring or left it since then: hints were addressed anew, perhaps there and back.
+    /// Whether a tab's ring has changed since then: hints were addressed anew, perhaps there and back.
     fn was_seated_anew(&self, tab: usize, since: Instant) -> bool {
-        let is_off = |status: Option<Status>| !matches!(status, Some(Status::Joining | Status::Up | Status::Suspect));
-        let crosses = |event: &Event| match event {
-            Event::Member { was, now, .. } => is_off(*was) != is_off(Some(*now)),
-            _ => false,
-        };
-        let events = self.world.hosts[tab].events.iter().rev();
-        events.take_while(|(when, _)| *when >= since).any(|(_, event)| crosses(event))
+        self.world.hosts[tab].ring.1 >= since
     }
 
     /// Whether some tab of this identity has this much on its disk, or has lost or let go of something since then.

@@ -103,7 +103,7 @@ impl Soak {
         let is_short =
             receipt.met && receipt.requested != Level::Local && receipt.owners.len() + receipt.fallbacks.len() < needed;
         // What was told in the moment in which the ring changed goes by the one or by the other.
-        let is_steady = node.view().members_version() == members_version && self.has_ring(tab, node.view().ring_hash());
+        let is_steady = node.view().members_version() == members_version && self.has_kept_ring(tab);
         if is_steady && (stranger.is_some() || is_short) {
             self.oracle.accuse(format!("tab {tab} counts {receipt:?} of {owners:?}, and {needed} are needed"));
         }
@@ -176,7 +176,11 @@ impl Soak {
         }
         let count = receipt.owners.len() + receipt.fallbacks.len();
         let is_short = match receipt.requested {
-            Level::Local => !ackers.contains(&tab),
+            // It may have let go of it since, or have lost it.
+            Level::Local => {
+                let is_excused = self.watch.has_lost(tab, made) || self.has_let_go(tab, &key, made);
+                !ackers.contains(&tab) && !is_excused
+            }
             Level::One => count == 0,
             Level::Quorum | Level::All | Level::Count(_) => count < usize::from(receipt.needed),
         };

@@ -131,6 +131,8 @@ pub struct Host {
     pub disk_fails: u32,
     /// How many frames it has sent.
     pub frames_sent: u64,
+    /// Its ring, by hash, and since when that is so.
+    pub ring: (u64, Instant),
     config: Config,
     /// Counts the lives of the tab, so that nothing meant for an earlier one arrives.
     life: u64,
@@ -396,6 +398,10 @@ impl World {
         while let Some(output) = self.hosts[at].node.as_mut().and_then(Node::poll_output) {
             self.outputs.add(self.now, at, &output);
             self.carry_out(at, output);
+        }
+        let host = &mut self.hosts[at];
+        if let Some(ring) = host.node.as_ref().map(|node| node.view().ring_hash()).filter(|ring| *ring != host.ring.0) {
+            host.ring = (ring, self.now);
         }
         self.set_timer(at);
     }

@@ -15,6 +15,11 @@ pub(crate) fn is_there() -> bool {
     find_on_path("apt-get").is_some()
 }
 
+/// True where there is apt and this process may install with it.
+pub(crate) fn may_install() -> bool {
+    is_there() && is_root()
+}
+
 /// True if dpkg knows all these packages as installed.
 pub(crate) fn are_installed(packages: &[&str]) -> bool {
     packages.iter().all(|package| {
@@ -28,7 +33,7 @@ pub(crate) fn ensure(repo: &Repo, name: &str, about: &str, packages: &[&str]) ->
     if are_installed(packages) {
         return Ok(());
     }
-    if !is_there() || !is_root() {
+    if !may_install() {
         return Err(Failure::new(needs_root(packages)));
     }
     let log = repo.log(&format!("apt-{}", packages.first().unwrap_or(&"none")))?;

@@ -1,6 +1,8 @@
 //! A browser for the tests: Chromium and the driver that belongs to it.
 //!
-//! Only the tests need them. CHROMIUM and CHROMEDRIVER in the environment name others than Debian's.
+//! Only the tests need them. CHROMIUM and CHROMEDRIVER in the environment name others than Debian's. Firefox is a second
+//! browser, FIREFOX names another than Debian's: where there is none and we may not install it, its tests are skipped and
+//! say so.
 
 use std::env;
 use std::path::PathBuf;
@@ -15,10 +17,14 @@ use crate::setup::apt;
 pub(crate) struct Browser {
     pub(crate) chromium: PathBuf,
     pub(crate) driver: PathBuf,
+    pub(crate) firefox: Option<PathBuf>,
 }
 
 /// Finds a browser with its driver, installing Debian's if there is none and we may.
 pub(crate) fn ensure(repo: &Repo) -> Result<Browser, Failure> {
+    if find_firefox().is_none() && apt::may_install() {
+        apt::ensure(repo, "Firefox", "about 70 MB to download", &["firefox-esr"])?;
+    }
     if let Some(found) = find() {
         return Ok(found);
     }
@@ -31,9 +37,16 @@ pub(crate) fn ensure(repo: &Repo) -> Result<Browser, Failure> {
 }
 
 fn find() -> Option<Browser> {
-    let named = |variable: &str| env::var_os(variable).map(PathBuf::from).filter(|path| path.is_file());
     let chromium = named("CHROMIUM")
         .or_else(|| ["chromium", "chromium-browser", "google-chrome"].iter().find_map(|name| find_on_path(name)));
     let driver = named("CHROMEDRIVER").or_else(|| find_on_path("chromedriver"));
-    Some(Browser { chromium: chromium?, driver: driver? })
+    Some(Browser { chromium: chromium?, driver: driver?, firefox: find_firefox() })
+}
+
+fn find_firefox() -> Option<PathBuf> {
+    named("FIREFOX").or_else(|| ["firefox-esr", "firefox"].iter().find_map(|name| find_on_path(name)))
+}
+
+fn named(variable: &str) -> Option<PathBuf> {
+    env::var_os(variable).map(PathBuf::from).filter(|path| path.is_file())
 }

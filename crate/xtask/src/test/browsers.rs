@@ -1,6 +1,6 @@
 //! Whole-system tests: `tests/browser/*.test.mjs` under Node's own test runner, each driving real tabs.
 //!
-//! The tests find what they drive in the environment: CHROMIUM, and ROUNDTABLE_RENDEZVOUS, ROUNDTABLE_PACKAGE and
+//! The tests find what they drive in the environment: CHROMIUM, FIREFOX (empty if there is none), and ROUNDTABLE_RENDEZVOUS, ROUNDTABLE_PACKAGE and
 //! ROUNDTABLE_SITE as just built. One file runs at a time: a browser with many tabs wants the machine to itself.
 
 use std::path::PathBuf;
@@ -38,6 +38,7 @@ fn run_files(bench: &Bench, report: &mut Report) -> Result<(), Failure> {
     let mut node = wasm::native(repo, "node");
     node.args(["--test", "--test-concurrency=1", "--test-reporter=spec"]).args(files);
     node.env("CHROMIUM", browser.chromium).env("CHROMEDRIVER", browser.driver).env("NO_COLOR", "1");
+    node.env("FIREFOX", browser.firefox.unwrap_or_default());
     node.env("ROUNDTABLE_RENDEZVOUS", built.rendezvous);
     node.env("ROUNDTABLE_PACKAGE", built.package).env("ROUNDTABLE_SITE", built.site);
     let finished = run(&mut node, &log, LIMIT)?;
