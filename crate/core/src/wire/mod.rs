@@ -24,7 +24,7 @@ pub use record::{
     CAPACITY_MAX, Claim, DigestEntry, LABEL_BYTES_MAX, N_MAX, Presence, Record, Rumour, SignedRecord, Standing,
 };
 pub use verified::Verified;
-pub use vitals::{Quickness, Rates, Rough, Told, Vitals};
+pub use vitals::{DiskState, Quickness, Rates, Rough, Told, Vitals};
 
 use alloc::vec::Vec;
 use core::fmt;
