@@ -62,10 +62,11 @@ export function uniqueName(prefix = "room") {
 export class Rendezvous {
   #child;
   #gone;
+  #start;
 
-  static async start({ site, extra = [] }) {
+  static async start({ site, extra = [], port = 0 }) {
     const rendezvous = new Rendezvous();
-    const args = ["--host", "127.0.0.1", "--port", "0", "--site", site, "--package", packageFolder, ...extra];
+    const args = ["--host", "127.0.0.1", "--port", String(port), "--site", site, "--package", packageFolder, ...extra];
     const env = { ...process.env };
     delete env.PORT;
     delete env.HOST;
@@ -85,8 +86,14 @@ export class Rendezvous {
       child.once("error", reject);
       child.once("exit", (code) => reject(new Error(`the rendezvous ended with ${code} and said: ${said}`)));
     });
+    rendezvous.#start = { site, extra };
     rendezvous.origin = await within(startMs, "the rendezvous prints its address", address);
     return rendezvous;
+  }
+
+  /** Another one at the same address, once this one is gone. */
+  again() {
+    return Rendezvous.start({ ...this.#start, port: Number(new URL(this.origin).port) });
   }
 
   get pid() {
@@ -141,6 +148,11 @@ export class World {
   async renewRendezvous(extra = []) {
     if (this.rendezvous?.isRunning) return;
     this.rendezvous = await Rendezvous.start({ site: this.site, extra });
+  }
+
+  /** The rendezvous at its old address after it was killed: the pages' origin is as before. */
+  async reviveRendezvous() {
+    if (!this.rendezvous.isRunning) this.rendezvous = await this.rendezvous.again();
   }
 
   async folder(name) {
@@ -272,7 +284,10 @@ export class Profile {
     this.tabs.push(tab);
     const complain = (text) => this.#errors.push(`${name}: ${text}`);
     page.on("pageerror", (error) => complain(`uncaught ${error.stack ?? error}`));
-    page.on("crash", () => complain("the page crashed"));
+    page.on("crash", () => {
+      tab.crashed = true;
+      complain("the page crashed");
+    });
     page.on("console", (message) => {
       if (message.type() === "error") complain(`console: ${message.text()} (${message.location().url})`);
     });
@@ -294,6 +309,9 @@ export class Profile {
 }
 
 export class Tab {
+  /** Whether the page's process has died. */
+  crashed = false;
+
   constructor(profile, page, name) {
     this.profile = profile;
     this.world = profile.world;
