@@ -60,7 +60,13 @@ async function duplicate(room, random) {
     window.open(location.href);
   });
   const page = await opened;
-  await page.waitForLoadState();
+  try {
+    await page.waitForLoadState("domcontentloaded");
+  } catch (error) {
+    // It shares its opener's process, which may be about to die of the fault before: nothing of ours runs in it yet.
+    await page.close().catch(() => {});
+    return `${tab.name}, whose twin does not open: ${error.name}`;
+  }
   const twin = room.adopt(tab.profile, page);
   await room.join(twin);
   if (twin.id === tab.id) throw new Error(`${twin.name} runs under the identity of ${tab.name}`);

@@ -113,10 +113,14 @@ export async function soak({ faultCount, seed, log }) {
     for (let i = 0; i < faultCount; i++) {
       const kind = random.pick(Object.keys(faults));
       kinds[kind] += 1;
-      const whom = await faults[kind](room, random);
-      log(`${seconds(began)} ${i + 1} ${kind} ${whom}`);
-      await sleep(random.between(100, 1_500));
-      await room.level();
+      try {
+        log(`${seconds(began)} ${i + 1} ${kind} ${await faults[kind](room, random)}`);
+        await sleep(random.between(100, 1_500));
+        await room.level();
+      } catch (error) {
+        log(`${seconds(began)} ${i + 1} ${kind} failed: ${error.message}`);
+        room.failures.push(`fault ${i + 1}, ${kind}: ${error.message}`);
+      }
     }
     const failures = await judge(room, oracle, began, log);
     return {
@@ -162,24 +166,29 @@ async function judge(room, oracle, began, log) {
   }
   log(`${seconds(began)} converged after ${Math.round(performance.now() - peace)} ms`);
   const keys = oracle.keys;
-  let first;
-  for (const tab of room.tabs) {
-    const reads = [];
-    for (let i = 0; i < keys.length; i += 500) {
-      reads.push(...(await tab.run((keys) => window.readAll(keys), keys.slice(i, i + 500))));
-    }
+  const [first, ...others] = await Promise.all(room.tabs.map((tab) => readAll(tab, keys)));
+  for (const [i, tab] of room.tabs.entries()) {
+    const reads = i === 0 ? first : others[i - 1];
     const missing = oracle.missing(keys, reads);
     failures.push(...missing.slice(0, 5).map((what) => `${tab.name} has lost ${what}`));
     if (missing.length > 5) failures.push(`${tab.name} has lost ${missing.length} acknowledged writes`);
-    const text = JSON.stringify(reads.map(({ value }) => value));
-    first ??= text;
-    if (text !== first) failures.push(`${tab.name} reads something else than ${room.tabs[0].name}`);
+    const differs = reads.findIndex(({ value }, at) => String(value) !== String(first[at].value));
+    if (differs >= 0) failures.push(`${tab.name} and ${room.tabs[0].name} read "${keys[differs]}" differently`);
   }
   log(`${seconds(began)} read ${keys.length} keys in ${room.tabs.length} tabs`);
   const isExpected = (error) => /the page crashed|ERR_CONNECTION_|WebSocket connection to/.test(error);
   const errors = world.profiles.flatMap((profile) => profile.takeErrors()).filter((error) => !isExpected(error));
   failures.push(...errors.map((error) => `a page complains: ${error}`));
   return failures;
+}
+
+/** In parts, each well within what a call may take. */
+async function readAll(tab, keys) {
+  const reads = [];
+  for (let i = 0; i < keys.length; i += 100) {
+    reads.push(...(await tab.run((keys) => window.readAll(keys), keys.slice(i, i + 100))));
+  }
+  return reads;
 }
 
 /** Whether all hold exactly the open tabs to be up. */
