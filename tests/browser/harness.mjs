@@ -62,13 +62,14 @@ export function uniqueName(prefix = "room") {
 export class Rendezvous {
   #child;
   #gone;
+  #start;
 
   /** `within`: a command that runs it somewhere else, where it then listens on `host`. */
-  static async start({ site, extra = [], host = "127.0.0.1", within: elsewhere = [] }) {
+  static async start({ site, extra = [], port = 0, host = "127.0.0.1", within: elsewhere = [] }) {
     const rendezvous = new Rendezvous();
     const [program, ...args] = [
       ...elsewhere,
-      ...[binary, "--host", host, "--port", "0", "--site", site, "--package", packageFolder, ...extra],
+      ...[binary, "--host", host, "--port", String(port), "--site", site, "--package", packageFolder, ...extra],
     ];
     const env = { ...process.env };
     delete env.PORT;
@@ -89,8 +90,14 @@ export class Rendezvous {
       child.once("error", reject);
       child.once("exit", (code) => reject(new Error(`the rendezvous ended with ${code} and said: ${said}`)));
     });
+    rendezvous.#start = { site, extra };
     rendezvous.origin = await within(startMs, "the rendezvous prints its address", address);
     return rendezvous;
+  }
+
+  /** Another one at the same address, once this one is gone. */
+  again() {
+    return Rendezvous.start({ ...this.#start, port: Number(new URL(this.origin).port) });
   }
 
   get pid() {
@@ -147,6 +154,11 @@ export class World {
   async renewRendezvous(extra = []) {
     if (this.rendezvous?.isRunning) return;
     this.rendezvous = await Rendezvous.start({ site: this.site, extra, ...this.place });
+  }
+
+  /** The rendezvous at its old address after it was killed: the pages' origin is as before. */
+  async reviveRendezvous() {
+    if (!this.rendezvous.isRunning) this.rendezvous = await this.rendezvous.again();
   }
 
   async folder(name) {
@@ -279,7 +291,10 @@ export class Profile {
     this.tabs.push(tab);
     const complain = (text) => this.#errors.push(`${name}: ${text}`);
     page.on("pageerror", (error) => complain(`uncaught ${error.stack ?? error}`));
-    page.on("crash", () => complain("the page crashed"));
+    page.on("crash", () => {
+      tab.crashed = true;
+      complain("the page crashed");
+    });
     page.on("console", (message) => {
       if (message.type() === "error") complain(`console: ${message.text()} (${message.location().url})`);
     });
@@ -301,6 +316,9 @@ export class Profile {
 }
 
 export class Tab {
+  /** Whether the page's process has died. */
+  crashed = false;
+
   constructor(profile, page, name) {
     this.profile = profile;
     this.world = profile.world;

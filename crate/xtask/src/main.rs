@@ -32,6 +32,7 @@ usage: cargo xtask <command>
   start         setup, build, then serve at http://$HOST:$PORT/ (127.0.0.1:8787 if not set)
   test [part]   everything, or one part of: tidy format clippy rust traces wasm types browser
   bench [...]   what the browser peer costs beside its floor; flags: --json --runs N --only WORD
+  soak [...]    random faults in real tabs; flags: --faults N --seed S
   lint          the parts that only read: tidy format clippy types
   env           print the variables for your own wasm builds: eval \"$(cargo xtask env)\"
 ";
@@ -59,6 +60,7 @@ fn dispatch(words: &[&str]) -> Result<ExitCode, Failure> {
         ["lint"] => test::run(&repo, test::LINT),
         ["test", names @ ..] => test::run(&repo, &test::parts_named(names)?),
         ["bench", flags @ ..] => drive::script(&repo, "tests/bench/main.mjs", flags),
+        ["soak", flags @ ..] => drive::script(&repo, "tests/soak/main.mjs", flags),
         ["env"] => wasm::print_environment(&repo).map(|()| ExitCode::SUCCESS),
         ["help" | "--help" | "-h"] | [] => {
             print!("{USAGE}");
