@@ -90,7 +90,7 @@ export class Rendezvous {
       child.once("error", reject);
       child.once("exit", (code) => reject(new Error(`the rendezvous ended with ${code} and said: ${said}`)));
     });
-    rendezvous.#start = { site, extra };
+    rendezvous.#start = { site, extra, host, within: elsewhere };
     rendezvous.origin = await within(startMs, "the rendezvous prints its address", address);
     return rendezvous;
   }
