@@ -4,9 +4,9 @@
 //! owner, or coordinated a write. Once the ring has been quiet for half a minute, so that a short absence moves
 //! nothing, the owners are asked by fingerprint, a batch at a time. An owner that holds something else is sent the
 //! object and asked again; one whose arc is incoming, or that is away, keeps the stray here. Keys that this node's
-//! application was shown stay: its user may want them without a network. Their owners are asked about them all the same,
-//! once after each change of the ring and each new link, for they may have lost what they had: a few every half minute,
-//! so that a page that was shown much stays quiet.
+//! application was shown stay: its user may want them without a network. Their owners are asked about them all the
+//! same, once after each change of the ring and each new link, for they may have lost what they had: a few every half
+//! minute, so that a page that was shown much stays quiet.
 //!
 //! *Tombstones* older than the horizon, by a wall clock that another device has confirmed: an owner asks the others in
 //! the same way, and when all present owners hold the very same, all let it go together and keep its ghost (see

@@ -21,8 +21,8 @@ use crate::wire::{Message, Outbox};
 const RETRY_MS: Millis = 1_000;
 const RETRY_MS_MAX: Millis = 30_000;
 
-/// After so many refusals in a row, some seven seconds, a node owns half of what it did, and half again as often as this
-/// goes by: longer than it takes until strays are let go.
+/// After so many refusals in a row, some seven seconds, a node owns half of what it did, and half again as often as
+/// this goes by: longer than it takes until strays are let go.
 const LOWER_AFTER_FAILURES: u32 = 4;
 const LOWER_EVERY_MS: Millis = 120_000;
 
@@ -180,8 +180,8 @@ impl Node {
             self.disk.retry_at = Some(now);
         }
         self.release(now, done.waiting);
-        // Of several rows of the mint on their way only the last one says what it is: while the one that closed it for a
-        // freeze becomes durable, the one that opens it again may not have.
+        // Of several rows of the mint on their way only the last one says what it is: while the one that closed it
+        // for a freeze becomes durable, the one that opens it again may not have.
         let is_mint_row = |(table, key): &(Table, Vec<u8>)| Store::is_mint_row(*table, key);
         if !self.disk.under_way.values().flat_map(|batch| &batch.rows).any(is_mint_row) {
             self.store.on_rows(&done.rows, true);
@@ -216,8 +216,8 @@ impl Node {
         self.lower_capacity(now);
     }
 
-    /// A disk that refuses again and again is to hold less: others take over what this node then no longer owns, and once
-    /// they have it, it is let go here. A step at a time, for that takes a while.
+    /// A disk that refuses again and again is to hold less: others take over what this node then no longer owns, and
+    /// once they have it, it is let go here. A step at a time, for that takes a while.
     fn lower_capacity(&mut self, now: Instant) {
         let capacity = self.membership.own().record().capacity;
         let is_time = self.disk.lowered_at.is_none_or(|at| now.since(at) >= LOWER_EVERY_MS);

@@ -187,8 +187,8 @@ impl Node {
         let (version, incarnation, refreshed) = before.map_or((0, 0, WallTime::default()), said);
         let own = Record {
             key: config.keys.public(),
-            // A life whose record the disk never took may have used the next versions: land beside them. And where it is
-            // told by others how far it had got, it tells its own record of that version from this one's by the
+            // A life whose record the disk never took may have used the next versions: land beside them. And where it
+            // is told by others how far it had got, it tells its own record of that version from this one's by the
             // incarnation.
             version: version + 1 + random.u64(0..1 << 16),
             incarnation: incarnation + 1 + random.u64(0..1 << 16),

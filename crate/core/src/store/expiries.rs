@@ -93,8 +93,8 @@ impl Store {
     }
 
     /// Let go out of sight what has expired by now, and drop what has expired long ago. Without a time that can be
-    /// believed all stays as it is; nothing is dropped unless `may_drop`. Tells of which keys something went out of sight
-    /// or came back.
+    /// believed all stays as it is; nothing is dropped unless `may_drop`. Tells of which keys something went out of
+    /// sight or came back.
     pub fn expire(&mut self, wall: Option<WallTime>, may_drop: bool) -> Vec<Key> {
         let Some(wall) = wall else { return Vec::new() };
         self.expiries.may_drop = may_drop;

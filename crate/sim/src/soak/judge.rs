@@ -141,8 +141,8 @@ impl Soak {
             let gone: Vec<usize> = (0..self.world.hosts.len()).filter(|&gone| self.has_left(gone)).collect();
             for gone in gone {
                 let id = self.world.hosts[gone].id;
-                // If its last words reached nobody who is still here, it is thought to sleep; the ring is closed over it
-                // all the same.
+                // If its last words reached nobody who is still here, it is thought to sleep; the ring is closed over
+                // it all the same.
                 let status = members.iter().find(|member| member.id == id).map(|member| member.status);
                 if !matches!(status, None | Some(Status::Dormant)) {
                     self.oracle.accuse(format!("tab {gone} has left, and tab {tab} thinks it {status:?}"));

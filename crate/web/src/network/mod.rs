@@ -233,8 +233,8 @@ impl Network {
     }
 
     /// Send a frame over an open link; without one it is dropped. Control goes before requests, requests before bulk. A
-    /// link is closed as too slow when 8 MiB of one lane wait behind a frame that has waited for five seconds, or 32 MiB
-    /// in any case.
+    /// link is closed as too slow when 8 MiB of one lane wait behind a frame that has waited for five seconds, or 32
+    /// MiB in any case.
     pub fn send(&self, to: NodeId, lane: Lane, bytes: &[u8]) {
         self.shared.command_quietly(|state, now| state.send(to, lane, bytes, now));
     }

@@ -3,8 +3,8 @@
 //! A browser's own buffer is deep (Chromium: 16 MiB, then `send` throws; Firefox: without end) and cannot be taken
 //! back, so only a little is handed to it at a time and the rest waits here, as does what the receiver has no room for
 //! (`credit`). The outbox is bounded: a peer that lets megabytes pile up for seconds is not slow but gone, and its link
-//! is closed rather than this tab's memory spent on it. A burst is no such thing: megabytes that were only just put here
-//! leave as fast as the wire takes them.
+//! is closed rather than this tab's memory spent on it. A burst is no such thing: megabytes that were only just put
+//! here leave as fast as the wire takes them.
 
 use std::collections::VecDeque;
 

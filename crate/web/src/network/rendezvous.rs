@@ -4,8 +4,8 @@
 //! it can do is to introduce. So a failure of any kind only means another try, later, for ever.
 //!
 //! A socket whose network is gone looks open for minutes, and what is said over it is sent again ever more rarely. So
-//! where something is said after a silence, the rendezvous is asked to be welcomed once more, and a socket that brings no
-//! answer is given up for a new one. Nothing is asked while there is nothing to say.
+//! where something is said after a silence, the rendezvous is asked to be welcomed once more, and a socket that
+//! brings no answer is given up for a new one. Nothing is asked while there is nothing to say.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -95,8 +95,8 @@ impl Rendezvous {
         self.due
     }
 
-    /// Connect if that is due; give up a socket that is not welcomed, or no longer. If one was given up: whether we were
-    /// connected until now.
+    /// Connect if that is due; give up a socket that is not welcomed, or no longer. If one was given up: whether we
+    /// were connected until now.
     pub(crate) fn handle_timeout(&mut self, now: Instant, jitter: u8, report: &Report) -> Option<bool> {
         if self.due.is_none_or(|due| due > now) {
             return None;

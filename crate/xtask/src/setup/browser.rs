@@ -1,8 +1,8 @@
 //! A browser for the tests: Chromium and the driver that belongs to it.
 //!
-//! Only the tests need them. CHROMIUM and CHROMEDRIVER in the environment name others than Debian's. Firefox is a second
-//! browser, FIREFOX names another than Debian's: where there is none and we may not install it, its tests are skipped and
-//! say so.
+//! Only the tests need them. CHROMIUM and CHROMEDRIVER in the environment name others than Debian's. Firefox is a
+//! second browser, FIREFOX names another than Debian's: where there is none and we may not install it, its tests are
+//! skipped and say so.
 
 use std::env;
 use std::path::PathBuf;

@@ -1,7 +1,8 @@
 //! Whole-system tests: `tests/browser/*.test.mjs` under Node's own test runner, each driving real tabs.
 //!
-//! The tests find what they drive in the environment: CHROMIUM, FIREFOX (empty if there is none), and ROUNDTABLE_RENDEZVOUS, ROUNDTABLE_PACKAGE and
-//! ROUNDTABLE_SITE as just built. One file runs at a time: a browser with many tabs wants the machine to itself.
+//! The tests find what they drive in the environment: CHROMIUM, FIREFOX (empty if there is none), and
+//! ROUNDTABLE_RENDEZVOUS, ROUNDTABLE_PACKAGE and ROUNDTABLE_SITE as just built. One file runs at a time: a browser
+//! with many tabs wants the machine to itself.
 
 use std::path::PathBuf;
 use std::time::Duration;
