@@ -36,8 +36,8 @@ impl Membership {
         }
     }
 
-    /// A slot of this device that nobody will run under again departs, signed in its own name. `remembered` is the record
-    /// that lay on its disk. Tells whether there was anything to depart.
+    /// A slot of this device that nobody will run under again departs, signed in its own name. `remembered` is the
+    /// record that lay on its disk. Tells whether there was anything to depart.
     pub fn depart_for(
         &mut self,
         now: Instant,

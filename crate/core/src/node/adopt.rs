@@ -1,9 +1,9 @@
 //! Taking over what a closed tab of this device left behind, for good (DESIGN, Identity).
 //!
 //! The driver holds the slot's lock, so nobody runs under its name, and has copied its rows. They are merged, which is
-//! always safe, and held for whom they may concern. When all of it is durable here the departure is signed in the slot's
-//! own name, and when that is durable too the driver is told that the database may be deleted, and not before. If this
-//! node's disk refuses any of it nothing is signed, and the slot is left for another day.
+//! always safe, and held for whom they may concern. When all of it is durable here the departure is signed in the
+//! slot's own name, and when that is durable too the driver is told that the database may be deleted, and not before.
+//! If this node's disk refuses any of it nothing is signed, and the slot is left for another day.
 
 use alloc::vec::Vec;
 

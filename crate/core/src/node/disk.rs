@@ -21,8 +21,8 @@ use crate::wire::{Message, Outbox};
 const RETRY_MS: Millis = 1_000;
 const RETRY_MS_MAX: Millis = 30_000;
 
-/// After so many refusals in a row, some seven seconds, a node owns half of what it did, and half again as often as this
-/// goes by: longer than it takes until strays are let go.
+/// After so many refusals in a row, some seven seconds, a node owns half of what it did, and half again as often as
+/// this goes by: longer than it takes until strays are let go.
 const LOWER_AFTER_FAILURES: u32 = 4;
 const LOWER_EVERY_MS: Millis = 120_000;
 
@@ -211,8 +211,8 @@ impl Node {
         self.lower_capacity(now);
     }
 
-    /// A disk that refuses again and again is to hold less: others take over what this node then no longer owns, and once
-    /// they have it, it is let go here. A step at a time, for that takes a while.
+    /// A disk that refuses again and again is to hold less: others take over what this node then no longer owns, and
+    /// once they have it, it is let go here. A step at a time, for that takes a while.
     fn lower_capacity(&mut self, now: Instant) {
         let capacity = self.membership.own().record().capacity;
         let is_time = self.disk.lowered_at.is_none_or(|at| now.since(at) >= LOWER_EVERY_MS);

@@ -151,7 +151,8 @@ impl Node {
                     objects.iter_mut().for_each(|(_, object)| *object = object.map(lasting));
                 }
                 let mut refused = false;
-                // Others' hints can wait where they are; what answers a comparison cannot, or an arc would seem to have come.
+                // Others' hints can wait where they are; what answers a comparison cannot, or an arc would seem to have
+                // come.
                 let is_full = is_full || is_refusing && purpose == Purpose::Hint;
                 for (key, object) in &objects {
                     if refuses(near, is_full, key, object) {

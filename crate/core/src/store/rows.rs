@@ -103,8 +103,8 @@ impl Store {
         (store, remembered)
     }
 
-    /// An object of this node's own disk, where every key is one row: there is nothing to join it with. `Some(None)`: it
-    /// is larger than what can be stored or sent, and stays on the disk.
+    /// An object of this node's own disk, where every key is one row: there is nothing to join it with. `Some(None)`:
+    /// it is larger than what can be stored or sent, and stays on the disk.
     fn read_own(&mut self, key: &[u8], value: &[u8]) -> Option<Option<((Position, Key), Stored)>> {
         let key = Key::from_bytes(key).ok()?;
         let (object, rest) = postcard::take_from_bytes::<Object>(value).ok()?;
