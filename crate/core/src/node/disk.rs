@@ -180,7 +180,12 @@ impl Node {
             self.disk.retry_at = Some(now);
         }
         self.release(now, done.waiting);
-        self.store.on_rows(&done.rows, true);
+        // Of several rows of the mint on their way only the last one says what it is: while the one that closed it for a
+        // freeze becomes durable, the one that opens it again may not have.
+        let is_mint_row = |(table, key): &(Table, Vec<u8>)| Store::is_mint_row(*table, key);
+        if !self.disk.under_way.values().flat_map(|batch| &batch.rows).any(is_mint_row) {
+            self.store.on_rows(&done.rows, true);
+        }
         if !self.store.mint().is_opening() {
             self.coordinator.resume(&mut near!(self, now));
         }

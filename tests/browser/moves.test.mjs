@@ -1,0 +1,88 @@
+// Data moves by itself: who joins takes over its arcs, which shows in metrics and events, and those who ask meanwhile are
+// answered.
+import assert from "node:assert/strict";
+import { after, afterEach, before, describe, test } from "node:test";
+import { gather, uniqueName, World } from "./harness.mjs";
+
+const count = 3_000;
+const timeout = 180_000;
+/** How much slower a read may be, at the median, while all moves: both share two cores with the page that takes it in. */
+const slowdownMax = 12;
+/** A read this quick is quick, however quick the quiet ones were. */
+const quickMs = 25;
+
+describe("three thousand entries and a tab that joins", { timeout: 200_000 }, () => {
+  let world, near, far;
+
+  before(async () => {
+    world = await World.open();
+    [near, far] = await Promise.all([world.profile("near"), world.profile("far")]);
+  });
+  afterEach(() => world.clear());
+  after(() => world?.close());
+
+  test("move to it without holding up reads, and both sides show it", { timeout }, async () => {
+    const room = uniqueName();
+    const [holder, reader] = [await near.tab("holder"), await near.tab("reader")];
+    await Promise.all([holder.join(room), reader.join(room)]);
+    await gather(world, [holder, reader]);
+    for (let i = 0; i < count; i += 500) {
+      const put = ([from, many]) => {
+        const things = window.mesh.bucket("things");
+        const value = () => crypto.getRandomValues(new Uint8Array(100));
+        return Promise.all(Array.from({ length: many }, (_, j) => things.put(`key ${from + j}`, value()))).then(
+          () => {},
+        );
+      };
+      await holder.run(put, [i, 500]);
+    }
+    await reader.settled(25_000);
+
+    await reader.run((count) => {
+      /** Reads one key after another until told to stop; the milliseconds of each. */
+      window.readOn = async () => {
+        const things = window.mesh.bucket("things");
+        const times = [];
+        window.reading = true;
+        while (window.reading) {
+          const began = performance.now();
+          const read = await things.get(`key ${Math.floor(Math.random() * count)}`);
+          if (!read.met || !read.found) throw new Error(`${JSON.stringify(read)} of a key that is there`);
+          times.push(performance.now() - began);
+          await new Promise((resolve) => setTimeout(resolve, 5));
+        }
+        return times.sort((a, b) => a - b);
+      };
+      setTimeout(() => {
+        window.reading = false;
+      }, 2_000);
+    }, count);
+    const median = (times) => times[times.length >> 1];
+    const quiet = median(await reader.run(() => window.readOn()));
+
+    const fresh = await far.tab("fresh");
+    const moving = reader.run(() => window.readOn());
+    await fresh.run(() => {
+      window.kinds = [];
+    });
+    await fresh.join(room);
+    await fresh.run(() => window.mesh.on("protocol", ({ kind }) => window.kinds.push(kind)) && undefined);
+    await world.until("all is on the third tab", async () => (await fresh.metrics()).keys >= count, {
+      timeoutMs: 90_000,
+    });
+    await reader.run(() => {
+      window.reading = false;
+    });
+    const times = await moving;
+    assert.ok(times.length >= 20, `only ${times.length} reads came back while all moved`);
+    const [during, bar] = [median(times), Math.max(quickMs, slowdownMax * quiet)];
+    assert.ok(during <= bar, `a read took ${during} ms at the median while all moved, and ${quiet} ms before`);
+
+    await fresh.settled(25_000);
+    const kinds = await fresh.run(() => window.kinds);
+    assert.ok(kinds.includes("arc-transferred"), `the tab that took over tells of ${[...new Set(kinds)]}`);
+    const sent = await Promise.all([holder, reader].map((tab) => tab.metrics()));
+    const moved = sent.reduce((sum, { sentBytes }) => sum + sentBytes.transfer + sentBytes.repair, 0);
+    assert.ok(moved > count * 100, `the others say that they sent ${moved} bytes`);
+  });
+});
