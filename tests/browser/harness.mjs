@@ -20,7 +20,7 @@ const binary = process.env.ROUNDTABLE_RENDEZVOUS ?? joinPath(here, "target/relea
 export const packageFolder = process.env.ROUNDTABLE_PACKAGE ?? joinPath(here, "www/package/dist");
 const siteFolder = process.env.ROUNDTABLE_SITE ?? joinPath(here, "www/site/dist");
 
-const browserArguments = [
+export const browserArguments = [
   "--no-sandbox",
   "--disable-gpu",
   "--disable-quic",

@@ -24,11 +24,15 @@ fn put(world: &mut World, tab: usize, number: usize) -> RequestId {
 /// A room whose tab 0 has written something that nobody else has, and was closed.
 fn left_behind(seed: u64) -> World {
     let mut world = World::new(seed);
-    [0, 0, 1].into_iter().for_each(|device| drop(world.open(device)));
+    [0, 0, 1].into_iter().for_each(|device| {
+        world.open(device);
+    });
     assert!(world.settle(30_000), "seed {seed}: {}", world.unsettled());
     [1, 2].into_iter().for_each(|other| world.cut(0, other));
     world.run_for(2_000);
-    (0..10).for_each(|number| drop(put(&mut world, 0, number)));
+    (0..10).for_each(|number| {
+        put(&mut world, 0, number);
+    });
     world.run_for(2_000);
     world.close(0);
     world
@@ -87,7 +91,9 @@ fn a_slot_is_not_given_up_while_the_disk_refuses_what_it_held() {
 fn a_tab_whose_disk_is_full_says_so_owns_less_leaves_new_keys_to_others_and_loses_nothing() {
     for seed in 0..4 {
         let mut world = World::new(seed);
-        (0..5).for_each(|device| drop(world.open(device)));
+        (0..5).for_each(|device| {
+            world.open(device);
+        });
         assert!(world.settle(30_000), "seed {seed}: {}", world.unsettled());
         let capacity = world.node(1).view().members()[0].capacity;
         world.hosts[1].disk_full = true;

@@ -14,7 +14,7 @@ export type Sink = <E extends keyof MeshEvents>(name: E, detail: MeshEvents[E]) 
 export interface RawOptions {
   room: string;
   storage: "indexeddb" | "memory";
-  capacity: number;
+  capacity: number | undefined;
   n: number;
   r: Level;
   w: Level;

@@ -98,9 +98,9 @@ export interface Mesh {
   /** A "storage" event that came before there was a listener is given to the first one. Returns what ends it. */
   on<E extends keyof MeshEvents>(event: E, listener: (detail: MeshEvents[E]) => void): () => void;
   /**
-   * Hand everything off, then depart for good; this mesh is closed then. `handedOff: false` (alone, or at the timeout, by
-   * default 30 s): still a member; nothing that is not confirmed on another device is deleted, and the next tab of this
-   * device finds it.
+   * Hand everything off, then depart for good; this mesh is closed then. `handedOff: false` (alone, or at the timeout,
+   * by default 30 s): still a member; nothing that is not confirmed on another device is deleted, and the next tab of
+   * this device finds it.
    */
   leave(options?: { timeoutMs?: number }): Promise<{ readonly handedOff: boolean }>;
   /** Stop now; this node is expected back. */
@@ -128,8 +128,8 @@ export interface KeepOptions {
   offline?: boolean;
 }
 /** `merge`: commutative, associative, idempotent; its result is written back on the next put. It gets a fresh array.
- *  "lww": of values written without knowledge of each other the last by the writers' clocks is shown, and the others are
- *  lost without a word. For what only the newest state of matters, such as a cursor. */
+ *  "lww": of values written without knowledge of each other the last by the writers' clocks is shown, and the others
+ * are  lost without a word. For what only the newest state of matters, such as a cursor. */
 export type BucketOptions<T> = KeepOptions &
   ({ type?: "siblings"; merge?: (siblings: T[]) => T } | { type: "lww"; merge?: never });
 
@@ -183,9 +183,10 @@ export interface AnyBucket<V> {
   get(key: string, options?: ReadOptions): Promise<Read<V>>;
   delete(key: string, options?: PutOptions): Promise<Receipt>;
   /**
-   * First call: local state, asynchronously, never before `watch` returns. Then the newest state, coalesced, on every change
-   * that reaches this node, and once when a quorum has answered even if nothing changed (so that "loading" differs from
-   * "empty"). What a listener throws goes to reportError. The key is an interest for as long as it is watched.
+   * First call: local state, asynchronously, never before `watch` returns. Then the newest state, coalesced, on every
+   * change that reaches this node, and once when a quorum has answered even if nothing changed (so that "loading"
+   * differs from "empty"). What a listener throws goes to reportError. The key is an interest for as long as it is
+   * watched.
    */
   watch(key: string, listener: (read: Read<V>) => void): () => void;
   /** In the order of their UTF-8 bytes, merged from r owners of every arc; `met` is false when an arc had too few to ask. */
@@ -195,7 +196,8 @@ export interface Bucket<T> extends AnyBucket<T> {
   /** Rejects with "quota" or "storage" when it is not durable here; the write may then still reach other nodes. */
   put(key: string, value: T, options?: PutOptions): Promise<Receipt>;
   /** Read, change, write with the read's context. `change` is synchronous, gets a fresh array, and supersedes every
-   *  sibling it was shown: set `merge`, or use the second argument. Updates of one key in one tab run one after another. */
+   *  sibling it was shown: set `merge`, or use the second argument. Updates of one key in one tab run one after
+   * another. */
   update(key: string, change: (value: T | undefined, siblings: T[]) => T, options?: WriteOptions): Promise<Receipt>;
 }
 
@@ -229,7 +231,8 @@ export interface Metrics {
 }
 
 /** Stable; may grow. "clock": this device's clock has jumped, so a time to live cannot be given until it is set right or
- *  another device confirms it. "unsupported": there is no window here, or the browser lacks what a node cannot do without. */
+ *  another device confirms it. "unsupported": there is no window here, or the browser lacks what a node cannot do
+ * without. */
 export type ErrorCode =
   | "invalid-argument"
   | "too-large"

@@ -76,7 +76,9 @@ const joinOptions = [
 ] as const satisfies readonly (keyof JoinOptions)[];
 
 /** All options of `join` but the signal, with their defaults. */
-export type CompleteOptions = Required<Omit<JoinOptions, "secret" | "signal">>;
+export type CompleteOptions = Required<Omit<JoinOptions, "secret" | "signal" | "capacity">> & {
+  capacity: number | undefined;
+};
 
 export function completeJoinOptions(options: JoinOptions, defaultRendezvous: () => string[]): CompleteOptions {
   if (options === undefined) throw invalid('join: pass the room to join: join({ room: "kitchen" })');
@@ -113,7 +115,7 @@ export function completeJoinOptions(options: JoinOptions, defaultRendezvous: () 
     rendezvous: rendezvous === undefined ? defaultRendezvous() : [...new Set(rendezvous)],
     iceServers: iceServers ?? [],
     storage: storage ?? "indexeddb",
-    capacity: capacity ?? 128,
+    capacity,
     n: n ?? 3,
     r: r ?? "quorum",
     w: w ?? "quorum",

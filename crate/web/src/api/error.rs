@@ -75,6 +75,9 @@ impl From<HomeError> for Failure {
             HomeError::Database(DatabaseError::Quota) => {
                 Failure { code: "quota", message: "there is no room left for this node's data".into() }
             }
+            HomeError::Database(DatabaseError::Newer) => {
+                Failure { code: "incompatible", message: DatabaseError::Newer.to_string() }
+            }
             HomeError::Database(error) => {
                 storage(format!("{error}. To do without a disk, join with storage: \"memory\""))
             }

@@ -27,7 +27,8 @@ use options::{JoinOptions, PutOptions};
 use crate::host;
 use crate::network::NetworkConfig;
 use crate::peer::{Answer, Condition, OnAnswer, Peer, PeerEvent, Sink};
-use crate::slot::Home;
+use crate::slot::capacity::Means;
+use crate::slot::{Home, inherit};
 use crate::storage::StorageEvent;
 
 /// A running node.
@@ -85,21 +86,29 @@ async fn open(options: JoinOptions, sink: Function, signal: Option<AbortSignal>)
         ice_servers: options.ice_servers,
         certificate: None,
     };
+    let capacity = match options.capacity {
+        Some(capacity) => capacity,
+        None => Means::of_device().await.capacity(),
+    };
     let config = Config {
         room: options.room,
         keys: home.keys.clone(),
         device: home.device,
         label: options.label,
-        capacity: options.capacity,
+        capacity,
         n: options.n,
         r: options.r,
         w: options.w,
         limits: Limits::default(),
     };
+    let slot = home.claim.as_ref().map(|claim| (claim.room.clone(), claim.slot.clone()));
     let node = Node::new(config, restored, u64::from_le_bytes(seed), host::now());
     let peer = Peer::start(node, home, network, sink, |peer| {
         running.replace(Some(peer.clone()));
     });
+    if let Some((room, slot)) = slot {
+        peer.keep_doing(inherit::keep_house(Rc::downgrade(&peer), room, slot));
+    }
     Ok(PeerHandle { peer, members: RefCell::default() })
 }
 

@@ -17,8 +17,8 @@ pub struct JoinOptions {
     pub room: Room,
     /// Whether what is stored outlives the page.
     pub durable: bool,
-    /// How many virtual nodes.
-    pub capacity: u16,
+    /// How many virtual nodes; `None`: as many as its device is fit for.
+    pub capacity: Option<u16>,
     /// How many copies.
     pub n: u8,
     /// The level of reads that name none.
@@ -34,7 +34,7 @@ pub struct JoinOptions {
 }
 
 impl JoinOptions {
-    /// Read them from a plain object in which nothing is left out.
+    /// Read them from a plain object in which nothing but the capacity is left out.
     pub fn read(options: &JsValue) -> Result<JoinOptions, Failure> {
         let wrong = |name: &str| Failure::argument(format!("option {name} is missing or not what it should be"));
         let value = |name: &str| property::<JsValue>(options, name).ok_or_else(|| wrong(name));
@@ -44,7 +44,9 @@ impl JoinOptions {
         Ok(JoinOptions {
             room: Room::open(&text("room")?).map_err(|error| Failure::argument(error.to_string()))?,
             durable: text("storage")? == "indexeddb",
-            capacity: number("capacity")? as u16,
+            capacity: property::<JsValue>(options, "capacity")
+                .and_then(|value| value.as_f64())
+                .map(|count| count as u16),
             n: number("n")? as u8,
             r: level("r")?,
             w: level("w")?,

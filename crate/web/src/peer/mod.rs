@@ -15,13 +15,15 @@ use core::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 
-use futures_util::future::{Either, select};
+use futures_channel::oneshot;
+use futures_util::future::{AbortHandle, Either, abortable, select};
 use gloo_events::EventListener;
 use gloo_timers::callback::Timeout;
 use gloo_timers::future::TimeoutFuture;
 use roundtable_core::coordinator::Request;
-use roundtable_core::id::{NodeId, RequestId};
+use roundtable_core::id::{KeyPair, NodeId, RequestId};
 use roundtable_core::node::{Event, Input, Lifecycle, MemberView, Metrics, Node, Output, View};
+use roundtable_core::store::Rows;
 use roundtable_core::time::Instant;
 use wasm_bindgen_futures::spawn_local;
 
@@ -92,6 +94,8 @@ pub struct Peer {
     conditions: RefCell<Conditions>,
     members: RefCell<Members>,
     listeners: RefCell<Vec<EventListener>>,
+    /// What goes on beside the node until it is closed.
+    chores: RefCell<Vec<AbortHandle>>,
     sink: Sink,
     phase: Cell<Phase>,
 }
@@ -135,6 +139,7 @@ impl Peer {
             conditions: RefCell::default(),
             members: RefCell::default(),
             listeners: RefCell::default(),
+            chores: RefCell::default(),
             sink,
             phase: Cell::new(Phase::Running),
         });
@@ -179,6 +184,41 @@ impl Peer {
         Some(id)
     }
 
+    /// Whether it has not been closed.
+    pub fn is_running(&self) -> bool {
+        self.phase.get() == Phase::Running
+    }
+
+    /// Go on with this until the node is closed; it is dropped then, wherever it is.
+    pub fn keep_doing(&self, chore: impl Future<Output = ()> + 'static) {
+        let (chore, handle) = abortable(chore);
+        self.chores.borrow_mut().push(handle);
+        spawn_local(async move {
+            let _ = chore.await;
+        });
+    }
+
+    /// Merge what a closed tab left, make it durable, and sign the departure of its slot: [`Reply::Adopted`] when all
+    /// of that is done.
+    ///
+    /// [`Reply::Adopted`]: roundtable_core::coordinator::Reply::Adopted
+    pub async fn adopt(self: &Rc<Self>, keys: KeyPair, rows: Rows) -> Answer {
+        if !self.is_running() {
+            return Answer::Closed;
+        }
+        let (sender, answer) = oneshot::channel();
+        let sender = Cell::new(Some(sender));
+        let on_answer: OnAnswer = Rc::new(move |answer| {
+            if let Some(sender) = sender.take() {
+                // Nobody waits for it any more: then nothing follows from it.
+                let _ = sender.send(answer);
+            }
+        });
+        let id = self.requests.borrow_mut().begin(on_answer);
+        self.feed(Input::Adopt { id, keys, rows });
+        answer.await.unwrap_or(Answer::Closed)
+    }
+
     /// Nobody listens to a request any more.
     pub fn cancel(self: &Rc<Self>, id: RequestId) {
         self.watches.borrow_mut().remove(&id);
@@ -219,6 +259,7 @@ impl Peer {
             return;
         }
         self.listeners.take();
+        self.chores.take().iter().for_each(AbortHandle::abort);
         self.say_goodbye();
         let storage = self.home.borrow().as_ref().map(|home| home.storage.clone());
         if let Some(storage) = storage {

@@ -104,9 +104,9 @@ async fn abandon(lock: Option<Lock>) -> ClaimError {
 
 async fn free_or_new(room: &str, device: &Device, locks: &LockManager) -> Result<Claim, ClaimError> {
     for slot in device.slots(room).await? {
-        let Some(aside) = SetAside::new(room, &slot) else { continue };
+        let Some(aside) = SetAside::new(room, &slot.name) else { continue };
         if let Some(lock) = locks.claim(&aside.name, Patience::None, None).await {
-            return Ok(Claim { room: room.into(), slot, lock, _aside: aside });
+            return Ok(Claim { room: room.into(), slot: slot.name, lock, _aside: aside });
         }
     }
     let slot = host::hex(&host::random::<8>().ok_or(ClaimError::NoSlot)?);
@@ -133,14 +133,19 @@ pub fn lock_name(room: &str, slot: &str) -> String {
 
 /// A lock's name that no other node of this page asks for meanwhile.
 #[derive(Debug)]
-struct SetAside {
+pub(super) struct SetAside {
     name: String,
 }
 
 impl SetAside {
-    fn new(room: &str, slot: &str) -> Option<SetAside> {
+    pub(super) fn new(room: &str, slot: &str) -> Option<SetAside> {
         let name = lock_name(room, slot);
         SET_ASIDE.with_borrow_mut(|names| names.insert(name.clone())).then_some(SetAside { name })
+    }
+
+    /// The name.
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 }
 

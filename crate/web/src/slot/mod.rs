@@ -5,25 +5,27 @@
 //! another, and an emptied database is a new node. [`Home::open`] brings it all together, and [`Home::close`] gives the
 //! name back before it settles. [`Home::leave`] is for a node that has handed everything off: nothing of it remains.
 //!
-//! Without IndexedDB or Web Locks (plain http on a LAN address) a node lives in memory under a passing name, and says
-//! so.
+//! Without IndexedDB (a private window of some browsers) or Web Locks (plain http on a LAN address) a node lives in
+//! memory under a passing name, and says so.
 
 use roundtable_core::id::{DeviceId, KeyPair, Room};
 use roundtable_core::store::{Restored, Rows};
 use web_sys::AbortSignal;
 
+pub mod capacity;
 pub mod claim;
-mod device;
+pub mod device;
+pub mod inherit;
 mod locks;
 
 pub use claim::{Claim, ClaimError};
-pub use device::Device;
+pub use device::{Device, Slot};
 pub use locks::{Lock, LockManager, Patience};
 
 use crate::host;
-use crate::storage::{self, Database, DatabaseError, IDENTITY, Problem, Storage, StorageEvent, TABLES};
+use crate::storage::{self, Database, DatabaseError, IDENTITY, Problem, SCHEMA, Storage, StorageEvent};
 
-const SEED: &[u8] = b"seed";
+pub(crate) const SEED: &[u8] = b"seed";
 
 /// What a node needs of its device before it can start.
 #[derive(Debug)]
@@ -85,7 +87,17 @@ impl Home {
             return Home::in_memory(report).await;
         };
         let room = short_name(room);
-        let device = Device::open().await?;
+        let device = match Device::open().await {
+            Err(DatabaseError::Unavailable(why)) => {
+                let message = format!(
+                    "IndexedDB is not available here (a private window, or blocked by the browser's settings). {why} \
+                     The node keeps its data in memory and forgets it when the tab closes"
+                );
+                report(StorageEvent::Problem(Problem::Failed, message));
+                return Home::in_memory(report).await;
+            }
+            device => device?,
+        };
         let claim = claim::claim(&room, &device, &locks, abort).await?;
         match settle_in(&room, &device, &claim, &locks, report).await {
             Ok(_) if abort.is_some_and(AbortSignal::aborted) => {
@@ -117,6 +129,11 @@ impl Home {
     pub async fn close(self) {
         self.storage.close().await;
         if let Some(claim) = self.claim {
+            // For a day from now on it is kept for whoever comes back. If that cannot be written down, from when it
+            // was.
+            if let Ok(device) = Device::open().await {
+                let _ = device.touch(&claim.room, &claim.slot, host::wall_time()).await;
+            }
             claim.release().await;
         }
     }
@@ -159,7 +176,7 @@ async fn settle_in(
 ) -> Result<(KeyPair, Storage, Restored), HomeError> {
     let name = database_name(room, &claim.slot);
     let on_blocked = report.clone();
-    let database = Database::open(&name, TABLES, true, move || {
+    let database = Database::open(&name, SCHEMA, true, move || {
         let message = "another tab holds an older version of the database open; close it to go on";
         on_blocked(StorageEvent::Problem(Problem::Blocked, message.into()));
     })
@@ -185,7 +202,8 @@ async fn adopt(
     // In this order: a slot is locked before it is written down, so whatever is listed and in use is among the held.
     let slots = device.slots(room).await?;
     let held = locks.held().await;
-    let unclaimed = slots.iter().filter(|slot| **slot != claim.slot && !held.contains(&claim::lock_name(room, slot)));
+    let names = slots.iter().map(|slot| &slot.name);
+    let unclaimed = names.filter(|slot| **slot != claim.slot && !held.contains(&claim::lock_name(room, slot)));
     let mut adopted = Vec::new();
     for slot in unclaimed {
         match copy_of(&database_name(room, slot)).await {
@@ -202,7 +220,7 @@ async fn adopt(
 }
 
 async fn copy_of(database: &str) -> Result<Rows, DatabaseError> {
-    storage::read_rows(&Database::open(database, TABLES, false, || {}).await?).await
+    storage::read_rows(&Database::open(database, SCHEMA, false, || {}).await?).await
 }
 
 /// The name of the database behind a slot.

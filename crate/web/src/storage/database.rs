@@ -4,18 +4,24 @@
 //! transaction are issued at once and then its `complete` is awaited, nothing else. Something is durable when
 //! `complete` has fired and not before. Binary keys are `Uint8Array`s going in and `ArrayBuffer`s coming out.
 
-use futures_util::future::{Either, select};
+use core::cell::Cell;
+use std::rc::Rc;
+
+use futures_util::FutureExt;
+use futures_util::future::{Either, LocalBoxFuture, select};
 use gloo_events::EventListener;
 use gloo_timers::future::TimeoutFuture;
 use js_sys::{Array, Uint8Array};
 use roundtable_core::store::Durability;
 use wasm_bindgen::prelude::*;
-use web_sys::{IdbDatabase, IdbFactory, IdbObjectStore, IdbRequest, IdbTransaction, IdbVersionChangeEvent};
+use web_sys::{
+    IdbDatabase, IdbFactory, IdbKeyRange, IdbObjectStore, IdbRequest, IdbTransaction, IdbVersionChangeEvent,
+};
 
 use crate::host::{describe_error, first_event, plain_object, property};
 
-/// The version of the layout. A new one comes with a migration.
-const SCHEMA_VERSION: u32 = 1;
+/// How many rows are asked for at a time: few enough that neither side ever holds the whole database twice.
+const SLICE_ROWS: u32 = 8_192;
 /// How long a database that is to be deleted may be held open by others.
 const DELETE_PATIENCE_MS: u32 = 5_000;
 
@@ -28,6 +34,8 @@ pub enum DatabaseError {
     Missing,
     /// The connection is gone; opening it anew may help.
     Closed,
+    /// A newer version of this page has written it; this one would not understand it. Nothing was touched.
+    Newer,
     /// The quota, or the disk, is full.
     Quota,
     /// Anything else, in the browser's words.
@@ -40,6 +48,7 @@ impl DatabaseError {
         match name.as_str() {
             "QuotaExceededError" => DatabaseError::Quota,
             "InvalidStateError" => DatabaseError::Closed,
+            "VersionError" => DatabaseError::Newer,
             "SecurityError" => DatabaseError::Unavailable(message),
             _ => DatabaseError::Failed(format!("{name}: {message}")),
         }
@@ -52,6 +61,9 @@ impl core::fmt::Display for DatabaseError {
             DatabaseError::Unavailable(why) => write!(f, "IndexedDB is not available here. {why}"),
             DatabaseError::Missing => f.write_str("the database does not exist"),
             DatabaseError::Closed => f.write_str("the browser closed the database"),
+            DatabaseError::Newer => f.write_str(
+                "a newer version of this page has written this site's data; reload the page to go on with it",
+            ),
             DatabaseError::Quota => f.write_str("the browser's storage quota is used up"),
             DatabaseError::Failed(why) => write!(f, "IndexedDB failed. {why}"),
         }
@@ -72,6 +84,18 @@ extern "C" {
         mode: &str,
         options: &JsValue,
     ) -> Result<IdbTransaction, JsValue>;
+}
+
+/// The layout of a database: its version, its tables, and what brings an older one to it.
+#[derive(Debug, Clone, Copy)]
+pub struct Schema {
+    /// Rises with every change of the layout; a database of a higher one is left alone.
+    pub version: u32,
+    /// The tables. Those that an older database lacks are made.
+    pub tables: &'static [&'static str],
+    /// Called within the upgrade's own transaction with the version of an existing older database: all of it is brought
+    /// to this layout, or, if any of it fails, nothing is changed.
+    pub migrate: fn(from: u32, &IdbTransaction),
 }
 
 /// One row to write: the table, the key, and the value or `None` to delete it.
@@ -104,28 +128,35 @@ impl Drop for Database {
 }
 
 impl Database {
-    /// Open the database, with these tables if it has to be made and `create` allows it, else
+    /// Open the database in this layout; make it if it is not there and `create` allows it, else
     /// [`DatabaseError::Missing`].
     /// `on_blocked` is called if another page holds an older version of it open; opening then waits for that page.
     pub async fn open(
         name: &str,
-        tables: &'static [&'static str],
+        schema: Schema,
         create: bool,
         on_blocked: impl Fn() + 'static,
     ) -> Result<Database, DatabaseError> {
-        let request = factory()?.open_with_u32(name, SCHEMA_VERSION).map_err(|error| DatabaseError::of(&error))?;
-        let opening = request.clone();
-        let _upgrade = EventListener::new(&request, "upgradeneeded", move |_| {
-            if create {
-                make_tables(&opening, tables);
-            } else if let Some(transaction) = opening.transaction() {
+        let request = factory()?.open_with_u32(name, schema.version).map_err(|error| DatabaseError::of(&error))?;
+        let (opening, is_missing) = (request.clone(), Rc::new(Cell::new(false)));
+        let missing = is_missing.clone();
+        let _upgrade = EventListener::new(&request, "upgradeneeded", move |event| {
+            let Some(transaction) = opening.transaction() else { return };
+            let from = event.dyn_ref::<IdbVersionChangeEvent>().map_or(0.0, IdbVersionChangeEvent::old_version) as u32;
+            if from == 0 && !create {
+                missing.set(true);
                 let _ = transaction.abort();
+                return;
+            }
+            make_tables(&opening, schema.tables);
+            if from > 0 {
+                (schema.migrate)(from, &transaction);
             }
         });
         let _blocked = EventListener::new(&request, "blocked", move |_| on_blocked());
         match finished(&request).await {
             Ok(raw) => Ok(Database { raw: raw.unchecked_into(), listeners: Vec::new() }),
-            Err(_) if !create => Err(DatabaseError::Missing),
+            Err(_) if is_missing.get() => Err(DatabaseError::Missing),
             Err(error) => Err(error),
         }
     }
@@ -152,21 +183,15 @@ impl Database {
         self.listeners.push(EventListener::new(&self.raw, "close", move |_| listener(Interruption::Closed)));
     }
 
-    /// All rows of these tables as they are at one moment.
+    /// All rows of these tables as they are at one moment: one transaction, in slices.
     pub async fn read(&self, tables: &[&str]) -> Result<Vec<TableRows>, DatabaseError> {
         let transaction = self.transaction(tables, "readonly", Durability::Relaxed)?;
-        let mut requests = Vec::new();
+        let mut read = Vec::new();
         for table in tables {
             let store = transaction.object_store(table).map_err(|error| DatabaseError::of(&error))?;
-            let keys = store.get_all_keys().map_err(|error| DatabaseError::of(&error))?;
-            let values = store.get_all().map_err(|error| DatabaseError::of(&error))?;
-            requests.push((keys, values));
+            read.push(read_table(&store).await?);
         }
-        completed(&transaction).await?;
-        requests
-            .iter()
-            .map(|(keys, values)| Ok(byte_strings(keys)?.into_iter().zip(byte_strings(values)?).collect()))
-            .collect()
+        Ok(read)
     }
 
     /// Make all these changes durable, or none of them.
@@ -224,6 +249,7 @@ impl Database {
 
 fn factory() -> Result<IdbFactory, DatabaseError> {
     let window = web_sys::window().ok_or_else(|| DatabaseError::Unavailable("There is no window.".into()))?;
+    // Where it is blocked, even looking for it may throw.
     property(&window, "indexedDB").ok_or_else(|| DatabaseError::Unavailable("This page may not keep data.".into()))
 }
 
@@ -257,7 +283,7 @@ fn put(store: &IdbObjectStore, key: &[u8], value: &[u8]) -> Result<(), JsValue> 
 }
 
 /// The result of a request.
-async fn finished(request: &IdbRequest) -> Result<JsValue, DatabaseError> {
+pub(crate) async fn finished(request: &IdbRequest) -> Result<JsValue, DatabaseError> {
     if first_event(request, &["success", "error"]).await == "success" {
         return request.result().map_err(|error| DatabaseError::of(&error));
     }
@@ -279,7 +305,51 @@ async fn completed(transaction: &IdbTransaction) -> Result<(), DatabaseError> {
     }
 }
 
-fn byte_strings(request: &IdbRequest) -> Result<Vec<Vec<u8>>, DatabaseError> {
-    let items: Array = request.result().map_err(|error| DatabaseError::of(&error))?.unchecked_into();
-    Ok(items.iter().map(|item| Uint8Array::new(&item).to_vec()).collect())
+/// The rows of one table. The next slice is under way while this one is copied.
+async fn read_table(store: &IdbObjectStore) -> Result<TableRows, DatabaseError> {
+    let mut rows = TableRows::new();
+    let mut asked = Some(Slice::after(store, &JsValue::UNDEFINED).map_err(|error| DatabaseError::of(&error))?);
+    while let Some(slice) = asked.take() {
+        let (keys, values) = slice.rows().await?;
+        if keys.length() == SLICE_ROWS {
+            let last = IdbKeyRange::lower_bound_with_open(&keys.get(SLICE_ROWS - 1), true);
+            let next = last.and_then(|range| Slice::after(store, &range));
+            asked = Some(next.map_err(|error| DatabaseError::of(&error))?);
+        }
+        rows.reserve(keys.length() as usize);
+        for (key, value) in keys.iter().zip(values.iter()) {
+            // A value is the Uint8Array that was put, and a key an ArrayBuffer.
+            let value = value.dyn_into::<Uint8Array>().unwrap_or_else(|other| Uint8Array::new(&other));
+            rows.push((Uint8Array::new(&key).to_vec(), value.to_vec()));
+        }
+    }
+    Ok(rows)
+}
+
+/// Rows that have been asked for.
+struct Slice {
+    keys: IdbRequest,
+    values: IdbRequest,
+    answered: LocalBoxFuture<'static, &'static str>,
+}
+
+impl Slice {
+    fn after(store: &IdbObjectStore, range: &JsValue) -> Result<Slice, JsValue> {
+        let keys = store.get_all_keys_with_key_and_limit(range, SLICE_ROWS)?;
+        let values = store.get_all_with_key_and_limit(range, SLICE_ROWS)?;
+        // Requests are answered in order: when the values are there, the keys are.
+        let answered = first_event(&values, &["success", "error"]).boxed_local();
+        Ok(Slice { keys, values, answered })
+    }
+
+    async fn rows(self) -> Result<(Array, Array), DatabaseError> {
+        if self.answered.await != "success" {
+            let error = self.values.error().ok().flatten();
+            return Err(error.map_or(DatabaseError::Closed, |error| DatabaseError::of(&error)));
+        }
+        let array = |request: &IdbRequest| -> Result<Array, DatabaseError> {
+            Ok(request.result().map_err(|error| DatabaseError::of(&error))?.unchecked_into())
+        };
+        Ok((array(&self.keys)?, array(&self.values)?))
+    }
 }

@@ -19,12 +19,15 @@ use wasm_bindgen_futures::spawn_local;
 mod database;
 mod queue;
 
-pub use database::{Change, Database, DatabaseError, Interruption, TableRows};
+pub(crate) use database::finished;
+pub use database::{Change, Database, DatabaseError, Interruption, Schema, TableRows};
 pub use queue::{Commit, Queue};
 
 /// The tables of a node's database: the core's four, and the one that holds its secret seed.
 pub const TABLES: &[&str] =
     &[Table::ALL[0].name(), Table::ALL[1].name(), Table::ALL[2].name(), Table::ALL[3].name(), IDENTITY];
+/// The layout of a node's database. The first there is: nothing is older.
+pub const SCHEMA: Schema = Schema { version: 1, tables: TABLES, migrate: |_, _| () };
 /// The table that holds the node's secret seed.
 pub const IDENTITY: &str = "identity";
 
@@ -205,19 +208,21 @@ impl Inner {
     }
 
     async fn reopen(self: &Rc<Self>) -> Result<(), DatabaseError> {
-        match Database::open(&self.name, TABLES, false, || {}).await {
+        match Database::open(&self.name, SCHEMA, false, || {}).await {
             Ok(database) => {
                 self.adopt(database);
                 Ok(())
             }
             Err(error) => {
-                self.disk.replace(Disk::Closed);
                 let (problem, message): (_, String) = match &error {
                     DatabaseError::Missing => {
                         (Problem::Evicted, "this node's data was cleared; reload the page to join as a new node".into())
                     }
-                    other => (Problem::Failed, format!("{other}; nothing more is kept until the page is reloaded")),
+                    DatabaseError::Newer => (Problem::Failed, error.to_string()),
+                    // It may come back: the next commit tries again, and is told of its own failure.
+                    _ => return Err(error),
                 };
+                self.disk.replace(Disk::Closed);
                 self.trouble.set(Some(Problem::Failed));
                 (self.report)(StorageEvent::Problem(problem, message));
                 Err(error)

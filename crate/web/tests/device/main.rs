@@ -6,7 +6,9 @@
 // A test that cannot go on should stop there.
 #![allow(clippy::unwrap_used)]
 
+mod inherit;
 mod peers;
+mod schema;
 mod slots;
 mod storage;
 mod support;

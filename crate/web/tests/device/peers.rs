@@ -17,9 +17,9 @@ use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::support::{Ears, fresh_room};
 
-type Events = Rc<RefCell<Vec<PeerEvent>>>;
+pub(crate) type Events = Rc<RefCell<Vec<PeerEvent>>>;
 
-async fn start(room: &Room) -> (Rc<Peer>, Events) {
+pub(crate) async fn start(room: &Room) -> (Rc<Peer>, Events) {
     let running: Rc<RefCell<Option<Rc<Peer>>>> = Rc::default();
     let hearing = running.clone();
     let report = move |event| {

@@ -2,7 +2,7 @@
 
 use roundtable_core::store::Table;
 use roundtable_web::slot::{Device, Home, HomeError, LockManager, Patience, short_name};
-use roundtable_web::storage::{Database, DatabaseError, TABLES};
+use roundtable_web::storage::{Database, DatabaseError, SCHEMA};
 use wasm_bindgen_test::wasm_bindgen_test;
 use web_sys::AbortController;
 
@@ -139,9 +139,9 @@ async fn of_a_node_that_has_left_there_is_no_database_and_no_slot() {
     home.storage.persist(id(1), batch(vec![put(Table::Objects, b"a", b"1")]));
     home.leave().await.unwrap();
     let device = Device::open().await.unwrap();
-    assert_eq!(device.slots(&short_name(&room)).await.unwrap(), Vec::<String>::new());
+    assert_eq!(device.slots(&short_name(&room)).await.unwrap(), []);
     let database = roundtable_web::slot::database_name(&short_name(&room), &slot);
-    let gone = Database::open(&database, TABLES, false, || {}).await;
+    let gone = Database::open(&database, SCHEMA, false, || {}).await;
     assert_eq!(gone.err(), Some(DatabaseError::Missing));
     let (home, restored) = Home::open(&room, None, ears.report()).await.unwrap();
     assert_ne!(home.claim.as_ref().unwrap().slot, slot);

@@ -2,7 +2,7 @@
 
 use roundtable_core::store::{Batch, Durability, PersistError, Table};
 use roundtable_web::host;
-use roundtable_web::storage::{Database, DatabaseError, Problem, Storage, StorageEvent, TABLES, read_rows};
+use roundtable_web::storage::{Database, DatabaseError, Problem, SCHEMA, Storage, StorageEvent, read_rows};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::support::{Ears, batch, delete, fresh_name, id, open, open_storage, put};
@@ -75,7 +75,7 @@ async fn a_hundred_strict_batches_of_a_hundred_rows_take_seconds_not_minutes() {
 async fn a_database_that_is_not_there_is_not_made_by_looking() {
     let name = fresh_name("missing");
     for _ in 0..2 {
-        let looked = Database::open(&name, TABLES, false, || {}).await;
+        let looked = Database::open(&name, SCHEMA, false, || {}).await;
         assert_eq!(looked.err(), Some(DatabaseError::Missing));
     }
 }
@@ -101,7 +101,7 @@ async fn data_that_is_cleared_under_a_running_node_is_said_and_not_begun_anew() 
     let heard = ears.heard();
     assert!(heard.iter().any(|event| matches!(event, StorageEvent::Problem(Problem::Evicted, _))), "{heard:?}");
     assert_eq!(heard.last(), Some(&StorageEvent::Failed(vec![id(2)], PersistError::Failed)));
-    assert!(Database::open(&name, TABLES, false, || {}).await.is_err(), "it was made anew");
+    assert!(Database::open(&name, SCHEMA, false, || {}).await.is_err(), "it was made anew");
 }
 
 #[wasm_bindgen_test]

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use roundtable_core::id::{BatchId, Room};
 use roundtable_core::store::{Batch, Durability, Op, Table};
 use roundtable_web::host;
-use roundtable_web::storage::{Database, Storage, StorageEvent, TABLES};
+use roundtable_web::storage::{Database, SCHEMA, Storage, StorageEvent};
 
 /// A name that is new with every call.
 pub(crate) fn fresh_name(what: &str) -> String {
@@ -43,7 +43,7 @@ impl Ears {
 }
 
 pub(crate) async fn open(name: &str) -> Database {
-    Database::open(name, TABLES, true, || {}).await.unwrap()
+    Database::open(name, SCHEMA, true, || {}).await.unwrap()
 }
 
 pub(crate) async fn open_storage(name: &str) -> (Storage, Ears) {
