@@ -7,6 +7,7 @@ use roundtable_core::id::{Key, RequestId};
 use roundtable_core::membership::Status;
 use roundtable_core::node::{EpochReason, Event};
 use roundtable_core::store::Table;
+use roundtable_core::time::Instant;
 use roundtable_sim::{CrashPoint, World};
 
 fn key() -> Key {
@@ -102,8 +103,7 @@ fn a_lane_that_takes_no_more_closes_its_link_and_another_is_made() {
     world.tuning.lane_bytes_max = 50;
     put(&mut world, 0);
     put(&mut world, 0);
-    world.run_for(5);
-    assert!(!world.is_linked(0, 1));
+    assert!(world.run_until(50, |world| !world.is_linked(0, 1)));
     world.tuning.calm();
     assert!(world.settle(20_000));
     assert!(world.node(1).view().object(&key()).is_some());
@@ -276,4 +276,27 @@ fn a_tab_that_is_heard_of_while_an_older_dial_is_failing_is_dialled_again() {
         world.heal_all();
         assert!(world.settle(30_000), "seed {seed}: {}", world.unsettled());
     }
+}
+
+/// The row that closed the mint for the freeze became durable after the page was back and had opened it anew, and was
+/// taken for the one that opens it. A crash in that moment used dots twice.
+#[test]
+fn no_dot_is_made_before_the_row_that_opens_the_mint_again_is_durable() {
+    let mut world = room(6, 1);
+    let made = |world: &World| {
+        let is_made = |(_, event): &&(Instant, Event)| matches!(event, Event::Written { .. });
+        world.hosts[0].events.iter().filter(is_made).count()
+    };
+    put(&mut world, 0);
+    assert!(world.run_until(100, |world| made(world) == 1));
+    world.run_for(20);
+    world.tuning.disk_ms = (5, 5);
+    world.freeze(0);
+    world.tuning.disk_ms = (50, 50);
+    world.resume(0);
+    put(&mut world, 0);
+    world.run_for(40);
+    assert_eq!(made(&world), 1);
+    world.run_for(40);
+    assert_eq!(made(&world), 2);
 }

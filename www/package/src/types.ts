@@ -34,9 +34,12 @@ export interface JoinOptions {
   rendezvous?: string[];
   /** Default: none, so that nothing leaves the network unasked. */
   iceServers?: IceServer[];
-  /** Default "indexeddb". Without Web Locks (plain http) such a node lives in memory, and a "storage" event says so. */
+  /** Default "indexeddb". Without Web Locks (plain http) or IndexedDB (some private windows) such a node lives in memory,
+   *  and a "storage" event says so. */
   storage?: "indexeddb" | "memory";
-  /** Virtual nodes, 1–1024; default 128; 256, 128, 64 for large, medium, small. */
+  /** Virtual nodes, 1–1024: how much of the ring this node owns beside others. Default: what its device is fit for, 256,
+   *  128 or 64 for a large, a usual and a small one, by the room its browser has for this site, its memory, and whether
+   *  it is a phone; 128 where the browser does not tell. A node whose disk is full halves it, step by step. */
   capacity?: number;
   /** Copies; 1–7; default 3; the room's is the largest that a live member declares. */
   n?: number;
@@ -70,6 +73,9 @@ export interface Member {
   readonly linked: boolean;
   /** Its share of primary positions, 0–1. */
   readonly owns: number;
+  /** Whether its disk takes what it is given, as it last said. One that is "full" or "failing" takes no new keys of
+   *  others, acknowledges nothing that is not durable, and goes on serving what it has. */
+  readonly disk: "sound" | "full" | "failing";
 }
 
 export interface Mesh {

@@ -131,6 +131,8 @@ pub enum Reply {
         /// for nobody on another device was there to take it, or not in time.
         handed_off: bool,
     },
+    /// What a closed tab left is durable here, and it has departed: its database may be deleted.
+    Adopted,
     /// The request could not be carried out.
     Failed(RequestError),
 }

@@ -62,6 +62,18 @@ impl PublicKey {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Signature(alloc::vec::Vec<u8>);
 
+impl Signature {
+    /// Bytes that may be a signature; verifying tells.
+    pub fn from_bytes(bytes: &[u8]) -> Signature {
+        Signature(bytes.to_vec())
+    }
+
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,13 @@
-//! A room: who shares its name shares a ring. Everything keyed by the room is derived here, so that two rooms never
-//! agree by accident on a position, a fingerprint or a topic.
+//! A room: who shares its name, and its secret if it has one, shares a ring. Everything keyed by the room is derived
+//! here, so that two rooms never agree by accident on a position, a fingerprint or a topic.
 //!
-//! A room is open so far: whoever knows its name may join. A secret will enter here, and nowhere else.
+//! From name and secret follows one root, and from the root, each under a context of its own, all keys: the *topic* by
+//! which a rendezvous knows the room, the *sealing key* of all signals, the *membership key* that a newcomer proves to
+//! hold. BLAKE3's key derivation stands where HKDF would: it is made for this, and is here already. A room without a
+//! secret takes the very same path from its name alone, so it is as open as its name is known.
+//!
+//! What a person can remember is guessed by trying. A secret comes here only once it is worth 128 random bits: what
+//! people type goes through a slow derivation first, which is the driver's (see `web`).
 
 use alloc::string::String;
 use core::fmt;
@@ -22,6 +28,8 @@ pub struct Room {
     tag: u64,
     positions: [u8; 16],
     fingerprints: [u8; 16],
+    sealing: [u8; 32],
+    membership: [u8; 32],
 }
 
 /// The room's name is empty or longer than 256 UTF-8 bytes.
@@ -48,20 +56,36 @@ impl Room {
         if name.is_empty() || name.len() > NAME_BYTES_MAX {
             return Err(RoomError);
         }
-        let root = blake3::derive_key("roundtable 2026 open room", name.as_bytes());
+        Ok(Room::from_root(name, blake3::derive_key("roundtable 2026 open room", name.as_bytes())))
+    }
+
+    /// The room of this name that only who knows the secret finds, or gets into. The same name with another secret, or
+    /// with none, is another room.
+    pub fn with_secret(name: &str, secret: &[u8]) -> Result<Room, RoomError> {
+        if name.is_empty() || name.len() > NAME_BYTES_MAX {
+            return Err(RoomError);
+        }
+        let mut hasher = blake3::Hasher::new_derive_key("roundtable 2026 room with a secret");
+        hasher.update(&(name.len() as u64).to_le_bytes()).update(name.as_bytes()).update(secret);
+        Ok(Room::from_root(name, *hasher.finalize().as_bytes()))
+    }
+
+    fn from_root(name: &str, root: [u8; 32]) -> Room {
         let short = |context| {
             let mut key = [0; 16];
             key.copy_from_slice(&blake3::derive_key(context, &root)[..16]);
             key
         };
         let tag: [u8; 16] = short("roundtable 2026 tag");
-        Ok(Room {
+        Room {
             name: name.into(),
             topic: blake3::derive_key("roundtable 2026 topic", &root),
             tag: u128::from_le_bytes(tag) as u64,
             positions: short("roundtable 2026 positions"),
             fingerprints: short("roundtable 2026 fingerprints"),
-        })
+            sealing: blake3::derive_key("roundtable 2026 sealing", &root),
+            membership: blake3::derive_key("roundtable 2026 membership", &root),
+        }
     }
 
     /// The name it was opened with.
@@ -77,6 +101,16 @@ impl Room {
     /// Eight bytes by which two nodes that meet see at once that they mean the same room.
     pub fn tag(&self) -> u64 {
         self.tag
+    }
+
+    /// What signals between drivers are sealed with.
+    pub(crate) fn sealing_key(&self) -> &[u8; 32] {
+        &self.sealing
+    }
+
+    /// What whoever is in the room can prove to hold.
+    pub(crate) fn membership_key(&self) -> &[u8; 32] {
+        &self.membership
     }
 
     /// Where a key lies on this room's ring.
@@ -102,5 +136,45 @@ impl Room {
             hasher.write(part);
         }
         hasher.finish128().as_u128()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_name_and_secret_give_the_same_room_and_anything_else_another() {
+        let room = |name, secret: &[u8]| Room::with_secret(name, secret).unwrap();
+        let ours = room("kitchen", b"0123456789abcdef");
+        assert_eq!(ours, room("kitchen", b"0123456789abcdef"));
+        let others = [
+            Room::open("kitchen").unwrap(),
+            room("kitchen", b"0123456789abcdeg"),
+            room("kitchen", b""),
+            room("kitche", b"n0123456789abcdef"),
+        ];
+        for other in others {
+            assert_ne!(ours.topic(), other.topic());
+            assert_ne!(ours.sealing_key(), other.sealing_key());
+            assert_ne!(ours.membership_key(), other.membership_key());
+            assert_ne!(ours.tag(), other.tag());
+        }
+    }
+
+    #[test]
+    fn no_key_of_a_room_is_another_of_its_keys() {
+        let room = Room::with_secret("kitchen", b"0123456789abcdef").unwrap();
+        assert_ne!(&room.topic(), room.sealing_key());
+        assert_ne!(&room.topic(), room.membership_key());
+        assert_ne!(room.sealing_key(), room.membership_key());
+    }
+
+    #[test]
+    fn a_room_without_a_name_or_with_a_name_too_long_is_refused_with_a_secret_as_without() {
+        for name in ["", &"n".repeat(257)] {
+            assert_eq!(Room::open(name), Err(RoomError));
+            assert_eq!(Room::with_secret(name, b"0123456789abcdef"), Err(RoomError));
+        }
     }
 }

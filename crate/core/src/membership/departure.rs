@@ -13,14 +13,17 @@
 
 use super::suspicion::GOODBYES;
 use super::{Change, Member, Membership, Status};
-use crate::id::NodeId;
+use crate::id::{KeyPair, NodeId};
 use crate::marks::Mark;
 use crate::planted::Plant;
-use crate::time::{JUMP_MS, Millis, WallTime};
-use crate::wire::{Claim, Outbox, Record, Standing};
+use crate::time::{Instant, JUMP_MS, Millis, WallTime};
+use crate::wire::{Claim, Message, Outbox, Record, SignedRecord, Standing};
 
 /// A record is signed anew when its time is further off than this.
 const REFRESH_MS: Millis = JUMP_MS;
+/// How far above the last version that is known of a slot its departure is signed: above whatever its last life may
+/// have said without its disk taking it.
+const DEPARTURE_LEAP: u64 = 1 << 20;
 /// To what the time is rounded down: others need not know it better.
 const ROUND_MS: Millis = 60 * 60 * 1_000;
 
@@ -31,6 +34,41 @@ impl Membership {
         if standing == Standing::Departed {
             (1..GOODBYES).for_each(|_| self.spread_own(out));
         }
+    }
+
+    /// A slot of this device that nobody will run under again departs, signed in its own name. `remembered` is the record
+    /// that lay on its disk. Tells whether there was anything to depart.
+    pub fn depart_for(
+        &mut self,
+        now: Instant,
+        keys: &KeyPair,
+        remembered: Option<Record>,
+        wall: Option<WallTime>,
+        out: &mut Outbox,
+    ) -> bool {
+        let known = self.members.get(&keys.id()).map(|member| member.signed.record().clone());
+        let Some(mut record) = known.into_iter().chain(remembered).max_by_key(|record| record.version) else {
+            return false;
+        };
+        if record.standing == Standing::Departed {
+            return false;
+        }
+        record.version = record.version.saturating_add(DEPARTURE_LEAP);
+        record.incarnation = record.incarnation.saturating_add(1);
+        record.standing = Standing::Departed;
+        record.refreshed = wall.map_or(record.refreshed, |wall| WallTime(wall.0 - wall.0 % ROUND_MS));
+        let signed = SignedRecord::sign(&self.room, keys, record);
+        let departs = self.apply_record(now, &signed, Claim::Up);
+        if departs {
+            let news = Message::Records(alloc::vec![(signed, Claim::Up)]);
+            out.extend(self.links.iter().map(|&link| (link, news.clone())));
+        }
+        departs
+    }
+
+    /// This node has fewer virtual nodes from now on, or more.
+    pub fn set_capacity(&mut self, capacity: u16, out: &mut Outbox) {
+        self.rewrite(out, |record| record.capacity = capacity);
     }
 
     /// Whether there is a member on another device who stays and is not long gone.

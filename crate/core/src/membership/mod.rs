@@ -249,6 +249,11 @@ impl Membership {
         self.revision
     }
 
+    /// Something of this node has changed that members are shown with, and is not in its record.
+    pub fn revise(&mut self) {
+        self.revision += 1;
+    }
+
     /// What changed since the last call, in order.
     pub fn take_changes(&mut self) -> Vec<Change> {
         core::mem::take(&mut self.changes)

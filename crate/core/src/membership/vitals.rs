@@ -13,7 +13,7 @@ use alloc::collections::BTreeMap;
 use super::Membership;
 use crate::id::NodeId;
 use crate::time::{Instant, Millis};
-use crate::wire::{Message, Outbox, Told, Vitals, WireError};
+use crate::wire::{DiskState, Message, Outbox, Told, Vitals, WireError};
 
 /// How often a node looks at itself, at most.
 const PERIOD_MS: Millis = 2_000;
@@ -90,9 +90,16 @@ impl Membership {
         }
         let is_old = |known: &Known| known.incarnation == incarnation && known.number > number;
         if !self.telling.others.get(&of).is_some_and(is_old) {
+            // Members are shown with it.
+            self.revision += u64::from(self.disk(of) != vitals.disk);
             self.telling.others.insert(of, Known { incarnation, number, vitals, heard: now });
         }
         Ok(())
+    }
+
+    /// How another member's disk takes what it is given, as it last said.
+    pub fn disk(&self, of: NodeId) -> DiskState {
+        self.telling.others.get(&of).map_or(DiskState::Sound, |known| known.vitals.disk)
     }
 
     /// How another member was doing when it last said so. `None`: it has not.

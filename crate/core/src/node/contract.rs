@@ -11,7 +11,7 @@ use crate::coordinator::{Level, Reply, Request};
 use crate::id::{BatchId, DeviceId, Key, KeyPair, Label, NodeId, RequestId, Room};
 use crate::membership::Status;
 pub use crate::store::EpochReason;
-use crate::store::{Batch, PersistError};
+use crate::store::{Batch, PersistError, Rows};
 use crate::time::WallTime;
 pub use crate::wire::Lane;
 
@@ -71,6 +71,16 @@ pub enum Input {
         id: RequestId,
         /// What.
         request: Request,
+    },
+    /// Take over for good what a closed tab of this device left behind. The driver holds the slot's lock, and goes on
+    /// holding it until it is answered: by [`Reply::Adopted`], or by [`Reply::Failed`] if the disk refused it.
+    Adopt {
+        /// The driver's number for it.
+        id: RequestId,
+        /// The slot's own name, in which its departure is signed.
+        keys: KeyPair,
+        /// A copy of its database.
+        rows: Rows,
     },
     /// Nobody listens to this request any more: a watch ends, a receipt is let go. The write itself goes on.
     Cancel(RequestId),
@@ -225,6 +235,11 @@ pub enum Event {
     PersistFailed {
         /// Why.
         reason: PersistError,
+    },
+    /// The disk has refused what this node is to hold again and again: it owns less from now on.
+    CapacityLowered {
+        /// How many virtual nodes it has now.
+        capacity: u16,
     },
     /// A frame could not be read or was not allowed, and was dropped.
     FrameDropped {

@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 use super::{Begun, CLEAN_AFTER_MS, Event, Node, Output, near};
 use crate::coordinator::Surroundings;
-use crate::id::{BatchId, NodeId};
+use crate::id::{BatchId, NodeId, RequestId};
 use crate::marks::Mark;
 use crate::planted::Plant;
 use crate::store::{PersistError, Store, Table};
@@ -21,6 +21,11 @@ use crate::wire::{Message, Outbox};
 const RETRY_MS: Millis = 1_000;
 const RETRY_MS_MAX: Millis = 30_000;
 
+/// After so many refusals in a row, some seven seconds, a node owns half of what it did, and half again as often as this
+/// goes by: longer than it takes until strays are let go.
+const LOWER_AFTER_FAILURES: u32 = 4;
+const LOWER_EVERY_MS: Millis = 120_000;
+
 /// How many acknowledgements wait for rows that the disk refused; more are told at once that they are not durable.
 const PARKED_MAX: usize = 10_000;
 
@@ -29,16 +34,18 @@ const PARKED_MAX: usize = 10_000;
 struct Waiting {
     writes: Begun,
     then_send: Outbox,
+    adoptions: Vec<RequestId>,
 }
 
 impl Waiting {
     fn join(&mut self, other: Waiting) {
         self.writes.extend(other.writes);
         self.then_send.extend(other.then_send);
+        self.adoptions.extend(other.adoptions);
     }
 
     fn len(&self) -> usize {
-        self.writes.len() + self.then_send.len()
+        self.writes.len() + self.then_send.len() + self.adoptions.len()
     }
 }
 
@@ -57,6 +64,8 @@ pub(super) struct Disk {
     /// Who waits for "all that is held by now" while some of it was refused.
     parked: Waiting,
     failures: u32,
+    reason: Option<PersistError>,
+    lowered_at: Option<Instant>,
     retry_at: Option<Instant>,
 }
 
@@ -64,6 +73,16 @@ impl Disk {
     /// Whether all that is held is on the disk.
     pub(super) fn is_clean(&self) -> bool {
         self.under_way.is_empty() && self.refused.is_empty()
+    }
+
+    /// Whether it has refused what it was last handed, and nothing shows that it takes more.
+    pub(super) fn is_refusing(&self) -> bool {
+        self.refuses_for().is_some()
+    }
+
+    /// Why it has.
+    pub(super) fn refuses_for(&self) -> Option<PersistError> {
+        self.reason.filter(|_| self.failures > 0)
     }
 
     /// Whether it has answered all that it was handed.
@@ -97,7 +116,8 @@ impl Node {
         if !writes.is_empty() && self.store.mint().is_open() {
             self.clean_at = Some(now + CLEAN_AFTER_MS);
         }
-        let waiting = Waiting { writes, then_send: core::mem::take(&mut self.scratch.gated) };
+        let (gated, adoptions) = (&mut self.scratch.gated, &mut self.adoptions.written);
+        let waiting = Waiting { writes, then_send: core::mem::take(gated), adoptions: core::mem::take(adoptions) };
         if let Some(batch) = self.store.take_batch() {
             self.disk.next += 1;
             let id = BatchId(self.disk.next);
@@ -116,6 +136,7 @@ impl Node {
     fn release(&mut self, now: Instant, waiting: Waiting) {
         if self.disk.refused.is_empty() {
             self.scratch.out.extend(waiting.then_send);
+            self.adoptions.durable.extend(waiting.adoptions);
             self.coordinator.on_local(&mut near!(self, now), &waiting.writes, Ok(()));
         } else if self.disk.parked.len() + waiting.len() <= PARKED_MAX {
             self.config.limits.marks.hit_if(Mark::AnswerParked, || waiting.len() > 0);
@@ -137,6 +158,7 @@ impl Node {
                 _ => {}
             }
         }
+        self.refuse_adoptions(waiting.adoptions, reason);
         self.coordinator.on_local(&mut near!(self, now), &waiting.writes, Err(reason));
     }
 
@@ -146,6 +168,9 @@ impl Node {
             self.disk.refused.remove(row);
         }
         if self.disk.refused.is_empty() {
+            if self.disk.is_refusing() {
+                self.membership.revise();
+            }
             self.disk.failures = 0;
             self.disk.retry_at = None;
             let parked = core::mem::take(&mut self.disk.parked);
@@ -155,7 +180,12 @@ impl Node {
             self.disk.retry_at = Some(now);
         }
         self.release(now, done.waiting);
-        self.store.on_rows(&done.rows, true);
+        // Of several rows of the mint on their way only the last one says what it is: while the one that closed it for a
+        // freeze becomes durable, the one that opens it again may not have.
+        let is_mint_row = |(table, key): &(Table, Vec<u8>)| Store::is_mint_row(*table, key);
+        if !self.disk.under_way.values().flat_map(|batch| &batch.rows).any(is_mint_row) {
+            self.store.on_rows(&done.rows, true);
+        }
         if !self.store.mint().is_opening() {
             self.coordinator.resume(&mut near!(self, now));
         }
@@ -170,6 +200,9 @@ impl Node {
         self.store.on_rows(&failed.rows, false);
         self.disk.refused.extend(failed.rows.into_iter().filter(|(table, key)| !Store::is_mint_row(*table, key)));
         self.disk.failures += 1;
+        if self.disk.reason.replace(reason) != Some(reason) || self.disk.failures == 1 {
+            self.membership.revise();
+        }
         let wait = (RETRY_MS << (self.disk.failures - 1).min(5)).min(RETRY_MS_MAX);
         self.disk.retry_at = Some(now + wait);
         let mut waiting = core::mem::take(&mut self.disk.parked);
@@ -180,6 +213,19 @@ impl Node {
             self.coordinator.refuse(&mut near!(self, now), reason);
         }
         self.event(Event::PersistFailed { reason });
+        self.lower_capacity(now);
+    }
+
+    /// A disk that refuses again and again is to hold less: others take over what this node then no longer owns, and once
+    /// they have it, it is let go here. A step at a time, for that takes a while.
+    fn lower_capacity(&mut self, now: Instant) {
+        let capacity = self.membership.own().record().capacity;
+        let is_time = self.disk.lowered_at.is_none_or(|at| now.since(at) >= LOWER_EVERY_MS);
+        if self.disk.failures >= LOWER_AFTER_FAILURES && capacity > 1 && is_time && !self.has_departed() {
+            self.disk.lowered_at = Some(now);
+            self.membership.set_capacity(capacity / 2, &mut self.scratch.out);
+            self.event(Event::CapacityLowered { capacity: capacity / 2 });
+        }
     }
 
     pub(super) fn retry_disk(&mut self, now: Instant) {

@@ -80,7 +80,8 @@ impl Node {
             self.decline(from, &message);
             return Ok(());
         }
-        let is_full = self.is_full();
+        // What the disk would not take is not taken on: the sender then knows at once to look elsewhere.
+        let is_full = self.is_full() || self.disk.is_refusing();
         let near = &mut near!(self, now);
         match message {
             Message::Store { request, key, object, hint } => {
@@ -141,6 +142,7 @@ impl Node {
 
     fn on_bulk(&mut self, now: Instant, from: NodeId, message: Message) -> Result<(), WireError> {
         let is_full = self.is_full();
+        let is_refusing = self.disk.is_refusing();
         let near = &mut near!(self, now);
         match message {
             Message::Objects { batch, purpose, mut objects, next } => {
@@ -149,6 +151,8 @@ impl Node {
                     objects.iter_mut().for_each(|(_, object)| *object = object.map(lasting));
                 }
                 let mut refused = false;
+                // Others' hints can wait where they are; what answers a comparison cannot, or an arc would seem to have come.
+                let is_full = is_full || is_refusing && purpose == Purpose::Hint;
                 for (key, object) in &objects {
                     if refuses(near, is_full, key, object) {
                         refused = true;
@@ -252,7 +256,7 @@ impl Node {
     }
 
     /// Whether this node takes no more of others' new keys.
-    fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.store.counts().2 >= self.config.limits.store_bytes_max
     }
 }

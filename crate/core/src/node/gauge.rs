@@ -10,8 +10,9 @@ use alloc::collections::VecDeque;
 
 use super::{Node, SentBytes};
 use crate::coordinator::Latency;
+use crate::store::PersistError;
 use crate::time::{Instant, Millis};
-use crate::wire::{Quickness, Rates, Rough, Vitals};
+use crate::wire::{DiskState, Quickness, Rates, Rough, Vitals};
 
 /// Over how long rates are taken.
 const WINDOW_MS: Millis = 10_000;
@@ -53,10 +54,21 @@ impl Node {
             tombstones,
             hints: self.store.hints().len() as u64,
             links: u16::try_from(self.membership.links().len()).unwrap_or(u16::MAX),
+            disk: self.disk_state(),
             lag_ms: Rough::of(self.lag_ms(now)),
             sent: self.rates(now),
             gets: quickness(gets),
             puts: quickness(puts),
+        }
+    }
+
+    /// How this node's disk takes what it is given; one that holds as much as this node may is full as well.
+    pub(super) fn disk_state(&self) -> DiskState {
+        match self.disk.refuses_for() {
+            Some(PersistError::Failed) => DiskState::Failing,
+            Some(PersistError::Quota) => DiskState::Full,
+            None if self.is_full() => DiskState::Full,
+            None => DiskState::Sound,
         }
     }
 

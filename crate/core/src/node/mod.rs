@@ -1,6 +1,7 @@
 //! One peer: the modules put together. Nothing is decided here; an input goes to the modules it concerns, and what they
 //! want done is drained into outputs, always in the same order.
 //!
+//! - `adopt`: taking over what a closed tab left, for good.
 //! - `contract`: the words between a node and its driver.
 //! - `frames`: which message goes where.
 //! - `settle`: what follows from a change.
@@ -12,6 +13,7 @@
 //! Invariant: the outputs are a function of the configuration, the restored rows, the seed and the inputs with their
 //! times.
 
+mod adopt;
 mod contract;
 mod depart;
 mod disk;
@@ -41,6 +43,7 @@ use crate::ring::{RangeSet, Ring};
 use crate::store::{self, Changed, Restored, Store};
 use crate::time::{HORIZON_MS, Instant, Millis, WallClock, WallTime};
 use crate::wire::{CAPACITY_MAX, LABEL_BYTES_MAX, N_MAX, Outbox, Presence, Record, Standing, Verified};
+use adopt::Adoptions;
 use disk::Disk;
 use gauge::Gauge;
 
@@ -120,6 +123,7 @@ pub struct Node {
     leaving: Leaving,
     /// Who is to be told that this node has departed, once the disk knows.
     departing: Vec<RequestId>,
+    adoptions: Adoptions,
     repair: Repair,
     overlay: Overlay,
     disk: Disk,
@@ -183,9 +187,11 @@ impl Node {
         let (version, incarnation, refreshed) = before.map_or((0, 0, WallTime::default()), said);
         let own = Record {
             key: config.keys.public(),
-            // A life whose record the disk never took may have used the next versions: land beside them.
+            // A life whose record the disk never took may have used the next versions: land beside them. And where it is
+            // told by others how far it had got, it tells its own record of that version from this one's by the
+            // incarnation.
             version: version + 1 + random.u64(0..1 << 16),
-            incarnation: incarnation + 1,
+            incarnation: incarnation + 1 + random.u64(0..1 << 16),
             device: config.device,
             label: config.label.clone(),
             capacity: config.capacity,
@@ -223,6 +229,7 @@ impl Node {
             release,
             leaving: Leaving::default(),
             departing: Vec::new(),
+            adoptions: Adoptions::default(),
             repair: Repair::default(),
             overlay: Overlay::default(),
             disk: Disk::default(),
@@ -256,11 +263,13 @@ impl Node {
                     self.handle_input(now, Input::LinkDown(id));
                 }
                 self.overlay.on_link_up(id);
+                self.release.on_link_up();
                 self.membership.link_up(id, &mut self.scratch.out);
             }
             Input::LinkDown(id) => {
                 let jitter = self.random.u64(0..500);
                 self.overlay.on_link_down(now, id, jitter);
+                self.membership.device(id).into_iter().for_each(|device| self.wall.forget(device));
                 self.repair.answering().forget(id);
                 self.signals.remove(&id);
                 self.disk.forget_answers(id);
@@ -277,6 +286,7 @@ impl Node {
                 overlay::send_signal(self.me, to, bytes, membership, &mut self.random, out);
             }
             Input::Request { id, request } => self.coordinator.start(&mut near!(self, now), id, request),
+            Input::Adopt { id, keys, rows } => self.adopt(id, keys, rows),
             Input::Cancel(id) => self.coordinator.cancel(id),
             Input::Persisted(id) => self.on_persisted(now, id),
             Input::PersistFailed { id, reason } => self.on_persist_failed(now, id, reason),

@@ -22,6 +22,7 @@ impl Node {
         self.settle_leaving(now);
         self.settle_keys(now);
         self.flush(now);
+        self.settle_adoptions(now);
         self.settle_departure();
         for id in self.overlay.dial(now, self.me, &self.membership) {
             self.outputs.push_back(Output::Dial(id));

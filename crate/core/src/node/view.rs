@@ -12,7 +12,7 @@ use crate::membership::Status;
 use crate::ring::RangeSet;
 use crate::store::Sum;
 use crate::time::{Instant, Millis, WallTime};
-use crate::wire::{Object, Presence, Record, Told};
+use crate::wire::{DiskState, Object, Presence, Record, Told};
 
 /// A read-only window into a node.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +41,8 @@ pub struct MemberView {
     pub linked: bool,
     /// Its share of primary positions, of `u64::MAX`.
     pub share: u64,
+    /// How its disk takes what it is given, as it last said.
+    pub disk: DiskState,
 }
 
 /// Who keeps a key, by this node's records.
@@ -134,6 +136,7 @@ impl View<'_> {
             me: id == self.node.me,
             linked: membership.links().contains(&id),
             share: share_of(id),
+            disk: if id == self.node.me { self.node.disk_state() } else { membership.disk(id) },
         };
         let status = membership.status(self.node.me).unwrap_or(Status::Up);
         let own = view(self.node.me, membership.own().record(), status);

@@ -22,7 +22,7 @@ mod tests;
 pub use batch::{Batch, Durability, Op, PersistError, Restored, Rows, Table};
 pub use hints::Hints;
 pub use mint::{EpochReason, Mint, is_clean};
-pub use rows::{Remembered, object_of_row};
+pub use rows::{Adopted, Remembered, object_of_row};
 pub use sums::Sum;
 
 use alloc::collections::BTreeMap;

@@ -11,11 +11,14 @@ use super::expiries::Expiries;
 use super::graves::Graves;
 use super::memo::Memo;
 use super::sums::Sums;
-use super::{Batch, Hints, Mint, Op, Restored, Rows, Settings, Store, Table};
+use super::{
+    Batch, Changed, Hints, Mint, OBJECT_BYTES_MAX, Op, Restored, Rows, Settings, Store, Stored, Sum, Table, expiries,
+};
+use crate::clock::ACTORS_MAX;
 use crate::id::{Key, NodeId, Position, Room};
 use crate::marks::Mark;
 use crate::planted::Plant;
-use crate::wire::{Object, SignedRecord};
+use crate::wire::{Object, SignedRecord, Version};
 
 /// What the disk gave back beside the objects.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +26,15 @@ pub struct Remembered {
     /// The records of members.
     pub records: Vec<SignedRecord>,
     /// Rows that could not be read, and were left on the disk as they are.
+    pub unreadable: usize,
+}
+
+/// What came of a copy of another database.
+#[derive(Debug, Clone, Default)]
+pub struct Adopted {
+    /// The keys of which something was new here.
+    pub changed: Vec<(Key, Changed)>,
+    /// Rows that could not be read.
     pub unreadable: usize,
 }
 
@@ -62,9 +74,10 @@ impl Store {
             bytes: 0,
         };
         let (mut remembered, mut outdated) = (Remembered::default(), Vec::new());
+        let mut objects = Vec::with_capacity(restored.own.len());
         for (table, key, value) in restored.own {
             let is_read = match table {
-                Table::Objects => store.restore_object(&key, &value).is_some(),
+                Table::Objects => store.read_own(&key, &value).map(|object| objects.extend(object)).is_some(),
                 Table::Hints if planted.has(Plant::ForgetHints) => true,
                 Table::Hints => Key::from_bytes(&key).map(|key| store.hints.restore(key, &value)).is_ok(),
                 Table::Members => postcard::from_bytes(&value).map(|record| remembered.records.push(record)).is_ok(),
@@ -79,20 +92,52 @@ impl Store {
             };
             remembered.unreadable += usize::from(!is_read);
         }
+        store.load(objects);
         store.batch = Batch { ops: outdated, ..Batch::default() };
         store.hints.take_ops();
         epoch.into_iter().for_each(|reason| store.mark_epoch(reason));
         store.settings.marks.hit_if(Mark::HintsRestored, || !store.hints.is_empty());
         for rows in restored.adopted.into_iter().filter(|_| !planted.has(Plant::AdoptNothing)) {
-            remembered.unreadable += store.adopt(rows);
+            remembered.unreadable += store.adopt(rows).unreadable;
         }
         (store, remembered)
     }
 
-    fn restore_object(&mut self, key: &[u8], value: &[u8]) -> Option<(Key, bool)> {
+    /// An object of this node's own disk, where every key is one row: there is nothing to join it with. `Some(None)`: it
+    /// is larger than what can be stored or sent, and stays on the disk.
+    fn read_own(&mut self, key: &[u8], value: &[u8]) -> Option<Option<((Position, Key), Stored)>> {
         let key = Key::from_bytes(key).ok()?;
         let (object, rest) = postcard::take_from_bytes::<Object>(value).ok()?;
-        let changed = self.merge(&key, &object).is_some();
+        self.watch(object.context());
+        let bytes: usize = object.values().map(Version::size).sum();
+        if object.is_unknown() || object.context().len() > ACTORS_MAX || bytes > OBJECT_BYTES_MAX {
+            return Some(None);
+        }
+        let fingerprint = self.fingerprint_of(&key, &object);
+        let place = self.place(&key);
+        if object.is_tombstone() {
+            // What follows a tombstone is since when it is held.
+            let since = postcard::take_from_bytes(rest).map_or(0, |(since, _)| since);
+            self.graves.note(place.clone(), Some(since));
+        }
+        Some(Some((place, Stored { object, fingerprint })))
+    }
+
+    /// Take in what was read of this node's own disk: all at once, and with nothing to tell the disk.
+    fn load(&mut self, objects: Vec<((Position, Key), Stored)>) {
+        self.sums = Sums::for_objects(objects.len());
+        for ((position, key), Stored { object, fingerprint }) in &objects {
+            self.count(object, key, u64::wrapping_add);
+            self.expiries.note(key, expiries::of(object));
+            self.sums.add(position.0, Sum { fingerprint: *fingerprint, count: 1 });
+        }
+        self.objects = BTreeMap::from_iter(objects);
+    }
+
+    fn join_object(&mut self, key: &[u8], value: &[u8]) -> Option<(Key, Option<Changed>)> {
+        let key = Key::from_bytes(key).ok()?;
+        let (object, rest) = postcard::take_from_bytes::<Object>(value).ok()?;
+        let changed = self.merge(&key, &object);
         // What follows a tombstone is since when it is held.
         if let Ok((since, _)) = postcard::take_from_bytes::<u32>(rest)
             && self.object(&key).is_some_and(Object::is_tombstone)
@@ -105,17 +150,20 @@ impl Store {
 
     /// Merge what a closed tab of this device left behind. What it held and this node did not is held for whom it may
     /// concern: this node may not be an owner.
-    fn adopt(&mut self, rows: Rows) -> usize {
-        let mut unreadable = 0;
+    pub fn adopt(&mut self, rows: Rows) -> Adopted {
+        let mut adopted = Adopted::default();
         for (table, key, value) in rows {
             match table {
-                Table::Objects => match self.restore_object(&key, &value) {
-                    Some((key, true)) if !self.hints.contains(&key) => {
-                        self.settings.marks.hit(Mark::HintsAdopted);
-                        self.hints.address(&key, BTreeSet::new());
+                Table::Objects => match self.join_object(&key, &value) {
+                    Some((key, Some(changed))) => {
+                        if !self.hints.contains(&key) {
+                            self.settings.marks.hit(Mark::HintsAdopted);
+                            self.hints.address(&key, BTreeSet::new());
+                        }
+                        adopted.changed.push((key, changed));
                     }
-                    Some(_) => {}
-                    None => unreadable += 1,
+                    Some((_, None)) => {}
+                    None => adopted.unreadable += 1,
                 },
                 Table::Hints => match Key::from_bytes(&key) {
                     Ok(key) if !self.hints.contains(&key) => {
@@ -123,12 +171,12 @@ impl Store {
                         self.hints.address(&key, BTreeSet::new());
                     }
                     Ok(_) => {}
-                    Err(_) => unreadable += 1,
+                    Err(_) => adopted.unreadable += 1,
                 },
                 Table::Members | Table::Meta => {}
             }
         }
-        unreadable
+        adopted
     }
 
     /// The row of an object; a tombstone's says since when it is held.

@@ -57,6 +57,15 @@ impl Sums {
         Sums { bits: BITS_MIN, tree: vec![Sum::default(); 1 << BITS_MIN], total: 0, version: 0 }
     }
 
+    /// A tree that so many objects do not outgrow, empty.
+    pub(super) fn for_objects(objects: usize) -> Sums {
+        let mut sums = Sums::new();
+        while sums.bits < BITS_MAX && objects as u64 > FILL_MAX << sums.bits {
+            sums = sums.finer();
+        }
+        sums
+    }
+
     /// The bucket of a position.
     pub(super) fn bucket(&self, position: u64) -> u64 {
         position >> (64 - self.bits)

@@ -5,12 +5,15 @@
 //! types whose invariants hold (an ordered version vector, covered dots, a UTF-8 key). What it cannot read it drops,
 //! with a [`WireError`] that is counted; it never ends a link, for the next frame stands on its own.
 //!
-//! Two conversations live beside it: [`rendezvous`] with the server that introduces strangers, and [`signal`] between
-//! the drivers of two nodes before there is a link.
+//! Three conversations live beside it: [`rendezvous`] with the server that introduces strangers, [`signal`] between the
+//! drivers of two nodes before there is a link, and [`handshake`], the first words on a new one. What the drivers of a
+//! room say where others can hear it is in a [`seal`].
 
+pub mod handshake;
 mod message;
 mod record;
 pub mod rendezvous;
+pub mod seal;
 pub mod signal;
 mod verified;
 mod vitals;
@@ -21,7 +24,7 @@ pub use record::{
     CAPACITY_MAX, Claim, DigestEntry, LABEL_BYTES_MAX, N_MAX, Presence, Record, Rumour, SignedRecord, Standing,
 };
 pub use verified::Verified;
-pub use vitals::{Quickness, Rates, Rough, Told, Vitals};
+pub use vitals::{DiskState, Quickness, Rates, Rough, Told, Vitals};
 
 use alloc::vec::Vec;
 use core::fmt;

@@ -64,6 +64,18 @@ pub struct Quickness {
     pub p99_ms: Rough,
 }
 
+/// How the disk of a node takes what it is given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum DiskState {
+    /// It takes it.
+    #[default]
+    Sound,
+    /// There is no room: the node takes no new keys of others, and goes on answering.
+    Full,
+    /// It refuses for another reason: it was cleared, closed, or broke.
+    Failing,
+}
+
 /// How a node is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Vitals {
@@ -77,6 +89,8 @@ pub struct Vitals {
     pub hints: u64,
     /// Open links.
     pub links: u16,
+    /// Whether it can make durable what it is given.
+    pub disk: DiskState,
     /// For how long something of it has waited to be where it belongs, in milliseconds; zero
     /// if it knows of nothing.
     pub lag_ms: Rough,
@@ -91,7 +105,7 @@ pub struct Vitals {
 impl Vitals {
     /// Whether others know enough of a node if they know the other ones.
     pub fn is_near(&self, other: &Vitals) -> bool {
-        let counts = |vitals: &Vitals| (vitals.keys, vitals.bytes, vitals.tombstones, vitals.hints, vitals.links);
+        let counts = |v: &Vitals| (v.keys, v.bytes, v.tombstones, v.hints, v.links, v.disk);
         counts(self) == counts(other) && self.rough().iter().zip(other.rough()).all(|(one, two)| one.is_near(two))
     }
 

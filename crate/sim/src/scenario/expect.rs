@@ -162,6 +162,7 @@ pub enum Kind {
     Reaped,
     Reconciled,
     PersistFailed,
+    CapacityLowered,
     FrameDropped,
     EpochBegun,
     Written,

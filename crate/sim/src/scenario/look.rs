@@ -323,6 +323,7 @@ fn taken_apart(event: &Event) -> (Option<Kind>, Option<NodeId>, u64) {
         Event::Reconciled { with, received, sent } => (Kind::Reconciled, Some(*with), (*received + *sent) as u64),
         Event::PersistFailed { .. } => (Kind::PersistFailed, None, 1),
         Event::FrameDropped { from, .. } => (Kind::FrameDropped, Some(*from), 1),
+        Event::CapacityLowered { .. } => (Kind::CapacityLowered, None, 1),
         Event::EpochBegun { .. } => (Kind::EpochBegun, None, 1),
     };
     (Some(kind), id, weight)

@@ -119,6 +119,12 @@ impl World {
         at
     }
 
+    /// A tab takes over for good what a closed one left behind; `id` is the number of its answer.
+    pub fn take_over(&mut self, heir: usize, closed: usize, id: RequestId) {
+        let (keys, rows) = (self.hosts[closed].config.keys.clone(), self.hosts[closed].disk.rows());
+        self.input(heir, Input::Adopt { id, keys, rows });
+    }
+
     /// A second tab runs under the identity of this one, from a copy of its database as it is now. A browser's lock
     /// prevents that. `None` if that database says that it is clean: a cloned clean profile uses dots twice until the
     /// two meet, which is documented.

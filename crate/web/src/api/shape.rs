@@ -7,6 +7,7 @@ use roundtable_core::id::NodeId;
 use roundtable_core::membership::Status;
 use roundtable_core::node::{EpochReason, Event, MemberView, Metrics, RequestStats};
 use roundtable_core::store::PersistError;
+use roundtable_core::wire::DiskState;
 use wasm_bindgen::JsValue;
 
 use super::error::Failure;
@@ -25,6 +26,7 @@ pub(super) fn member(member: &MemberView) -> JsValue {
         ("status", status(member.status)),
         ("self", member.me.into()),
         ("linked", member.linked.into()),
+        ("disk", disk(member.disk).into()),
         ("owns", (member.share as f64 / u64::MAX as f64).into()),
     ])
 }
@@ -47,6 +49,8 @@ pub(super) fn reply(reply: &Reply) -> Result<JsValue, Failure> {
         Reply::Read(answer) => Ok(read(answer)),
         Reply::Keys(answer) => Ok(keys(answer)),
         Reply::Left { handed_off } => Ok(frozen_object(&[("handedOff", (*handed_off).into())])),
+        // Nobody asks for it but the driver itself.
+        Reply::Adopted => Ok(JsValue::UNDEFINED),
         Reply::Failed(error) => Err(Failure::from(*error)),
     }
 }
@@ -200,6 +204,7 @@ fn protocol_event(event: &Event) -> JsValue {
             };
             ("persist-failed", vec![("reason", reason.into())])
         }
+        Event::CapacityLowered { capacity } => ("capacity-lowered", vec![("capacity", (*capacity).into())]),
         Event::FrameDropped { from, reason } => {
             let reason = format!("{reason:?}").to_lowercase();
             ("frame-dropped", vec![("from", text(from)), ("reason", reason.into())])
@@ -218,6 +223,14 @@ fn protocol_event(event: &Event) -> JsValue {
     let mut fields = vec![("at", js_sys::Date::now().into()), ("kind", kind.into())];
     fields.extend(details);
     frozen_object(&fields)
+}
+
+fn disk(state: DiskState) -> &'static str {
+    match state {
+        DiskState::Sound => "sound",
+        DiskState::Full => "full",
+        DiskState::Failing => "failing",
+    }
 }
 
 fn status(status: Status) -> JsValue {

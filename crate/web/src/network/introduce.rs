@@ -15,6 +15,7 @@ use super::rendezvous::{Report, SocketEvent, Word};
 use super::signal::Payload;
 use super::state::{Phase, State, random_u8};
 use super::{DropReason, NetworkEvent, pace};
+use crate::host;
 
 /// Whom of a rendezvous' welcome we greet. The others are told of us by the rendezvous and greet us themselves.
 const GREETED_MAX: usize = 32;
@@ -27,8 +28,8 @@ impl State {
             Carrier::Broadcast => self.post(&bytes),
             Carrier::Mesh => self.emit(NetworkEvent::SignalForMesh { to, bytes }),
             Carrier::Rendezvous(index, number) => {
-                if let Some(rendezvous) = self.rendezvous.get(index) {
-                    rendezvous.send(number, bytes);
+                if let Some(rendezvous) = self.rendezvous.get_mut(index) {
+                    rendezvous.send(number, bytes, host::now());
                 }
             }
         }
@@ -135,8 +136,8 @@ impl State {
                 let Some(shared) = handle.upgrade() else { return };
                 shared.happen(|state, now| state.on_socket(index, event, now));
             });
-            if self.rendezvous[index].handle_timeout(now, random_u8(), &report) {
-                self.forget_rendezvous(index);
+            if let Some(was_connected) = self.rendezvous[index].handle_timeout(now, random_u8(), &report) {
+                self.on_rendezvous_gone(index, was_connected);
             }
         }
     }
@@ -147,11 +148,8 @@ impl State {
         match event {
             SocketEvent::Opened => rendezvous.on_opened(),
             SocketEvent::Closed => {
-                let url = rendezvous.url.clone();
-                if rendezvous.on_closed(now, random_u8()) {
-                    self.emit(NetworkEvent::Rendezvous { url, connected: false });
-                }
-                self.forget_rendezvous(index);
+                let was_connected = rendezvous.on_closed(now, random_u8());
+                self.on_rendezvous_gone(index, was_connected);
             }
             SocketEvent::Message(None) => self.drop_input(DropReason::NotBytes),
             SocketEvent::Message(Some(frame)) => match rendezvous.on_message(&frame, now) {
@@ -182,11 +180,16 @@ impl State {
         }
     }
 
-    fn greet(&self, index: usize, number: Number) {
-        self.rendezvous[index].send(number, self.sealed_for_all(&Payload::Announce { page: self.page }));
+    fn greet(&mut self, index: usize, number: Number) {
+        let bytes = self.sealed_for_all(&Payload::Announce { page: self.page });
+        self.rendezvous[index].send(number, bytes, host::now());
     }
 
-    fn forget_rendezvous(&mut self, index: usize) {
+    fn on_rendezvous_gone(&mut self, index: usize, was_connected: bool) {
+        if was_connected {
+            let url = self.rendezvous[index].url.clone();
+            self.emit(NetworkEvent::Rendezvous { url, connected: false });
+        }
         self.peers.values_mut().for_each(|peer| peer.whereabouts.gone_from_rendezvous(index, None));
     }
 }

@@ -2,6 +2,10 @@
 //!
 //! What is said over it is in `roundtable_core::wire::rendezvous`. A rendezvous is never needed and never trusted: all
 //! it can do is to introduce. So a failure of any kind only means another try, later, for ever.
+//!
+//! A socket whose network is gone looks open for minutes, and what is said over it is sent again ever more rarely. So
+//! where something is said after a silence, the rendezvous is asked to be welcomed once more, and a socket that brings no
+//! answer is given up for a new one. Nothing is asked while there is nothing to say.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -16,8 +20,13 @@ use web_sys::{BinaryType, MessageEvent, WebSocket};
 
 use super::pace;
 
-/// How long a socket may take until it is welcomed.
-const WELCOME_MS_MAX: Millis = 15_000;
+/// How long a socket may take until it is welcomed. In a network that comes back, a first try that was lost is repeated
+/// by the system only after one, three and seven seconds; a new one is sooner.
+const WELCOME_MS_MAX: Millis = 6_000;
+/// For how long a rendezvous may have been silent without being asked whether it is there.
+const SILENT_MS_MAX: Millis = 4_000;
+/// How long it may take to answer that.
+const ANSWER_MS_MAX: Millis = 4_000;
 /// How long a socket must have lasted for the next try to be an early one.
 const STEADY_MS: Millis = 10_000;
 /// How many numbers of one rendezvous are remembered.
@@ -57,10 +66,12 @@ pub(crate) struct Rendezvous {
     pub(crate) url: String,
     topic: Topic,
     socket: Option<Socket>,
-    /// When to try again, or to give up waiting for a welcome.
+    /// When to try again, or to give up waiting for a welcome, the first or another one.
     due: Option<Instant>,
     failures: u32,
     welcomed: Option<Instant>,
+    /// When it last said anything.
+    heard: Instant,
     nodes: BTreeMap<Peer, NodeId>,
 }
 
@@ -76,7 +87,7 @@ impl Rendezvous {
     /// A rendezvous that is due to be connected to now.
     pub(crate) fn new(url: String, topic: Topic, now: Instant) -> Rendezvous {
         let nodes = BTreeMap::new();
-        Rendezvous { url, topic, socket: None, due: Some(now), failures: 0, welcomed: None, nodes }
+        Rendezvous { url, topic, socket: None, due: Some(now), failures: 0, welcomed: None, heard: now, nodes }
     }
 
     /// When something is due.
@@ -84,20 +95,20 @@ impl Rendezvous {
         self.due
     }
 
-    /// Connect if that is due; give up a socket that was never welcomed. Whether a socket was given up.
-    pub(crate) fn handle_timeout(&mut self, now: Instant, jitter: u8, report: &Report) -> bool {
+    /// Connect if that is due; give up a socket that is not welcomed, or no longer. If one was given up: whether we were
+    /// connected until now.
+    pub(crate) fn handle_timeout(&mut self, now: Instant, jitter: u8, report: &Report) -> Option<bool> {
         if self.due.is_none_or(|due| due > now) {
-            return false;
+            return None;
         }
         if self.socket.is_some() {
-            self.on_closed(now, jitter);
-            return true;
+            return Some(self.on_closed(now, jitter));
         }
         self.failures = self.failures.saturating_add(1);
         self.socket = Socket::open(&self.url, report);
         let wait = if self.socket.is_some() { WELCOME_MS_MAX } else { pace::retry_after(self.failures, jitter) };
         self.due = Some(now + wait);
-        false
+        None
     }
 
     /// The socket opened: ask to be introduced.
@@ -119,7 +130,13 @@ impl Rendezvous {
 
     /// A message came.
     pub(crate) fn on_message(&mut self, frame: &[u8], now: Instant) -> Result<Word, FrameError> {
-        Ok(match decode(frame)? {
+        let message = decode(frame)?;
+        self.heard = now;
+        if self.welcomed.is_some() {
+            self.due = None;
+        }
+        Ok(match message {
+            FromServer::Welcome { topic, .. } if topic == self.topic && self.welcomed.is_some() => Word::Nothing,
             FromServer::Welcome { topic, you: _, peers } if topic == self.topic => {
                 self.welcomed = Some(now);
                 self.due = None;
@@ -134,9 +151,14 @@ impl Rendezvous {
     }
 
     /// Send a sealed signal to one socket.
-    pub(crate) fn send(&self, to: Peer, bytes: Vec<u8>) {
-        if self.welcomed.is_some() {
-            self.say(&FromClient::Send { topic: self.topic, to, bytes });
+    pub(crate) fn send(&mut self, to: Peer, bytes: Vec<u8>, now: Instant) {
+        if self.welcomed.is_none() {
+            return;
+        }
+        self.say(&FromClient::Send { topic: self.topic, to, bytes });
+        if self.due.is_none() && now.since(self.heard) >= SILENT_MS_MAX {
+            self.due = Some(now + ANSWER_MS_MAX);
+            self.say(&FromClient::Join { topic: self.topic });
         }
     }
 

@@ -7,7 +7,7 @@ use roundtable_core::time::Instant;
 use roundtable_core::wire::{FRAME_BYTES_MAX, Lane};
 use web_sys::RtcPeerConnectionState;
 
-use super::link::{Happening, Link};
+use super::link::{Happening, Link, Received, Refused};
 use super::shared::Shared;
 use super::signal::Payload;
 use super::state::{INTERRUPTED_MS, State};
@@ -16,7 +16,7 @@ use super::{DropReason, NetworkEvent};
 impl Shared {
     /// Something happened to this session of this peer. Most things are messages, and those change no deadline.
     pub(crate) fn on_happening(self: &Rc<Self>, id: NodeId, session: u64, happening: Happening) {
-        let quiet = matches!(happening, Happening::Message(..) | Happening::Low(_));
+        let quiet = matches!(happening, Happening::Message(..) | Happening::Low);
         let act = |state: &mut State, now| state.on_happening(id, session, happening, now);
         if quiet { self.happen_quietly(act) } else { self.happen(act) }
     }
@@ -42,10 +42,10 @@ impl State {
             }
             Happening::Opened => self.on_opened(id, session, now),
             Happening::Closed => self.on_ended(id, session),
-            Happening::Low(lane) => {
-                if self.link(id, session).is_some_and(|link| link.drain(lane)) {
-                    self.emit(NetworkEvent::Writable { id, lane });
-                }
+            Happening::Low => {
+                let Some(link) = self.link(id, session) else { return };
+                link.drain();
+                self.tell_caught_up(id, session);
             }
             Happening::Message(lane, message) => self.on_message(id, session, lane, &message),
             Happening::NoBytes => self.drop_input(DropReason::NotBytes),
@@ -101,6 +101,8 @@ impl State {
             self.emit(NetworkEvent::LinkDown { id });
         }
         self.emit(NetworkEvent::LinkUp { id, via });
+        // What could not be given back while the control lane was still closed.
+        self.return_credits_soon();
         early.into_iter().for_each(|bytes| self.emit(NetworkEvent::Frame { from: id, bytes }));
     }
 
@@ -139,10 +141,19 @@ impl State {
 
     fn on_message(&mut self, id: NodeId, session: u64, lane: Lane, message: &[u8]) {
         let Some(link) = self.link(id, session) else { return };
-        match link.receive(lane, message) {
-            Err(error) => self.drop_input(DropReason::Chunk(error)),
-            Ok(None) => {}
-            Ok(Some(bytes)) => {
+        let received = link.receive(lane, message);
+        if link.owes_credits() {
+            self.return_credits_soon();
+        }
+        match received {
+            Err(Refused::Chunk(error)) => self.drop_input(DropReason::Chunk(error)),
+            Err(Refused::Credit) => self.drop_input(DropReason::Credit),
+            Err(Refused::Uncovered) => {
+                self.drop_input(DropReason::Credit);
+                self.on_ended(id, session);
+            }
+            Ok(Received::Nothing) => self.tell_caught_up(id, session),
+            Ok(Received::Frame(bytes)) => {
                 let up =
                     self.peers.get(&id).and_then(|peer| peer.link.as_ref()).is_some_and(|link| link.session == session);
                 if up {
@@ -155,13 +166,33 @@ impl State {
         }
     }
 
+    fn tell_caught_up(&mut self, id: NodeId, session: u64) {
+        let lanes = self.link(id, session).map(Link::caught_up).unwrap_or_default();
+        lanes.into_iter().for_each(|lane| self.emit(NetworkEvent::Writable { id, lane }));
+    }
+
+    /// Give back what was taken, behind all messages that lie before the page now.
+    fn return_credits_soon(&self) {
+        if let Some(turn) = &self.turn {
+            turn.ask();
+        }
+    }
+
+    /// Give back what was taken.
+    pub(crate) fn return_credits(&mut self) {
+        for peer in self.peers.values_mut() {
+            let making = peer.attempt.as_mut().and_then(|attempt| attempt.link.as_mut());
+            making.into_iter().chain(peer.link.as_mut()).for_each(Link::return_credits);
+        }
+    }
+
     /// Send a frame over an open link.
-    pub(crate) fn send(&mut self, to: NodeId, lane: Lane, bytes: &[u8]) {
+    pub(crate) fn send(&mut self, to: NodeId, lane: Lane, bytes: &[u8], now: Instant) {
         if bytes.len() > FRAME_BYTES_MAX {
             return self.drop_input(DropReason::TooLarge);
         }
         let Some(link) = self.peers.get_mut(&to).and_then(|peer| peer.link.as_mut()) else { return };
-        if link.send(lane, bytes).is_err() {
+        if link.send(lane, bytes, now).is_err() {
             self.drop_link(to);
         }
     }

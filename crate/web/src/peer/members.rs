@@ -71,7 +71,7 @@ impl Members {
 mod tests {
     use super::*;
     use roundtable_core::id::DeviceId;
-    use roundtable_core::wire::Presence;
+    use roundtable_core::wire::{DiskState, Presence};
 
     fn member(id: u8, status: Status) -> MemberView {
         MemberView {
@@ -81,9 +81,12 @@ mod tests {
             capacity: 128,
             presence: Presence::Visible,
             status,
+            presence: Presence::Visible,
             me: id == 0,
             linked: true,
             share: 7,
+            disk: DiskState::Sound,
+            presence: Presence::Visible,
         }
     }
 
