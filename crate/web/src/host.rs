@@ -27,8 +27,8 @@ pub fn now() -> Instant {
     CLOCK.with(|clock| Instant(clock.as_ref().map_or(0, |clock| clock.now() as u64)))
 }
 
-/// The name of a property, or one of a few answers, as a string of JavaScript. To make it anew from UTF-8 for each of the
-/// twenty that a put reads and writes costs an eighth of its time.
+/// The name of a property, or one of a few answers, as a string of JavaScript. To make it anew from UTF-8 for each of
+/// the twenty that a put reads and writes costs an eighth of its time.
 pub fn word(word: &'static str) -> JsValue {
     WORDS.with_borrow_mut(|words| words.entry(word).or_insert_with(|| word.into()).clone())
 }

@@ -1,4 +1,5 @@
-//! Programs that drive real tabs by hand: the benchmark and the soak. They print as they go, and take flags of their own.
+//! Programs that drive real tabs by hand: the benchmark and the soak. They print as they go, and take flags of their
+//! own.
 //!
 //! They find what they drive where the tests of `tests/browser` do, and are no part of `npm test`: they take minutes.
 
