@@ -77,7 +77,9 @@ export class Rendezvous {
     const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env });
     rendezvous.#child = child;
     rendezvous.#gone = new Promise((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
-    process.once("exit", () => child.kill("SIGKILL"));
+    const end = () => child.kill("SIGKILL");
+    process.once("exit", end);
+    child.once("exit", () => process.off("exit", end));
     let said = "";
     const address = new Promise((resolve, reject) => {
       const read = (bytes) => {

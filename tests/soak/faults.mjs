@@ -56,6 +56,8 @@ async function freeze(room, random) {
 async function duplicate(room, random) {
   const tab = random.pick(room.awake());
   const opened = tab.profile.context.waitForEvent("page");
+  // Should the page die first, its death is what is told.
+  opened.catch(() => {});
   await tab.run(() => {
     window.open(location.href);
   });

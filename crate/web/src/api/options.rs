@@ -36,11 +36,12 @@ pub struct JoinOptions {
 impl JoinOptions {
     /// Read them from a plain object in which nothing but the capacity is left out.
     pub fn read(options: &JsValue) -> Result<JoinOptions, Failure> {
-        let wrong = |name: &str| Failure::argument(format!("option {name} is missing or not what it should be"));
-        let value = |name: &str| property::<JsValue>(options, name).ok_or_else(|| wrong(name));
-        let text = |name: &str| value(name)?.as_string().ok_or_else(|| wrong(name));
-        let number = |name: &str| value(name)?.as_f64().ok_or_else(|| wrong(name));
-        let level = |name: &str| level(&value(name)?)?.ok_or_else(|| wrong(name));
+        let wrong =
+            |name: &'static str| Failure::argument(format!("option {name} is missing or not what it should be"));
+        let value = |name: &'static str| property::<JsValue>(options, name).ok_or_else(|| wrong(name));
+        let text = |name: &'static str| value(name)?.as_string().ok_or_else(|| wrong(name));
+        let number = |name: &'static str| value(name)?.as_f64().ok_or_else(|| wrong(name));
+        let level = |name: &'static str| level(&value(name)?)?.ok_or_else(|| wrong(name));
         Ok(JoinOptions {
             room: Room::open(&text("room")?).map_err(|error| Failure::argument(error.to_string()))?,
             durable: text("storage")? == "indexeddb",
@@ -71,7 +72,7 @@ pub struct PutOptions {
 impl PutOptions {
     /// Read them from a plain object; what is undefined is the node's default.
     pub fn read(options: &JsValue) -> Result<PutOptions, Failure> {
-        let value = |name: &str| property::<JsValue>(options, name).unwrap_or(JsValue::UNDEFINED);
+        let value = |name: &'static str| property::<JsValue>(options, name).unwrap_or(JsValue::UNDEFINED);
         let datatype = match value("type").as_string().as_deref() {
             Some("lww") => DataType::LastWriteWins,
             _ => DataType::Register,

@@ -12,7 +12,7 @@ use wasm_bindgen::JsValue;
 
 use super::error::Failure;
 use super::options::context_text;
-use crate::host::{frozen_array, frozen_object, plain_object};
+use crate::host::{frozen_array, frozen_object, plain_object, word};
 use crate::network::Via;
 use crate::peer::PeerEvent;
 
@@ -57,10 +57,10 @@ pub(super) fn reply(reply: &Reply) -> Result<JsValue, Failure> {
 
 fn receipt(receipt: &Receipt) -> JsValue {
     let requested: JsValue = match receipt.requested {
-        Level::Local => "local".into(),
-        Level::One => "one".into(),
-        Level::Quorum => "quorum".into(),
-        Level::All => "all".into(),
+        Level::Local => word("local"),
+        Level::One => word("one"),
+        Level::Quorum => word("quorum"),
+        Level::All => word("all"),
         Level::Count(count) => count.into(),
     };
     let reached = match receipt.reached {
@@ -70,8 +70,8 @@ fn receipt(receipt: &Receipt) -> JsValue {
         Reached::All => "all",
     };
     let ended = match receipt.ended {
-        Some(Ended::Complete) => "complete".into(),
-        Some(Ended::Superseded) => "superseded".into(),
+        Some(Ended::Complete) => word("complete"),
+        Some(Ended::Superseded) => word("superseded"),
         None => JsValue::UNDEFINED,
     };
     plain_object(&[
@@ -79,7 +79,7 @@ fn receipt(receipt: &Receipt) -> JsValue {
         ("requested", requested),
         ("needed", receipt.needed.into()),
         ("met", receipt.met.into()),
-        ("reached", reached.into()),
+        ("reached", word(reached)),
         ("owners", ids(&receipt.owners)),
         ("fallbacks", ids(&receipt.fallbacks)),
         ("devices", receipt.devices.into()),

@@ -16,7 +16,7 @@ use crate::test::count;
 use crate::test::report::Report;
 use crate::wasm;
 
-const LIMIT: Duration = Duration::from_secs(15 * 60);
+const LIMIT: Duration = Duration::from_secs(25 * 60);
 
 /// Runs all files of tests in tests/browser.
 pub(crate) fn tabs(bench: &Bench) -> Report {
