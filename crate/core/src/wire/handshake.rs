@@ -1,11 +1,12 @@
 //! The first words on a new link: each end proves that it is of the room and that it is who it is said to be.
 //!
 //! DTLS makes a link private to its two ends and says nothing of who they are; a description (an offer, an answer)
-//! names its sender's certificate by a *fingerprint*, and the browser holds the other end to it. So both ends prove, over
-//! everything that makes this link this link: the version, the room, who offered, both fingerprints as they stand in the
-//! very descriptions of this connection, both nonces, both public keys. The proof is a MAC under the room's membership
-//! key and a signature of the node's own key. Whoever sits in between ends each of two links at a certificate of its own,
-//! so the two ends prove different things, and neither proof can be passed on; a proof of another time lacks the nonces.
+//! names its sender's certificate by a *fingerprint*, and the browser holds the other end to it. So both ends prove,
+//! over everything that makes this link this link: the version, the room, who offered, both fingerprints as they stand
+//! in the very descriptions of this connection, both nonces, both public keys. The proof is a MAC under the room's
+//! membership key and a signature of the node's own key. Whoever sits in between ends each of two links at a
+//! certificate of its own, so the two ends prove different things, and neither proof can be passed on; a proof of
+//! another time lacks the nonces.
 //!
 //! The nonces come with the offer and the answer, so both ends can speak at once as soon as the link is open: a proof
 //! each way, in parallel, and no round trip more. Until the other end's proof is there, nothing that it says counts.
