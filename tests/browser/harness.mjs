@@ -63,13 +63,17 @@ export class Rendezvous {
   #child;
   #gone;
 
-  static async start({ site, extra = [] }) {
+  /** `within`: a command that runs it somewhere else, where it then listens on `host`. */
+  static async start({ site, extra = [], host = "127.0.0.1", within: elsewhere = [] }) {
     const rendezvous = new Rendezvous();
-    const args = ["--host", "127.0.0.1", "--port", "0", "--site", site, "--package", packageFolder, ...extra];
+    const [program, ...args] = [
+      ...elsewhere,
+      ...[binary, "--host", host, "--port", "0", "--site", site, "--package", packageFolder, ...extra],
+    ];
     const env = { ...process.env };
     delete env.PORT;
     delete env.HOST;
-    const child = spawn(binary, args, { stdio: ["ignore", "pipe", "pipe"], env });
+    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"], env });
     rendezvous.#child = child;
     rendezvous.#gone = new Promise((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
     process.once("exit", () => child.kill("SIGKILL"));
@@ -77,8 +81,8 @@ export class Rendezvous {
     const address = new Promise((resolve, reject) => {
       const read = (bytes) => {
         said += bytes;
-        const url = /http:\/\/127\.0\.0\.1:\d+/.exec(said);
-        if (url !== null) resolve(url[0]);
+        const url = said.match(/http:\/\/[\d.]+:\d+/g)?.find((url) => url.startsWith(`http://${host}:`));
+        if (url !== undefined) resolve(url);
       };
       child.stdout.setEncoding("utf8").on("data", read);
       child.stderr.setEncoding("utf8").on("data", read);
@@ -118,8 +122,10 @@ export class World {
   #folders = [];
   #expected = [];
 
-  static async open({ extra = [] } = {}) {
+  /** `place`: where the rendezvous runs, as `Rendezvous.start` takes it. */
+  static async open({ extra = [], place = {} } = {}) {
     const world = new World();
+    world.place = place;
     try {
       const site = await world.folder("site");
       await cp(siteFolder, site, { recursive: true });
@@ -140,7 +146,7 @@ export class World {
   /** A rendezvous that runs; a new one has another port, and so another origin. */
   async renewRendezvous(extra = []) {
     if (this.rendezvous?.isRunning) return;
-    this.rendezvous = await Rendezvous.start({ site: this.site, extra });
+    this.rendezvous = await Rendezvous.start({ site: this.site, extra, ...this.place });
   }
 
   async folder(name) {
@@ -149,9 +155,9 @@ export class World {
     return folder;
   }
 
-  /** A browser with storage of its own: a device. */
-  async profile(name = `device ${"ABCDEFG"[this.profiles.length]}`, folder = undefined) {
-    const profile = new Profile(this, name, folder ?? (await this.folder("profile")));
+  /** A browser with storage of its own: a device. `chrome`: another program, and further arguments. */
+  async profile(name = `device ${"ABCDEFG"[this.profiles.length]}`, folder = undefined, chrome = {}) {
+    const profile = new Profile(this, name, folder ?? (await this.folder("profile")), chrome);
     this.profiles.push(profile);
     await profile.start();
     return profile;
@@ -228,17 +234,18 @@ export class Profile {
   tabs = [];
   #errors = [];
 
-  constructor(world, name, folder) {
+  constructor(world, name, folder, { program = process.env.CHROMIUM ?? "/usr/bin/chromium", args = [] } = {}) {
     this.world = world;
     this.name = name;
     this.folder = folder;
+    this.chrome = { program, args };
   }
 
   async start() {
     const launching = chromium.launchPersistentContext(this.folder, {
-      executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+      executablePath: this.chrome.program,
       headless: true,
-      args: browserArguments,
+      args: [...browserArguments, ...this.chrome.args],
       viewport: { width: 1100, height: 900 },
     });
     this.context = await within(startMs, `${this.name} starts`, launching);

@@ -110,6 +110,11 @@ impl WallClock {
         }
     }
 
+    /// A device no longer tells the time: its last word may be of before all clocks were put right.
+    pub fn forget(&mut self, device: DeviceId) {
+        self.words.remove(&device);
+    }
+
     /// What the device's clock says, believed or not. `None`: the driver has not told.
     pub fn read(&self, now: Instant) -> Option<WallTime> {
         self.told.map(|told| later(told, now))
@@ -190,10 +195,15 @@ mod tests {
         assert!(clock.confirmed(Instant(30)).is_some());
         clock.on_minutes(Instant(40), device(3), minutes(NOON.0));
         assert_eq!(clock.confirmed(Instant(40)), None, "it has learned better");
+        clock.forget(device(1));
+        clock.forget(device(3));
+        clock.on_minutes(Instant(50), device(2), minutes(months));
+        assert!(clock.confirmed(Instant(50)).is_some(), "who says otherwise is gone");
+        clock.on_minutes(Instant(60), device(3), minutes(NOON.0));
         clock.on_minutes(Instant(31 + WORD_MS), device(2), minutes(months));
         assert_eq!(clock.confirmed(Instant(31 + WORD_MS)), None, "one against one");
-        clock.on_minutes(Instant(50 + WORD_MS), device(2), minutes(months));
-        assert!(clock.confirmed(Instant(50 + WORD_MS)).is_some(), "the other word is old");
+        clock.on_minutes(Instant(70 + WORD_MS), device(2), minutes(months));
+        assert!(clock.confirmed(Instant(70 + WORD_MS)).is_some(), "the other word is old");
     }
 
     #[test]

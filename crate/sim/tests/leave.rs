@@ -474,3 +474,36 @@ fn the_joins_and_leaves_of_a_busy_room_lose_no_acknowledged_write() {
         assert_eq!(unmet.count(), 0, "seed {seed}");
     }
 }
+
+/// Its disk was lost with the word that it leaves, so its next life told its own record from that one by nothing.
+#[test]
+fn a_tab_that_lost_its_disk_while_it_left_is_back_for_all() {
+    for seed in 0..20 {
+        let mut world = World::new(seed);
+        (0..4).for_each(|device| {
+            world.open(device);
+        });
+        assert!(world.settle(20_000), "{}", world.unsettled());
+        world.mute(0, 1);
+        world.cut(1, 2);
+        world.cut(1, 3);
+        world.leave(0);
+        world.run_for(8);
+        world.crash(0);
+        world.wipe(0);
+        world.cut(0, 2);
+        world.cut(0, 3);
+        world.heal(0, 1);
+        world.reopen(0);
+        assert!(world.run_until(5_000, |world| world.is_linked(0, 1)), "seed {seed}");
+        world.run_for(2_000);
+        world.heal_all();
+        world.settle(120_000);
+        let id = world.hosts[0].id;
+        for tab in 1..4 {
+            let members = world.node(tab).view().members();
+            let status = members.iter().find(|member| member.id == id).map(|member| member.status);
+            assert_eq!(status, Some(Status::Up), "seed {seed} tab {tab}");
+        }
+    }
+}

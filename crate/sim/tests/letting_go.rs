@@ -211,3 +211,35 @@ fn a_sleeper_past_the_horizon_revives_nothing_and_loses_nothing_of_its_own() {
         assert!(held(&world) > 0);
     }
 }
+
+/// A tab keeps what its application was shown. The owners lost it with their disks, and nobody told them.
+#[test]
+fn what_a_tab_was_shown_and_keeps_is_brought_to_owners_that_have_lost_it() {
+    for seed in 0..SEEDS {
+        let mut world = written(seed, 5);
+        world.run_for(60_000);
+        let is_strayed = |world: &World, number: usize| {
+            let owners = world.node(0).view().preference_list(&key(number)).owners;
+            !owners.contains(&world.hosts[0].id)
+        };
+        let number = (0..KEYS).find(|&number| is_strayed(&world, number)).expect("the writer does not own everything");
+        let owners: Vec<usize> = (1..5)
+            .filter(|&tab| {
+                let view = world.node(tab).view();
+                view.preference_list(&key(number)).owners.contains(&world.hosts[tab].id)
+            })
+            .collect();
+        assert_eq!(owners.len(), 3);
+        // One after the other, so that the ring stays as it is; each comes back with nothing of the last two minutes.
+        for &tab in &owners {
+            world.crash(tab);
+            while world.roll_back(tab, 1) > 0 {}
+        }
+        owners.iter().for_each(|&tab| world.reopen(tab));
+        world.run_for(120_000);
+        assert!(is_strayed(&world, number), "seed {seed}: the ring is as it was");
+        for &tab in &owners {
+            assert!(world.node(tab).view().object(&key(number)).is_some(), "seed {seed} tab {tab}");
+        }
+    }
+}

@@ -102,8 +102,7 @@ fn a_lane_that_takes_no_more_closes_its_link_and_another_is_made() {
     world.tuning.lane_bytes_max = 50;
     put(&mut world, 0);
     put(&mut world, 0);
-    world.run_for(5);
-    assert!(!world.is_linked(0, 1));
+    assert!(world.run_until(50, |world| !world.is_linked(0, 1)));
     world.tuning.calm();
     assert!(world.settle(20_000));
     assert!(world.node(1).view().object(&key()).is_some());

@@ -6,6 +6,7 @@
 //! files. Only the standard library is used, so that the tool itself is there within seconds on a fresh machine.
 
 mod build;
+mod drive;
 mod failure;
 mod fingerprint;
 mod process;
@@ -30,6 +31,7 @@ usage: cargo xtask <command>
   build         build the rendezvous, the wasm, the npm package and the site; what is unchanged is skipped
   start         setup, build, then serve at http://$HOST:$PORT/ (127.0.0.1:8787 if not set)
   test [part]   everything, or one part of: tidy format clippy rust traces wasm types browser
+  bench [...]   what the browser peer costs beside its floor; flags: --json --runs N --only WORD
   lint          the parts that only read: tidy format clippy types
   env           print the variables for your own wasm builds: eval \"$(cargo xtask env)\"
 ";
@@ -56,6 +58,7 @@ fn dispatch(words: &[&str]) -> Result<ExitCode, Failure> {
         ["test"] => test::run(&repo, test::ALL),
         ["lint"] => test::run(&repo, test::LINT),
         ["test", names @ ..] => test::run(&repo, &test::parts_named(names)?),
+        ["bench", flags @ ..] => drive::script(&repo, "tests/bench/main.mjs", flags),
         ["env"] => wasm::print_environment(&repo).map(|()| ExitCode::SUCCESS),
         ["help" | "--help" | "-h"] | [] => {
             print!("{USAGE}");

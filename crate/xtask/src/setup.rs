@@ -34,6 +34,13 @@ pub(crate) fn for_testing(repo: &Repo) -> Result<Browser, Failure> {
     browser::ensure(repo)
 }
 
+/// What a script that drives tabs needs: the browser alone.
+pub(crate) fn for_driving(repo: &Repo) -> Result<Browser, Failure> {
+    for_building(repo)?;
+    let _lock = repo.lock()?;
+    browser::ensure(repo)
+}
+
 /// The toolchain for wasm if it is there; never installs anything and prints nothing.
 pub(crate) fn wasm_toolchain_quietly(repo: &Repo) -> Result<Toolchain, Failure> {
     target::find(repo).ok_or_else(|| Failure::new("there is no toolchain for wasm yet: run `cargo xtask setup` first"))

@@ -4,7 +4,9 @@
 //! owner, or coordinated a write. Once the ring has been quiet for half a minute, so that a short absence moves
 //! nothing, the owners are asked by fingerprint, a batch at a time. An owner that holds something else is sent the
 //! object and asked again; one whose arc is incoming, or that is away, keeps the stray here. Keys that this node's
-//! application was shown stay: its user may want them without a network.
+//! application was shown stay: its user may want them without a network. Their owners are asked about them all the same,
+//! once after each change of the ring and each new link, for they may have lost what they had: a few every half minute,
+//! so that a page that was shown much stays quiet.
 //!
 //! *Tombstones* older than the horizon, by a wall clock that another device has confirmed: an owner asks the others in
 //! the same way, and when all present owners hold the very same, all let it go together and keep its ghost (see
@@ -36,6 +38,8 @@ const PAUSE_MS: Millis = 100;
 /// When a batch that was not answered is given up.
 const PATIENCE_MS: Millis = 10_000;
 const BATCH_MAX: usize = 256;
+/// So many of those that stay are asked about in one batch.
+const KEPT_MAX: usize = 128;
 const MINUTE_MS: Millis = 60_000;
 /// The most keys that one message may ask about.
 const ASKED_MAX: usize = 1_024;
@@ -45,6 +49,8 @@ const ASKED_MAX: usize = 1_024;
 enum Why {
     /// It is not this node's to keep.
     Stray,
+    /// It is not this node's to keep, and stays: its owners are to have it, too.
+    Kept,
     /// It is a tombstone past the horizon.
     Old,
 }
@@ -83,6 +89,8 @@ pub struct Release {
     next: Option<Instant>,
     /// Where in the ring the next batch begins.
     cursor: u64,
+    /// The same for those that stay; `None`: their owners were all asked.
+    kept: Option<u64>,
     number: u32,
     round: Option<Round>,
     released: Released,
@@ -91,7 +99,7 @@ pub struct Release {
 impl Release {
     /// With nothing to let go yet.
     pub fn new(horizon_ms: Millis) -> Release {
-        Release { horizon_ms, next: None, cursor: 0, number: 0, round: None, released: Released::default() }
+        Release { horizon_ms, next: None, cursor: 0, kept: None, number: 0, round: None, released: Released::default() }
     }
 
     /// When something falls due next.
@@ -103,6 +111,12 @@ impl Release {
     pub fn on_ring_change(&mut self, now: Instant) {
         self.round = None;
         self.next = Some(now + QUIET_MS);
+        self.kept = Some(0);
+    }
+
+    /// A node has come, perhaps back with less than it had.
+    pub fn on_link_up(&mut self) {
+        self.kept = Some(0);
     }
 
     /// What was let go since the last call.
@@ -115,12 +129,14 @@ impl Release {
         if self.round.as_ref().is_some_and(|round| round.deadline <= near.now) {
             near.marks.hit(Mark::AskedInVain);
             self.round = None;
+            self.kept = Some(0);
         }
         if self.round.is_some() || self.next.is_none_or(|due| due > near.now) {
             return;
         }
         let mut candidates = BTreeMap::new();
-        self.find_strays(near, keeps, &mut candidates);
+        self.find_kept(near, &keeps, &mut candidates);
+        self.find_strays(near, &keeps, &mut candidates);
         self.find_tombstones(near, &mut candidates);
         let mut asked: BTreeMap<NodeId, Vec<Key>> = BTreeMap::new();
         for (key, candidate) in &candidates {
@@ -173,6 +189,29 @@ impl Release {
         self.next = Some(near.now + if is_whole { PERIOD_MS } else { PAUSE_MS });
     }
 
+    /// The next of those that stay.
+    fn find_kept(
+        &mut self,
+        near: &Surroundings<'_>,
+        keeps: impl Fn(&Key) -> bool,
+        candidates: &mut BTreeMap<Key, Candidate>,
+    ) {
+        let Some(cursor) = self.kept.take() else { return };
+        let strayed = RangeSet::full().difference(&near.ring.arcs_of(near.me));
+        let ahead = RangeSet::from_sorted([(cursor, u64::MAX)]).intersection(&strayed);
+        for (position, key, fingerprint) in near.store.items(&ahead).filter(|(_, key, _)| keeps(key)) {
+            if candidates.len() >= KEPT_MAX {
+                self.kept = Some(position.0);
+                return;
+            }
+            let owners = near.ring.owners(position);
+            if can_be_asked(near, key, &owners) {
+                let waiting = owners.into_iter().collect();
+                candidates.insert(key.clone(), Candidate { why: Why::Kept, fingerprint, waiting });
+            }
+        }
+    }
+
     /// Tombstones of this node's arcs that are past the horizon.
     fn find_tombstones(&self, near: &mut Surroundings<'_>, candidates: &mut BTreeMap<Key, Candidate>) {
         let Some(wall) = near.wall.confirmed(near.now) else { return };
@@ -207,7 +246,8 @@ impl Release {
         let mut differ = Vec::new();
         let mut same = Vec::new();
         for (key, held) in keys.into_iter().zip(answers) {
-            let is_stray = round.candidates.get(&key).is_some_and(|candidate| candidate.why == Why::Stray);
+            let why = round.candidates.get(&key).map(|candidate| candidate.why);
+            let is_stray = matches!(why, Some(Why::Stray | Why::Kept));
             match held {
                 Held::Same => same.push(key),
                 Held::Other if is_stray => {
@@ -217,6 +257,9 @@ impl Release {
                 // Owners that differ compare without this.
                 Held::Other | Held::NotYet => {
                     near.marks.hit_if(Mark::StrayKept, || is_stray);
+                    if why == Some(Why::Kept) {
+                        self.kept = Some(0);
+                    }
                     round.candidates.remove(&key);
                 }
             }
@@ -269,6 +312,7 @@ impl Release {
                     self.released.strays += 1;
                 }
             }
+            Why::Kept => {}
             Why::Old => {
                 if near.is_settled_owner(position) && near.store.reap(position.0, candidate.fingerprint) {
                     near.marks.hit(Mark::Reaped);

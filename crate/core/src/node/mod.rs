@@ -183,9 +183,11 @@ impl Node {
         let (version, incarnation, refreshed) = before.map_or((0, 0, WallTime::default()), said);
         let own = Record {
             key: config.keys.public(),
-            // A life whose record the disk never took may have used the next versions: land beside them.
+            // A life whose record the disk never took may have used the next versions: land beside them. And where it is
+            // told by others how far it had got, it tells its own record of that version from this one's by the
+            // incarnation.
             version: version + 1 + random.u64(0..1 << 16),
-            incarnation: incarnation + 1,
+            incarnation: incarnation + 1 + random.u64(0..1 << 16),
             device: config.device,
             label: config.label.clone(),
             capacity: config.capacity,
@@ -256,11 +258,13 @@ impl Node {
                     self.handle_input(now, Input::LinkDown(id));
                 }
                 self.overlay.on_link_up(id);
+                self.release.on_link_up();
                 self.membership.link_up(id, &mut self.scratch.out);
             }
             Input::LinkDown(id) => {
                 let jitter = self.random.u64(0..500);
                 self.overlay.on_link_down(now, id, jitter);
+                self.membership.device(id).into_iter().for_each(|device| self.wall.forget(device));
                 self.repair.answering().forget(id);
                 self.signals.remove(&id);
                 self.disk.forget_answers(id);

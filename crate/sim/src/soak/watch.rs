@@ -176,7 +176,11 @@ impl Soak {
         }
         let count = receipt.owners.len() + receipt.fallbacks.len();
         let is_short = match receipt.requested {
-            Level::Local => !ackers.contains(&tab),
+            // It may have let go of it since, or have lost it.
+            Level::Local => {
+                let is_excused = self.watch.has_lost(tab, made) || self.has_let_go(tab, &key, made);
+                !ackers.contains(&tab) && !is_excused
+            }
             Level::One => count == 0,
             Level::Quorum | Level::All | Level::Count(_) => count < usize::from(receipt.needed),
         };

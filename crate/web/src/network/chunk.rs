@@ -64,6 +64,12 @@ pub(crate) fn cut(frame: &[u8], offset: usize) -> (Vec<u8>, usize) {
     (message(&[kind], &frame[offset..end]), end)
 }
 
+/// How long the message is that [`cut`] would make of a frame of this length.
+pub(crate) fn piece_bytes(length: usize, offset: usize) -> usize {
+    let is_start = offset == 0 && length >= CHUNK_BYTES_MAX;
+    if is_start { CHUNK_BYTES_MAX } else { (length - offset + 1).min(CHUNK_BYTES_MAX) }
+}
+
 fn message(header: &[u8], body: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(header.len() + body.len());
     bytes.extend_from_slice(header);
@@ -141,6 +147,7 @@ mod tests {
         let (mut pieces, mut offset) = (Vec::new(), 0);
         loop {
             let (piece, next) = cut(frame, offset);
+            assert_eq!(piece.len(), piece_bytes(frame.len(), offset));
             pieces.push(piece);
             offset = next;
             if offset == frame.len() {

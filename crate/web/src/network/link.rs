@@ -3,7 +3,7 @@
 //! The channels are negotiated, with fixed ids, so that none has to be announced, and there are three so that a large
 //! message on one never holds up another. A link knows how to make an offer or an answer, when to hold candidates back,
 //! how to keep the browser's buffers short, and how to let everything go. What its events mean for a dial or for the
-//! node is decided in `switchboard`.
+//! node is decided in `traffic`.
 //!
 //! Whoever holds a link holds its event listeners; dropping it removes them first and closes the connection after,
 //! since a connection whose handlers still point at something is never collected, and Chromium refuses the 500th.
@@ -26,6 +26,7 @@ use web_sys::{
 };
 
 use super::chunk::{Assembler, ChunkError};
+use super::credit::{self, Account, Allowance, Overdrawn, index};
 use super::outbox::{BUFFERED_LOW_BYTES, Outbox, TooSlow};
 use super::signal::Candidate;
 
@@ -48,7 +49,7 @@ pub(crate) enum Happening {
     /// A channel closed: the other side is gone, or will be.
     Closed,
     /// A channel's buffer has room again.
-    Low(Lane),
+    Low,
     /// A message arrived.
     Message(Lane, Vec<u8>),
     /// Text arrived, or something else that is no bytes.
@@ -94,7 +95,27 @@ pub(crate) struct Link {
 struct LaneEnd {
     channel: RtcDataChannel,
     outbox: Outbox,
+    allowance: Allowance,
+    account: Account,
     assembler: Assembler,
+}
+
+/// What a message came to.
+pub(crate) enum Received {
+    /// A piece of a frame that is not whole yet, or room for more.
+    Nothing,
+    /// A frame.
+    Frame(Vec<u8>),
+}
+
+/// Why a message was not taken.
+pub(crate) enum Refused {
+    /// It is no piece of a frame; the link lives on.
+    Chunk(ChunkError),
+    /// It gives back what was never sent; the link lives on.
+    Credit,
+    /// It was not covered: the peer does not keep to its allowance, and the link must end.
+    Uncovered,
 }
 
 impl Link {
@@ -117,7 +138,13 @@ impl Link {
         let lanes = [0, 1, 2].map(|id: u16| {
             let channel = channel(&pc, id);
             listeners.extend(lane_listeners(&channel, LANES[usize::from(id)], &report));
-            LaneEnd { channel, outbox: Outbox::default(), assembler: Assembler::default() }
+            LaneEnd {
+                channel,
+                outbox: Outbox::default(),
+                allowance: Allowance::default(),
+                account: Account::default(),
+                assembler: Assembler::default(),
+            }
         });
         listeners.extend(connection_listeners(&pc, &report));
         Ok(Link {
@@ -239,23 +266,50 @@ impl Link {
     }
 
     /// Queue a frame and send what there is room for.
-    pub(crate) fn send(&mut self, lane: Lane, frame: &[u8]) -> Result<(), TooSlow> {
-        let end = &mut self.lanes[index(lane)];
-        end.outbox.push(frame)?;
-        end.drain(end.channel.buffered_amount());
+    pub(crate) fn send(&mut self, lane: Lane, frame: &[u8], now: Instant) -> Result<(), TooSlow> {
+        self.lanes[index(lane)].outbox.push(frame, now)?;
+        self.drain();
         Ok(())
     }
 
-    /// Send what there is room for; whether a lane that had to wait has caught up.
-    pub(crate) fn drain(&mut self, lane: Lane) -> bool {
-        let end = &mut self.lanes[index(lane)];
-        end.drain(end.channel.buffered_amount());
-        end.outbox.caught_up()
+    /// Send what there is room for: a lane goes when all before it have nothing left that waits.
+    pub(crate) fn drain(&mut self) {
+        let mut goes = true;
+        for end in &mut self.lanes {
+            if goes {
+                end.drain(end.channel.buffered_amount());
+                goes = end.outbox.is_empty();
+            } else {
+                end.outbox.wait();
+            }
+        }
+    }
+
+    /// Which lanes had to wait and have sent all they had, since this was last asked.
+    pub(crate) fn caught_up(&mut self) -> Vec<Lane> {
+        LANES
+            .into_iter()
+            .zip(&mut self.lanes)
+            .filter_map(|(lane, end)| end.outbox.caught_up().then_some(lane))
+            .collect()
     }
 
     /// Hand what waits on the control lane to the browser, room or not: nothing will be sent after this.
     pub(crate) fn flush(&mut self) {
         self.lanes[0].drain(0);
+    }
+
+    /// Give back what was taken, on those lanes where it is worth a message.
+    pub(crate) fn return_credits(&mut self) {
+        let control = self.lanes[0].channel.clone();
+        if control.ready_state() != RtcDataChannelState::Open {
+            return;
+        }
+        for (lane, end) in self.lanes.iter_mut().enumerate() {
+            if end.account.is_due() && control.send_with_u8_array(&credit::encode(lane, end.account.owed())).is_ok() {
+                end.account.give_back();
+            }
+        }
     }
 
     /// Put a message on a channel as it is: a proof, or what a test wants the other side to make something of.
@@ -266,9 +320,25 @@ impl Link {
         }
     }
 
-    /// A message arrived; a frame if it completed one.
-    pub(crate) fn receive(&mut self, lane: Lane, message: &[u8]) -> Result<Option<Vec<u8>>, ChunkError> {
-        self.lanes[index(lane)].assembler.push(message)
+    /// A message arrived.
+    pub(crate) fn receive(&mut self, lane: Lane, message: &[u8]) -> Result<Received, Refused> {
+        if let Some((lane, bytes)) = credit::decode(message).filter(|_| lane == Lane::Control) {
+            self.lanes[lane].allowance.refill(bytes).map_err(|Overdrawn| Refused::Credit)?;
+            self.drain();
+            return Ok(Received::Nothing);
+        }
+        let end = &mut self.lanes[index(lane)];
+        end.account.take(message.len()).map_err(|Overdrawn| Refused::Uncovered)?;
+        match end.assembler.push(message) {
+            Ok(None) => Ok(Received::Nothing),
+            Ok(Some(frame)) => Ok(Received::Frame(frame)),
+            Err(error) => Err(Refused::Chunk(error)),
+        }
+    }
+
+    /// Whether it is time to give back.
+    pub(crate) fn owes_credits(&self) -> bool {
+        self.lanes.iter().any(|end| end.account.is_due())
     }
 
     /// Which end this is.
@@ -302,21 +372,13 @@ impl LaneEnd {
         if self.channel.ready_state() != RtcDataChannelState::Open {
             return;
         }
-        while let Some(message) = self.outbox.next(buffered) {
+        while let Some(message) = self.outbox.next(buffered, &mut self.allowance) {
             if self.channel.send_with_u8_array(&message).is_err() {
                 // The buffer is full against all reckoning, or the channel just closed: its event will tell.
                 return;
             }
             buffered = buffered.saturating_add(u32::try_from(message.len()).unwrap_or(u32::MAX));
         }
-    }
-}
-
-fn index(lane: Lane) -> usize {
-    match lane {
-        Lane::Control => 0,
-        Lane::Requests => 1,
-        Lane::Bulk => 2,
     }
 }
 
@@ -332,15 +394,15 @@ fn channel(pc: &RtcPeerConnection, id: u16) -> RtcDataChannel {
 }
 
 fn lane_listeners(channel: &RtcDataChannel, lane: Lane, report: &Report) -> [EventListener; 4] {
-    let tell = |name: &'static str, happening: fn(Lane) -> Happening| {
+    let tell = |name: &'static str, happening: fn() -> Happening| {
         let report = report.clone();
-        EventListener::new(channel, name, move |_| report(happening(lane)))
+        EventListener::new(channel, name, move |_| report(happening()))
     };
     let told = report.clone();
     [
-        tell("open", |_| Happening::Opened),
-        tell("close", |_| Happening::Closed),
-        tell("bufferedamountlow", Happening::Low),
+        tell("open", || Happening::Opened),
+        tell("close", || Happening::Closed),
+        tell("bufferedamountlow", || Happening::Low),
         EventListener::new(channel, "message", move |event| {
             let data = event.unchecked_ref::<MessageEvent>().data();
             told(match data.dyn_into::<ArrayBuffer>() {

@@ -20,6 +20,7 @@
 //! | `carrier` | who brings a signal to a peer |
 //! | `pace` | how often: announcements, reconnections, constructions |
 //! | `chunk`, `outbox` | frames in pieces; what waits to leave |
+//! | `credit`, `turn` | how much may be under way to a page that does not read |
 //! | `admission` | who is let in: the first words on a connection |
 //! | `link`, `broadcast`, `rendezvous` | the browser's own things, and how each is let go |
 //! | `state` | all that is known of peers, carriers and deadlines |
@@ -51,6 +52,7 @@ mod admission;
 mod broadcast;
 mod carrier;
 mod chunk;
+mod credit;
 mod dial;
 mod introduce;
 mod link;
@@ -61,6 +63,7 @@ mod shared;
 mod signal;
 mod state;
 mod traffic;
+mod turn;
 
 /// What a network is started with.
 #[derive(Debug, Clone)]
@@ -166,6 +169,8 @@ pub enum DropReason {
     Rendezvous(FrameError),
     /// The rendezvous did not do what we asked.
     Refused(Refusal),
+    /// More than the receiver had room for, or room given back that was never taken.
+    Credit,
     /// The other end of a connection is not let in.
     Proof(ProofError),
     /// The other end of a connection did not prove itself in time.
@@ -190,6 +195,7 @@ impl fmt::Display for DropReason {
             DropReason::Refused(reason) => write!(f, "the rendezvous refused: {reason:?}"),
             DropReason::Proof(error) => error.fmt(f),
             DropReason::Unproven => f.write_str("the other end of a connection did not prove itself in time"),
+            DropReason::Credit => f.write_str("more was sent than there was room for, or given back than was sent"),
             DropReason::Busy => f.write_str("too many attempts or peers at once"),
             DropReason::TooLarge => f.write_str("the frame is too long to be sent"),
         }
@@ -235,9 +241,11 @@ impl Network {
         self.shared.command(|state, _| state.hangup(id));
     }
 
-    /// Send a frame over an open link; without one it is dropped. More than 8 MiB that wait close the link as too slow.
+    /// Send a frame over an open link; without one it is dropped. Control goes before requests, requests before bulk. A
+    /// link is closed as too slow when 8 MiB of one lane wait behind a frame that has waited for five seconds, or 32 MiB
+    /// in any case.
     pub fn send(&self, to: NodeId, lane: Lane, bytes: &[u8]) {
-        self.shared.command_quietly(|state, _| state.send(to, lane, bytes));
+        self.shared.command_quietly(|state, now| state.send(to, lane, bytes, now));
     }
 
     /// A sealed signal arrived through the mesh. `from` is what the relay says; the seal is the proof.

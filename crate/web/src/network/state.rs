@@ -22,6 +22,7 @@ use super::pace::Budget;
 use super::rendezvous::Rendezvous;
 use super::shared::Shared;
 use super::signal::{Freshness, Stamp};
+use super::turn::Turn;
 use super::{DropReason, NetworkConfig, NetworkEvent, Via};
 
 /// How many peers are remembered; the one that was silent longest makes room.
@@ -51,6 +52,8 @@ pub(crate) struct State {
     pub(crate) announce_at: Option<Instant>,
     pub(crate) rendezvous: Vec<Rendezvous>,
     pub(crate) budget: Budget,
+    /// When credits are given back.
+    pub(crate) turn: Option<Turn>,
     pub(crate) dropped: u64,
     pub(crate) handle: Weak<Shared>,
     rendezvous_urls: Vec<String>,
@@ -144,6 +147,7 @@ impl State {
             announce_at: None,
             rendezvous: Vec::new(),
             budget: Budget::new(now),
+            turn: None,
             dropped: 0,
             handle,
             rendezvous_urls: config.rendezvous,
@@ -167,6 +171,12 @@ impl State {
             }),
         );
         self.announce_at = self.broadcast.is_some().then_some(now);
+        let handle = self.handle.clone();
+        self.turn = Turn::new(move || {
+            if let Some(shared) = handle.upgrade() {
+                shared.happen_quietly(|state, _| state.return_credits());
+            }
+        });
         let topic = self.room.topic();
         let urls = std::mem::take(&mut self.rendezvous_urls);
         self.rendezvous = urls.into_iter().map(|url| Rendezvous::new(url, topic, now)).collect();
@@ -192,6 +202,7 @@ impl State {
         }
         self.broadcast = None;
         self.announce_at = None;
+        self.turn = None;
         self.rendezvous.clear();
     }
 

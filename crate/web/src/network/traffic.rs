@@ -8,7 +8,7 @@ use roundtable_core::wire::handshake::{PROOF_MS_MAX, ProofError};
 use roundtable_core::wire::{FRAME_BYTES_MAX, Lane};
 use web_sys::RtcPeerConnectionState;
 
-use super::link::{Happening, Link};
+use super::link::{Happening, Link, Received, Refused};
 use super::shared::Shared;
 use super::signal::Payload;
 use super::state::{INTERRUPTED_MS, State};
@@ -17,7 +17,7 @@ use super::{DropReason, NetworkEvent};
 impl Shared {
     /// Something happened to this session of this peer. Most things are messages, and those change no deadline.
     pub(crate) fn on_happening(self: &Rc<Self>, id: NodeId, session: u64, happening: Happening) {
-        let quiet = matches!(happening, Happening::Message(..) | Happening::Low(_));
+        let quiet = matches!(happening, Happening::Message(..) | Happening::Low);
         let act = |state: &mut State, now| state.on_happening(id, session, happening, now);
         if quiet { self.happen_quietly(act) } else { self.happen(act) }
     }
@@ -43,10 +43,10 @@ impl State {
             }
             Happening::Opened => self.on_opened(id, session, now),
             Happening::Closed => self.on_ended(id, session),
-            Happening::Low(lane) => {
-                if self.link(id, session).is_some_and(|link| link.drain(lane)) {
-                    self.emit(NetworkEvent::Writable { id, lane });
-                }
+            Happening::Low => {
+                let Some(link) = self.link(id, session) else { return };
+                link.drain();
+                self.tell_caught_up(id, session);
             }
             Happening::Message(lane, message) => self.on_message(id, session, lane, message, now),
             Happening::NoBytes => self.drop_input(DropReason::NotBytes),
@@ -167,10 +167,19 @@ impl State {
     fn on_message(&mut self, id: NodeId, session: u64, lane: Lane, message: Vec<u8>, now: Instant) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         if let Some(link) = peer.link.as_mut().filter(|link| link.session == session) {
-            match link.receive(lane, &message) {
-                Err(error) => self.drop_input(DropReason::Chunk(error)),
-                Ok(None) => {}
-                Ok(Some(bytes)) => self.emit(NetworkEvent::Frame { from: id, bytes }),
+            let received = link.receive(lane, &message);
+            if link.owes_credits() {
+                self.return_credits_soon();
+            }
+            match received {
+                Err(Refused::Chunk(error)) => self.drop_input(DropReason::Chunk(error)),
+                Err(Refused::Credit) => self.drop_input(DropReason::Credit),
+                Err(Refused::Uncovered) => {
+                    self.drop_input(DropReason::Credit);
+                    self.on_ended(id, session);
+                }
+                Ok(Received::Nothing) => self.tell_caught_up(id, session),
+                Ok(Received::Frame(bytes)) => self.emit(NetworkEvent::Frame { from: id, bytes }),
             }
         } else if let Some(attempt) = peer.attempt.as_mut().filter(|attempt| attempt.is_session(session)) {
             if attempt.admission.hear(lane, message).is_err() {
@@ -181,13 +190,30 @@ impl State {
         }
     }
 
+    fn tell_caught_up(&mut self, id: NodeId, session: u64) {
+        let lanes = self.link(id, session).map(Link::caught_up).unwrap_or_default();
+        lanes.into_iter().for_each(|lane| self.emit(NetworkEvent::Writable { id, lane }));
+    }
+
+    /// Give back what was taken, behind all messages that lie before the page now.
+    fn return_credits_soon(&self) {
+        if let Some(turn) = &self.turn {
+            turn.ask();
+        }
+    }
+
+    /// Give back what was taken.
+    pub(crate) fn return_credits(&mut self) {
+        self.peers.values_mut().filter_map(|peer| peer.link.as_mut()).for_each(Link::return_credits);
+    }
+
     /// Send a frame over an open link.
-    pub(crate) fn send(&mut self, to: NodeId, lane: Lane, bytes: &[u8]) {
+    pub(crate) fn send(&mut self, to: NodeId, lane: Lane, bytes: &[u8], now: Instant) {
         if bytes.len() > FRAME_BYTES_MAX {
             return self.drop_input(DropReason::TooLarge);
         }
         let Some(link) = self.peers.get_mut(&to).and_then(|peer| peer.link.as_mut()) else { return };
-        if link.send(lane, bytes).is_err() {
+        if link.send(lane, bytes, now).is_err() {
             self.drop_link(to);
         }
     }

@@ -79,6 +79,7 @@ mod tests {
             device: DeviceId::from_bytes([0; 16]),
             label: "".into(),
             capacity: 128,
+            presence: Presence::Visible,
             status,
             presence: Presence::Visible,
             me: id == 0,

@@ -15,7 +15,7 @@ async fn megabytes_wait_their_turn_and_a_small_frame_overtakes_them_on_another_l
     lower.network.send(higher.id, Lane::Control, b"urgent");
     until("all have arrived", || higher.frames().len() == 101).await;
     let frames = higher.frames();
-    assert!(frames.iter().position(|bytes| bytes == b"urgent").unwrap() < 60, "control was not held up by bulk");
+    assert!(frames.iter().position(|bytes| bytes == b"urgent").unwrap() < 30, "control was not held up by bulk");
     let in_order: Vec<&Vec<u8>> = frames.iter().filter(|bytes| *bytes != b"urgent").collect();
     assert!(in_order.into_iter().eq(bulk.iter()));
     let writable = NetworkEvent::Writable { id: higher.id, lane: Lane::Bulk };
@@ -23,12 +23,65 @@ async fn megabytes_wait_their_turn_and_a_small_frame_overtakes_them_on_another_l
 }
 
 #[wasm_bindgen_test]
+async fn a_burst_of_many_windows_arrives_whole() {
+    let (lower, higher) = linked_pair(&room("burst")).await;
+    let sent = 320;
+    (0..sent).for_each(|_| lower.network.send(higher.id, Lane::Requests, &[7; 64 * 1024]));
+    until("all has arrived", || higher.frames().len() == sent).await;
+    assert_eq!((lower.downs(&higher), lower.network.dropped(), higher.network.dropped()), (0, 0, 0));
+}
+
+#[wasm_bindgen_test]
 async fn a_reader_for_whom_too_much_waits_is_let_go() {
     let (lower, higher) = linked_pair(&room("too slow")).await;
-    (0..160).for_each(|_| lower.network.send(higher.id, Lane::Bulk, &[0; 64 * 1024]));
+    (0..530).for_each(|_| lower.network.send(higher.id, Lane::Bulk, &[0; 64 * 1024]));
     until_within(1_000, "it is let go", || lower.downs(&higher) == 1).await;
     until("the other side sees it", || higher.downs(&lower) == 1).await;
     link(&lower, &higher).await;
+}
+
+const CREDIT: NetworkEvent = NetworkEvent::Dropped { reason: DropReason::Credit };
+
+#[wasm_bindgen_test]
+async fn a_sender_that_pays_no_heed_to_credits_is_let_go() {
+    let (lower, higher) = linked_pair(&room("no heed")).await;
+    (0..60).for_each(|_| lower.network.send_raw(higher.id, Lane::Bulk, &[0; 16 * 1024]));
+    // The page is busy, and what arrives meanwhile lies before it.
+    busy(1_500);
+    until("it is let go", || higher.downs(&lower) == 1 && lower.downs(&higher) == 1).await;
+    assert_eq!(higher.count(|event| *event == CREDIT), 1);
+    assert!(higher.frames().len() < 40, "no more than a window was taken");
+    link(&lower, &higher).await;
+}
+
+#[wasm_bindgen_test]
+async fn a_sender_that_heeds_credits_is_not_let_go_however_busy_the_page_is() {
+    let (lower, higher) = linked_pair(&room("heed")).await;
+    for _ in 0..60 {
+        lower.network.send(higher.id, Lane::Bulk, &[0; 64 * 1024]);
+        busy(20);
+        pause(1).await;
+    }
+    until("all has arrived", || higher.frames().len() == 60).await;
+    assert_eq!((lower.downs(&higher), lower.network.dropped(), higher.network.dropped()), (0, 0, 0));
+}
+
+#[wasm_bindgen_test]
+async fn credit_for_what_was_never_sent_is_counted_and_changes_nothing() {
+    let (lower, higher) = linked_pair(&room("too much credit")).await;
+    for lane in 0..3 {
+        lower.network.send_raw(higher.id, Lane::Control, &[4, lane, 255, 255, 255, 255]);
+    }
+    until("it is counted", || higher.count(|event| *event == CREDIT) == 3).await;
+    (0..20).for_each(|salt| higher.network.send(lower.id, Lane::Bulk, &frame(64 * 1024, salt)));
+    until("frames pass", || lower.frames().len() == 20).await;
+    assert_eq!(higher.downs(&lower), 0);
+}
+
+/// Keep the page from doing anything else.
+fn busy(ms: u32) {
+    let until = js_sys::Date::now() + f64::from(ms);
+    while js_sys::Date::now() < until {}
 }
 
 #[wasm_bindgen_test]

@@ -6,6 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::drive;
 use crate::failure::Failure;
 use crate::process::run;
 use crate::repo::files_below;
@@ -37,10 +38,7 @@ fn run_files(bench: &Bench, report: &mut Report) -> Result<(), Failure> {
     let log = repo.log("browser")?;
     let mut node = wasm::native(repo, "node");
     node.args(["--test", "--test-concurrency=1", "--test-reporter=spec"]).args(files);
-    node.env("CHROMIUM", browser.chromium).env("CHROMEDRIVER", browser.driver).env("NO_COLOR", "1");
-    node.env("FIREFOX", browser.firefox.unwrap_or_default());
-    node.env("ROUNDTABLE_RENDEZVOUS", built.rendezvous);
-    node.env("ROUNDTABLE_PACKAGE", built.package).env("ROUNDTABLE_SITE", built.site);
+    drive::tell(node.env("NO_COLOR", "1"), &browser, &built);
     let finished = run(&mut node, &log, LIMIT)?;
     report.add_count(count::of_node(finished.output()), finished.success(), "node --test", Some(&log));
     Ok(())
