@@ -150,11 +150,24 @@ describe("the page in two browsers", { timeout: 180_000 }, () => {
     assert.equal(await tab.run(() => window.roundtable.mesh.id), id);
   });
 
-  test("a room with a secret is not joined as if it were protected", { timeout }, async () => {
-    const tab = await left.tab("left", `/#room=${uniqueName()}&secret=hush`);
-    await phase(tab, "failed").waitFor();
-    assert.match(await by(tab, "failure").textContent(), /secret/);
-    assert.equal(await tab.run(() => window.roundtable === undefined), true);
+  test("a link with a secret admits whom it is given to, and no request ever carries it", { timeout }, async () => {
+    const requests = [];
+    for (const profile of [left, right]) profile.context.on("request", (request) => requests.push(request.url()));
+    const room = uniqueName();
+    const secret = "00112233445566778899aabbccddeeff";
+    const tabs = [await left.tab("left", `/#room=${room}&secret=${secret}`)];
+    await phase(tabs[0], "here").waitFor();
+    tabs.push(await right.tab("right", `/${new URL(tabs[0].page.url()).hash}`));
+    tabs.push(await right.tab("stranger", `/#room=${room}`));
+    for (const tab of tabs) await phase(tab, "here").waitFor();
+    for (const tab of tabs.slice(0, 2)) await tab.run(() => window.roundtable.mesh.ready({ timeoutMs: 15_000 }));
+    const members = (tab) => tab.run(() => window.roundtable.mesh.members().length);
+    assert.deepEqual(await Promise.all(tabs.map(members)), [2, 2, 1]);
+    assert.ok(requests.length > 3);
+    assert.deepEqual(
+      requests.filter((url) => url.includes(secret)),
+      [],
+    );
   });
 
   test("the README's hello world works as it stands, in two browsers", { timeout }, async () => {

@@ -13,6 +13,7 @@ export type Sink = <E extends keyof MeshEvents>(name: E, detail: MeshEvents[E]) 
 
 export interface RawOptions {
   room: string;
+  secret: string | Uint8Array | undefined;
   storage: "indexeddb" | "memory";
   capacity: number | undefined;
   n: number;

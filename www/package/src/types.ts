@@ -28,7 +28,12 @@ type Part<T> = T extends Value | undefined
 export interface JoinOptions {
   /** Who shares it shares a ring; 1–256 UTF-8 bytes. */
   room: string;
-  /** Will admit only who knows it. Not implemented yet: joining with one rejects, because it would not protect. */
+  /**
+   * Admits only who knows it; 1–1,024 bytes. Without one the room is open to its origin's visitors. The same room with
+   * another secret, or with none, is another room. At least 16 random bytes, as bytes or as 32 hexadecimal digits, are a
+   * strong secret. Any other text is taken for one that people type: it is stretched (a part of a second; needs https or
+   * this machine, else "unsupported"), and is as weak as it is easy to guess.
+   */
   secret?: string | Uint8Array;
   /** ws(s) URLs, tried side by side; default: this origin's `/rendezvous`; `[]`: none (tabs of this browser only). */
   rendezvous?: string[];

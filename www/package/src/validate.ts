@@ -5,6 +5,7 @@ import type { IceServer, JoinOptions, Level } from "./types.js";
 const utf8 = new TextEncoder();
 const roomBytesMax = 256;
 const labelBytesMax = 64;
+const secretBytesMax = 1024;
 /** Ten years, as the node has it. */
 const ttlMsMax = 3_653 * 24 * 60 * 60 * 1_000;
 
@@ -77,6 +78,7 @@ const joinOptions = [
 
 /** All options of `join` but the signal, with their defaults. */
 export type CompleteOptions = Required<Omit<JoinOptions, "secret" | "signal" | "capacity">> & {
+  secret: JoinOptions["secret"];
   capacity: number | undefined;
 };
 
@@ -89,8 +91,7 @@ export function completeJoinOptions(options: JoinOptions, defaultRendezvous: () 
   if (roomBytes === 0 || roomBytes > roomBytesMax) {
     throw invalid(`join: room must have 1 to ${roomBytesMax} UTF-8 bytes, not ${roomBytes}`);
   }
-  if (secret !== undefined)
-    throw notYet("join: secret", "this room would not be protected, so leave it out or do not join");
+  checkSecret(secret);
   if (storage !== undefined && storage !== "indexeddb" && storage !== "memory") {
     throw invalid(`join: storage must be "indexeddb" or "memory", not ${describe(storage)}`);
   }
@@ -112,6 +113,7 @@ export function completeJoinOptions(options: JoinOptions, defaultRendezvous: () 
   if (iceServers !== undefined) checkIceServers(iceServers);
   return {
     room,
+    secret,
     rendezvous: rendezvous === undefined ? defaultRendezvous() : [...new Set(rendezvous)],
     iceServers: iceServers ?? [],
     storage: storage ?? "indexeddb",
@@ -121,6 +123,18 @@ export function completeJoinOptions(options: JoinOptions, defaultRendezvous: () 
     w: w ?? "quorum",
     label: label ?? "",
   };
+}
+
+function checkSecret(secret: unknown): void {
+  if (secret === undefined) return;
+  if (typeof secret === "string") checkText("join: secret", secret);
+  else if (!(secret instanceof Uint8Array)) {
+    throw invalid(`join: secret must be a string or a Uint8Array, not ${describe(secret)}`);
+  }
+  const bytes = typeof secret === "string" ? utf8.encode(secret).length : secret.length;
+  if (bytes > 0 && bytes <= secretBytesMax) return;
+  const instead = bytes === 0 ? "leave it out for an open room" : `it has ${bytes}`;
+  throw invalid(`join: secret must have 1 to ${secretBytesMax} bytes; ${instead}`);
 }
 
 function checkRendezvous(urls: unknown): asserts urls is string[] {

@@ -18,6 +18,7 @@ use web_sys::AbortSignal;
 
 pub mod error;
 pub mod options;
+pub mod secret;
 mod shape;
 pub mod value;
 
@@ -66,8 +67,9 @@ async fn open(options: JoinOptions, sink: Function, signal: Option<AbortSignal>)
             (None, _) => {}
         }
     };
+    let room = options.secret.room(&options.room).await?;
     let (home, restored) = if options.durable {
-        Home::open(&options.room, signal.as_ref(), report).await?
+        Home::open(&room, signal.as_ref(), report).await?
     } else {
         Home::in_memory(report).await?
     };
@@ -80,7 +82,7 @@ async fn open(options: JoinOptions, sink: Function, signal: Option<AbortSignal>)
         return Err(crate::slot::HomeError::NoRandomness.into());
     };
     let network = NetworkConfig {
-        room: options.room.clone(),
+        room: room.clone(),
         keys: home.keys.clone(),
         rendezvous: options.rendezvous,
         ice_servers: options.ice_servers,
@@ -91,7 +93,7 @@ async fn open(options: JoinOptions, sink: Function, signal: Option<AbortSignal>)
         None => Means::of_device().await.capacity(),
     };
     let config = Config {
-        room: options.room,
+        room,
         keys: home.keys.clone(),
         device: home.device,
         label: options.label,

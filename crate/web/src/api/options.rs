@@ -4,17 +4,19 @@ use js_sys::Array;
 use roundtable_core::clock::Context;
 use roundtable_core::coordinator::{Keep, Level, Terms};
 use roundtable_core::datatype::DataType;
-use roundtable_core::id::Room;
 use wasm_bindgen::JsValue;
 
 use super::error::Failure;
+use super::secret::Secret;
 use crate::host::property;
 
 /// How to join.
 #[derive(Debug, Clone)]
 pub struct JoinOptions {
-    /// The room.
-    pub room: Room,
+    /// The room's name.
+    pub room: String,
+    /// The room's secret.
+    pub secret: Secret,
     /// Whether what is stored outlives the page.
     pub durable: bool,
     /// How many virtual nodes; `None`: as many as its device is fit for.
@@ -43,7 +45,8 @@ impl JoinOptions {
         let number = |name: &'static str| value(name)?.as_f64().ok_or_else(|| wrong(name));
         let level = |name: &'static str| level(&value(name)?)?.ok_or_else(|| wrong(name));
         Ok(JoinOptions {
-            room: Room::open(&text("room")?).map_err(|error| Failure::argument(error.to_string()))?,
+            room: text("room")?,
+            secret: Secret::read(property(options, "secret"))?,
             durable: text("storage")? == "indexeddb",
             capacity: property::<JsValue>(options, "capacity")
                 .and_then(|value| value.as_f64())

@@ -7,8 +7,11 @@
 
 use std::rc::Rc;
 
-use roundtable_core::id::NodeId;
+use roundtable_core::id::{NodeId, PublicKey};
 use roundtable_core::time::{Instant, Millis};
+use roundtable_core::wire::handshake::Nonce;
+
+use crate::host;
 
 use super::carrier::Carrier;
 use super::link::{Again, Link, Report};
@@ -70,7 +73,8 @@ impl State {
             carrier.or_else(|| self.peer(id).and_then(|peer| peer.whereabouts.choose(peer.tries, meshed, now)))
         };
         let attempt = carrier.and_then(|carrier| {
-            let mut attempt = Attempt::new(carrier, wanted, now);
+            // Without randomness nothing can be proven.
+            let mut attempt = Attempt::new(carrier, wanted, host::random()?, now);
             if self.me < id {
                 let session = random_u64();
                 attempt.stamp = Some(self.next_stamp());
@@ -149,13 +153,15 @@ impl State {
             let call = Payload::Call { stamp: self.next_stamp() };
             return self.say(id, carrier, &call);
         };
-        let session = link.session;
+        let (session, nonce) = (link.session, attempt.admission.nonce);
         match (link.again(), stamp) {
             (None, _) => {}
             (Some(Again::Description(sdp)), Some(stamp)) => {
-                self.say(id, carrier, &Payload::Offer { stamp, session, sdp });
+                self.say(id, carrier, &Payload::Offer { stamp, session, nonce, sdp });
             }
-            (Some(Again::Description(sdp)), None) => self.say(id, carrier, &Payload::Answer { page, session, sdp }),
+            (Some(Again::Description(sdp)), None) => {
+                self.say(id, carrier, &Payload::Answer { page, session, nonce, sdp });
+            }
             (Some(Again::Candidates(candidates)), _) => self.say_candidates(id, carrier, session, candidates),
         }
     }
@@ -191,16 +197,10 @@ impl State {
         }
     }
 
-    /// A lower node offers.
-    pub(crate) fn on_offer(
-        &mut self,
-        from: NodeId,
-        carrier: Carrier,
-        stamp: Stamp,
-        session: u64,
-        sdp: &str,
-        now: Instant,
-    ) {
+    /// A lower node, of this key, offers.
+    pub(crate) fn on_offer(&mut self, key: PublicKey, carrier: Carrier, offer: Offer<'_>, now: Instant) {
+        let Offer { stamp, session, nonce, sdp } = offer;
+        let from = NodeId::of(&key);
         if self.me < from {
             return self.drop_input(DropReason::WrongRole);
         }
@@ -217,7 +217,7 @@ impl State {
         }
         let wanted = peer.attempt.take().is_some_and(|attempt| attempt.wanted);
         let link = if self.attempts() < ATTEMPTS_MAX { self.new_link(from, session, false, now) } else { None };
-        let Some(mut link) = link else {
+        let Some((mut link, ours)) = link.zip(host::random()) else {
             self.drop_input(DropReason::Busy);
             if wanted {
                 self.emit(NetworkEvent::DialFailed(from));
@@ -226,8 +226,9 @@ impl State {
         };
         link.page = Some(stamp.page);
         link.answer(sdp);
-        let mut attempt = Attempt::new(carrier, wanted, now);
+        let mut attempt = Attempt::new(carrier, wanted, ours, now);
         attempt.link = Some(link);
+        attempt.admission.theirs = Some((key, nonce));
         attempt.heard = true;
         if let Some(peer) = self.peers.get_mut(&from) {
             peer.attempt = Some(attempt);
@@ -235,7 +236,9 @@ impl State {
     }
 
     /// What we offered was answered.
-    pub(crate) fn on_answer(&mut self, from: NodeId, carrier: Carrier, page: u64, session: u64, sdp: &str) {
+    pub(crate) fn on_answer(&mut self, key: PublicKey, carrier: Carrier, answer: Answer<'_>) {
+        let Answer { page, session, nonce, sdp } = answer;
+        let from = NodeId::of(&key);
         let Some(peer) = self.peers.get_mut(&from) else { return };
         if peer.link.as_ref().is_some_and(|link| link.session == session) {
             return;
@@ -248,7 +251,9 @@ impl State {
         match &mut attempt.link {
             Some(link) if link.offers => {
                 link.page = Some(page);
-                link.agree(sdp);
+                if link.agree(sdp) {
+                    attempt.admission.theirs = Some((key, nonce));
+                }
             }
             _ => self.drop_input(DropReason::WrongRole),
         }
@@ -279,6 +284,22 @@ impl State {
             self.drop_link(from);
         }
     }
+}
+
+/// What an offer says.
+pub(crate) struct Offer<'a> {
+    pub(crate) stamp: Stamp,
+    pub(crate) session: u64,
+    pub(crate) nonce: Nonce,
+    pub(crate) sdp: &'a str,
+}
+
+/// What an answer says.
+pub(crate) struct Answer<'a> {
+    pub(crate) page: u64,
+    pub(crate) session: u64,
+    pub(crate) nonce: Nonce,
+    pub(crate) sdp: &'a str,
 }
 
 impl Attempt {

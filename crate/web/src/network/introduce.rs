@@ -11,6 +11,7 @@ use roundtable_core::wire::rendezvous::{Peer as Number, Refusal};
 use roundtable_core::wire::signal::{self, SignalError};
 
 use super::carrier::Carrier;
+use super::dial::{Answer, Offer};
 use super::rendezvous::{Report, SocketEvent, Word};
 use super::signal::Payload;
 use super::state::{Phase, State, random_u8};
@@ -63,8 +64,12 @@ impl State {
             Payload::Announce { page } => self.on_announce(from, carrier, signal.direct, page),
             Payload::Gone { page } => self.on_gone(from, page),
             Payload::Call { stamp } => self.on_call(from, carrier, stamp, now),
-            Payload::Offer { stamp, session, sdp } => self.on_offer(from, carrier, stamp, session, &sdp, now),
-            Payload::Answer { page, session, sdp } => self.on_answer(from, carrier, page, session, &sdp),
+            Payload::Offer { stamp, session, nonce, sdp } => {
+                self.on_offer(signal.key, carrier, Offer { stamp, session, nonce, sdp: &sdp }, now);
+            }
+            Payload::Answer { page, session, nonce, sdp } => {
+                self.on_answer(signal.key, carrier, Answer { page, session, nonce, sdp: &sdp });
+            }
             Payload::Candidate { session, candidate } => self.on_candidate(from, carrier, session, candidate),
             Payload::Bye { session } => self.on_bye(from, session),
         }

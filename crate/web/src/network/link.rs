@@ -16,6 +16,7 @@ use gloo_events::EventListener;
 use js_sys::{Array, ArrayBuffer, Uint8Array};
 use roundtable_core::time::Instant;
 use roundtable_core::wire::Lane;
+use roundtable_core::wire::handshake::{Fingerprint, Role};
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{
@@ -33,8 +34,6 @@ use super::signal::Candidate;
 pub(crate) const LANES: [Lane; 3] = [Lane::Control, Lane::Requests, Lane::Bulk];
 /// How many candidates of one side are kept; a browser has a handful.
 const CANDIDATES_MAX: usize = 32;
-/// How many bytes may arrive before all three channels are open.
-const EARLY_BYTES_MAX: usize = 1024 * 1024;
 
 /// What happened to a link.
 #[derive(Debug)]
@@ -89,7 +88,6 @@ pub(crate) struct Link {
     ours: Vec<Candidate>,
     /// Candidates that came before the description they belong to.
     theirs: Option<Vec<Candidate>>,
-    early: Vec<Vec<u8>>,
     tasks: Vec<AbortHandle>,
     report: Report,
 }
@@ -162,7 +160,6 @@ impl Link {
             agreeing: false,
             ours: Vec::new(),
             theirs: Some(Vec::new()),
-            early: Vec::new(),
             tasks: Vec::new(),
             report,
         })
@@ -197,16 +194,17 @@ impl Link {
         });
     }
 
-    /// Take the peer's answer; [`Happening::Agreed`] follows. A second answer is ignored.
-    pub(crate) fn agree(&mut self, answer: &str) {
+    /// Take the peer's answer; [`Happening::Agreed`] follows. A second answer is ignored: whether this was the first.
+    pub(crate) fn agree(&mut self, answer: &str) -> bool {
         if !self.described || std::mem::replace(&mut self.agreeing, true) {
-            return;
+            return false;
         }
         let (pc, report, answer) = (self.pc.clone(), self.report.clone(), description(RtcSdpType::Answer, answer));
         self.spawn(async move {
             let agreed = JsFuture::from(pc.set_remote_description(&answer)).await;
             report(Happening::Agreed(agreed.map(|_| ())));
         });
+        true
     }
 
     /// Our description is made. The candidates that had to wait for it, to be sent after it.
@@ -314,7 +312,7 @@ impl Link {
         }
     }
 
-    /// Put a message on a channel as it is. For tests of what the other side makes of it.
+    /// Put a message on a channel as it is: a proof, or what a test wants the other side to make something of.
     pub(crate) fn send_raw(&self, lane: Lane, message: &[u8]) {
         let channel = &self.lanes[index(lane)].channel;
         if channel.ready_state() == RtcDataChannelState::Open {
@@ -343,15 +341,15 @@ impl Link {
         self.lanes.iter().any(|end| end.account.is_due())
     }
 
-    /// Keep a frame that came before the link was up; `false` if there are too many.
-    pub(crate) fn hold_early(&mut self, frame: Vec<u8>) -> bool {
-        self.early.push(frame);
-        self.early.iter().map(Vec::len).sum::<usize>() <= EARLY_BYTES_MAX
+    /// Which end this is.
+    pub(crate) fn role(&self) -> Role {
+        if self.offers { Role::Offerer } else { Role::Answerer }
     }
 
-    /// The frames that came before the link was up.
-    pub(crate) fn take_early(&mut self) -> Vec<Vec<u8>> {
-        std::mem::take(&mut self.early)
+    /// The certificates of this end and of the other one, as this very connection's descriptions have them.
+    pub(crate) fn fingerprints(&self) -> Option<(Fingerprint, Fingerprint)> {
+        let theirs = self.pc.remote_description()?.sdp();
+        Some((Fingerprint::of_description(&local_sdp(&self.pc))?, Fingerprint::of_description(&theirs)?))
     }
 }
 

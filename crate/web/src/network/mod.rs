@@ -1,10 +1,10 @@
 //! Links between nodes, and the ways in which strangers are introduced.
 //!
-//! A [`Network`] turns "dial that node" into an open WebRTC connection whose other end is *proven* to hold the node's
-//! key: offers, answers and candidates are signed by the node that says them, an offer or answer contains the
-//! fingerprint of its sender's DTLS certificate, so whoever completes the handshake is who signed. Who carries the
-//! signals does not matter and is not trusted: a broadcast channel among tabs of one browser, a rendezvous among
-//! strangers, the mesh itself for everybody else.
+//! A [`Network`] turns "dial that node" into an open WebRTC connection whose other end is *proven* to be of the room
+//! and to hold the node's key. Offers, answers and candidates are signed by the node that says them and sealed with the
+//! room's key; and before anything else is said on a new connection, both ends prove the room's secret and their own
+//! key over that very connection (`admission`). Who carries the signals does not matter, is not trusted and learns
+//! nothing: a broadcast channel among tabs of one browser, a rendezvous among strangers, the mesh for everybody else.
 //!
 //! Who offers: the lower `NodeId`. When the higher one is asked to dial it *calls* the lower, which then offers. So two
 //! nodes that dial each other at once make one connection. A new connection to a peer that is already linked (its page
@@ -21,6 +21,7 @@
 //! | `pace` | how often: announcements, reconnections, constructions |
 //! | `chunk`, `outbox` | frames in pieces; what waits to leave |
 //! | `credit`, `turn` | how much may be under way to a page that does not read |
+//! | `admission` | who is let in: the first words on a connection |
 //! | `link`, `broadcast`, `rendezvous` | the browser's own things, and how each is let go |
 //! | `state` | all that is known of peers, carriers and deadlines |
 //! | `introduce` | signals out and in, announcements |
@@ -37,6 +38,7 @@ use std::rc::Rc;
 use js_sys::{Array, Object, Reflect};
 use roundtable_core::id::{KeyPair, NodeId, Room};
 pub use roundtable_core::wire::Lane;
+use roundtable_core::wire::handshake::ProofError;
 use roundtable_core::wire::rendezvous::{FrameError, Refusal};
 use roundtable_core::wire::signal::SignalError;
 use wasm_bindgen::{JsCast, JsValue};
@@ -46,6 +48,7 @@ use web_sys::{RtcCertificate, RtcPeerConnection};
 pub use chunk::ChunkError;
 use shared::Shared;
 
+mod admission;
 mod broadcast;
 mod carrier;
 mod chunk;
@@ -168,7 +171,11 @@ pub enum DropReason {
     Refused(Refusal),
     /// More than the receiver had room for, or room given back that was never taken.
     Credit,
-    /// More attempts or peers at once than there may be.
+    /// The other end of a connection is not let in.
+    Proof(ProofError),
+    /// The other end of a connection did not prove itself in time.
+    Unproven,
+    /// More attempts or peers, or more from an end that has proven nothing, than there may be.
     Busy,
     /// A frame of our own that is longer than a frame may be.
     TooLarge,
@@ -186,6 +193,8 @@ impl fmt::Display for DropReason {
             DropReason::Description => f.write_str("the browser refuses the connection's description"),
             DropReason::Rendezvous(error) => error.fmt(f),
             DropReason::Refused(reason) => write!(f, "the rendezvous refused: {reason:?}"),
+            DropReason::Proof(error) => error.fmt(f),
+            DropReason::Unproven => f.write_str("the other end of a connection did not prove itself in time"),
             DropReason::Credit => f.write_str("more was sent than there was room for, or given back than was sent"),
             DropReason::Busy => f.write_str("too many attempts or peers at once"),
             DropReason::TooLarge => f.write_str("the frame is too long to be sent"),

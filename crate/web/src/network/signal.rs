@@ -11,6 +11,7 @@
 
 use std::collections::VecDeque;
 
+use roundtable_core::wire::handshake::Nonce;
 use serde::{Deserialize, Serialize};
 
 /// How many lives of one peer's page are remembered; a peer that reloads more often makes us forget its oldest.
@@ -40,6 +41,8 @@ pub(crate) enum Payload {
         stamp: Stamp,
         /// The connection.
         session: u64,
+        /// What this side drew for the proofs on it.
+        nonce: Nonce,
         /// The description that `createOffer` made, with the fingerprint of the certificate.
         sdp: String,
     },
@@ -49,6 +52,8 @@ pub(crate) enum Payload {
         page: u64,
         /// The connection that was offered.
         session: u64,
+        /// What this side drew for the proofs on it.
+        nonce: Nonce,
         /// The description that `createAnswer` made.
         sdp: String,
     },
@@ -128,8 +133,8 @@ mod tests {
             Payload::Announce { page: 1 },
             Payload::Gone { page: 1 },
             Payload::Call { stamp },
-            Payload::Offer { stamp, session: 9, sdp: "v=0".into() },
-            Payload::Answer { page: 2, session: 9, sdp: "v=0".into() },
+            Payload::Offer { stamp, session: 9, nonce: [5; 16], sdp: "v=0".into() },
+            Payload::Answer { page: 2, session: 9, nonce: [5; 16], sdp: "v=0".into() },
             Payload::Candidate { session: 9, candidate },
             Payload::Bye { session: u64::MAX },
         ]

@@ -9,10 +9,12 @@ use std::rc::{Rc, Weak};
 
 use roundtable_core::id::{KeyPair, NodeId, Room};
 use roundtable_core::time::{Instant, Millis};
+use roundtable_core::wire::handshake::Nonce;
 use web_sys::RtcCertificate;
 
 use crate::host;
 
+use super::admission::Admission;
 use super::broadcast::Broadcast;
 use super::carrier::{Carrier, Whereabouts};
 use super::link::{Ingredients, Link};
@@ -86,6 +88,8 @@ pub(crate) struct Peer {
 pub(crate) struct Attempt {
     /// Absent while we have called and wait for the offer.
     pub(crate) link: Option<Link>,
+    /// What must be proven on it.
+    pub(crate) admission: Admission,
     /// Under which our offer goes, each time it is said.
     pub(crate) stamp: Option<Stamp>,
     /// Whether we were asked to dial and owe an answer.
@@ -99,9 +103,18 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    pub(crate) fn new(carrier: Carrier, wanted: bool, now: Instant) -> Attempt {
-        let deadline = now + DIAL_MS;
-        Attempt { link: None, stamp: None, wanted, carrier, heard: false, deadline, said: now, times_said: 0 }
+    pub(crate) fn new(carrier: Carrier, wanted: bool, nonce: Nonce, now: Instant) -> Attempt {
+        Attempt {
+            link: None,
+            admission: Admission::new(nonce),
+            stamp: None,
+            wanted,
+            carrier,
+            heard: false,
+            deadline: now + DIAL_MS,
+            said: now,
+            times_said: 0,
+        }
     }
 
     fn say_again_at(&self) -> Instant {
@@ -217,7 +230,12 @@ impl State {
                 self.drop_link(id);
             }
             match self.peers.get(&id).and_then(|peer| peer.attempt.as_ref()) {
-                Some(attempt) if attempt.deadline <= now => self.fail(id, true),
+                Some(attempt) if attempt.deadline <= now => {
+                    if attempt.admission.said {
+                        self.drop_input(DropReason::Unproven);
+                    }
+                    self.fail(id, true);
+                }
                 Some(attempt) if attempt.say_again_at() <= now => self.say_again(id, now),
                 _ => {}
             }

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use roundtable_core::id::NodeId;
 use roundtable_core::time::Instant;
+use roundtable_core::wire::handshake::{PROOF_MS_MAX, ProofError};
 use roundtable_core::wire::{FRAME_BYTES_MAX, Lane};
 use web_sys::RtcPeerConnectionState;
 
@@ -47,7 +48,7 @@ impl State {
                 link.drain();
                 self.tell_caught_up(id, session);
             }
-            Happening::Message(lane, message) => self.on_message(id, session, lane, &message),
+            Happening::Message(lane, message) => self.on_message(id, session, lane, message, now),
             Happening::NoBytes => self.drop_input(DropReason::NotBytes),
             Happening::State(state) => self.on_state(id, session, state, now),
         }
@@ -64,7 +65,7 @@ impl State {
         let Some(sdp) = sdp else { return self.on_bad_description(id, session) };
         let page = self.page;
         let Some(attempt) = self.peers.get_mut(&id).and_then(|peer| peer.attempt.as_mut()) else { return };
-        let (carrier, stamp) = (attempt.carrier, attempt.stamp);
+        let (carrier, stamp, nonce) = (attempt.carrier, attempt.stamp, attempt.admission.nonce);
         let Some(link) = attempt.link.as_mut().filter(|link| link.session == session) else { return };
         let candidates = link.on_described();
         attempt.said = now;
@@ -72,8 +73,8 @@ impl State {
             id,
             carrier,
             &match stamp {
-                Some(stamp) => Payload::Offer { stamp, session, sdp },
-                None => Payload::Answer { page, session, sdp },
+                Some(stamp) => Payload::Offer { stamp, session, nonce, sdp },
+                None => Payload::Answer { page, session, nonce, sdp },
             },
         );
         self.say_candidates(id, carrier, session, candidates);
@@ -86,24 +87,48 @@ impl State {
         }
     }
 
+    /// A channel opened. When all have, it is time to prove who we are.
     fn on_opened(&mut self, id: NodeId, session: u64, now: Instant) {
+        let Some(attempt) = self.peers.get_mut(&id).and_then(|peer| peer.attempt.as_mut()) else { return };
+        let Some(link) = attempt.link.as_ref().filter(|link| link.session == session && link.is_open()) else { return };
+        if !std::mem::replace(&mut attempt.admission.said, true) {
+            match attempt.admission.prove(&self.room, &self.keys, link.role(), link.fingerprints()) {
+                Ok(proof) => link.send_raw(Lane::Control, &proof),
+                Err(error) => return self.refuse(id, error),
+            }
+            attempt.deadline = now + PROOF_MS_MAX;
+        }
+        self.admit_if_proven(id, session, now);
+    }
+
+    /// Whoever is at the other end is not let in.
+    fn refuse(&mut self, id: NodeId, error: ProofError) {
+        self.drop_input(DropReason::Proof(error));
+        self.fail(id, true);
+    }
+
+    /// The link is up once both ends have said their proof and the other end's holds.
+    fn admit_if_proven(&mut self, id: NodeId, session: u64, now: Instant) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
-        let open = |attempt: &super::state::Attempt| {
-            attempt.link.as_ref().is_some_and(|link| link.session == session && link.is_open())
-        };
-        let Some(attempt) = peer.attempt.take_if(|attempt| open(attempt)) else { return };
+        let Some(attempt) = peer.attempt.as_ref().filter(|attempt| attempt.admission.said) else { return };
+        let Some(link) = attempt.link.as_ref().filter(|link| link.session == session) else { return };
+        match attempt.admission.judge(&self.room, &self.keys, link.role(), link.fingerprints()) {
+            None => return,
+            Some(Err(error)) => return self.refuse(id, error),
+            Some(Ok(())) => {}
+        }
+        let Some(attempt) = peer.attempt.take() else { return };
         let via = attempt.via();
         let Some(mut link) = attempt.link else { return };
         link.since = now;
-        let early = link.take_early();
         peer.tries = 0;
         if peer.link.replace(link).is_some() {
             self.emit(NetworkEvent::LinkDown { id });
         }
         self.emit(NetworkEvent::LinkUp { id, via });
-        // What could not be given back while the control lane was still closed.
-        self.return_credits_soon();
-        early.into_iter().for_each(|bytes| self.emit(NetworkEvent::Frame { from: id, bytes }));
+        for (lane, message) in attempt.admission.into_messages() {
+            self.on_message(id, session, lane, message, now);
+        }
     }
 
     fn on_state(&mut self, id: NodeId, session: u64, state: RtcPeerConnectionState, now: Instant) {
@@ -139,30 +164,29 @@ impl State {
         }
     }
 
-    fn on_message(&mut self, id: NodeId, session: u64, lane: Lane, message: &[u8]) {
-        let Some(link) = self.link(id, session) else { return };
-        let received = link.receive(lane, message);
-        if link.owes_credits() {
-            self.return_credits_soon();
-        }
-        match received {
-            Err(Refused::Chunk(error)) => self.drop_input(DropReason::Chunk(error)),
-            Err(Refused::Credit) => self.drop_input(DropReason::Credit),
-            Err(Refused::Uncovered) => {
-                self.drop_input(DropReason::Credit);
-                self.on_ended(id, session);
+    fn on_message(&mut self, id: NodeId, session: u64, lane: Lane, message: Vec<u8>, now: Instant) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        if let Some(link) = peer.link.as_mut().filter(|link| link.session == session) {
+            let received = link.receive(lane, &message);
+            if link.owes_credits() {
+                self.return_credits_soon();
             }
-            Ok(Received::Nothing) => self.tell_caught_up(id, session),
-            Ok(Received::Frame(bytes)) => {
-                let up =
-                    self.peers.get(&id).and_then(|peer| peer.link.as_ref()).is_some_and(|link| link.session == session);
-                if up {
-                    self.emit(NetworkEvent::Frame { from: id, bytes });
-                } else if self.link(id, session).is_some_and(|link| !link.hold_early(bytes)) {
-                    self.drop_input(DropReason::Busy);
+            match received {
+                Err(Refused::Chunk(error)) => self.drop_input(DropReason::Chunk(error)),
+                Err(Refused::Credit) => self.drop_input(DropReason::Credit),
+                Err(Refused::Uncovered) => {
+                    self.drop_input(DropReason::Credit);
                     self.on_ended(id, session);
                 }
+                Ok(Received::Nothing) => self.tell_caught_up(id, session),
+                Ok(Received::Frame(bytes)) => self.emit(NetworkEvent::Frame { from: id, bytes }),
             }
+        } else if let Some(attempt) = peer.attempt.as_mut().filter(|attempt| attempt.is_session(session)) {
+            if attempt.admission.hear(lane, message).is_err() {
+                self.drop_input(DropReason::Busy);
+                return self.fail(id, true);
+            }
+            self.admit_if_proven(id, session, now);
         }
     }
 
@@ -180,10 +204,7 @@ impl State {
 
     /// Give back what was taken.
     pub(crate) fn return_credits(&mut self) {
-        for peer in self.peers.values_mut() {
-            let making = peer.attempt.as_mut().and_then(|attempt| attempt.link.as_mut());
-            making.into_iter().chain(peer.link.as_mut()).for_each(Link::return_credits);
-        }
+        self.peers.values_mut().filter_map(|peer| peer.link.as_mut()).for_each(Link::return_credits);
     }
 
     /// Send a frame over an open link.

@@ -6,11 +6,13 @@
 // A test that cannot go on should stop there.
 #![allow(clippy::unwrap_used)]
 
+mod admission;
 mod bounds;
 mod garbage;
 mod introductions;
 mod life;
 mod links;
+mod stranger;
 mod support;
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_browser);

@@ -1,8 +1,8 @@
 // Where this tab sits: the room in the address, the node's label in the session.
 //
 // The room lives in the URL's fragment, which never reaches a server, so that a link is an invitation. The label
-// belongs to this tab alone: sessionStorage survives a reload and ends with the tab. A secret in the fragment is
-// passed on untouched: if the package cannot honour it yet, it says so, and so does the page.
+// belongs to this tab alone: sessionStorage survives a reload and ends with the tab. The room's
+// secret, if it has one, stands beside it (`#room=kitchen&secret=…`), so the link admits whom it is given to.
 const defaultRoom = "lobby";
 const labelKey = "roundtable.label";
 const roomBytesMax = 256;
