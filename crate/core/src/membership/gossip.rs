@@ -107,8 +107,8 @@ impl Membership {
             let is_other = entry.version == known && entry.incarnation != self.own.record().incarnation;
             if is_ours && (entry.version > known || is_other) {
                 self.marks.hit(Mark::RecordOvertaken);
-                // Our disk was rolled back, or never took what we said: go on above what we had already said, and beside
-                // what this entry's teller may not have heard of it.
+                // Our disk was rolled back, or never took what we said: go on above what we had already said, and
+                // beside what this entry's teller may not have heard of it.
                 let beside = self.random.u64(0..1 << 16);
                 self.rewrite(out, |record| record.version = record.version.max(entry.version) + beside);
             }
