@@ -53,7 +53,8 @@ impl Means {
     pub async fn of_device() -> Means {
         let navigator = web_sys::window().and_then(|window| property::<JsValue>(&window, "navigator"));
         let Some(navigator) = navigator else { return Means::default() };
-        let number = |object: &JsValue, name: &str| property::<JsValue>(object, name).and_then(|value| value.as_f64());
+        let number =
+            |object: &JsValue, name: &'static str| property::<JsValue>(object, name).and_then(|value| value.as_f64());
         let agent = property::<JsValue>(&navigator, "userAgentData");
         let mobile = agent.and_then(|agent| property::<JsValue>(&agent, "mobile")).and_then(|value| value.as_bool());
         let estimate = estimate(&navigator).await;
