@@ -5,7 +5,7 @@ use alloc::vec;
 use super::*;
 use crate::id::DeviceId;
 use crate::time::{HORIZON_MS, WallTime};
-use crate::wire::{Message, Rumour};
+use crate::wire::{DigestEntry, Message, Rumour};
 
 pub(super) fn member(seed: u8) -> Membership {
     let room = Room::open("kitchen").unwrap();
@@ -139,6 +139,22 @@ fn one_that_slept_accuses_nobody() {
     a.handle_timeout(probe_at, &mut out);
     a.handle_timeout(probe_at + 60_000, &mut out);
     assert_eq!(a.status(b.me), Some(Status::Up));
+}
+
+/// Two lives of one tab that both lost what they said, and were both told by others how far an earlier one had got: what
+/// they say next must not pass for the same record, or whoever has the one never takes the other.
+#[test]
+fn two_lives_that_are_told_the_same_of_an_earlier_one_go_on_beside_each_other() {
+    let told = |random: u64| {
+        let (mut life, other) = (member(1), member(2));
+        life.random = fastrand::Rng::with_seed(random);
+        let (node, claim) = (life.me, Claim::Up);
+        let entries = vec![DigestEntry { node, version: 70_000, incarnation: 1, claim }];
+        life.on_digest(Instant(0), other.me, entries, false, &mut vec![]).unwrap();
+        assert!(life.own.record().version > 70_000);
+        life.own.record().version
+    };
+    assert_ne!(told(1), told(2));
 }
 
 #[test]
