@@ -2,6 +2,7 @@
 // answered.
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { gather, uniqueName, World } from "./harness.mjs";
 
 const count = 3_000;
@@ -37,6 +38,8 @@ describe("three thousand entries and a tab that joins", { timeout: 200_000 }, ()
       await holder.run(put, [i, 500]);
     }
     await reader.settled(25_000);
+    // Until their deadline writes that want a third owner are sent to whoever joins as what they are: requests.
+    await sleep(6_000);
 
     await reader.run((count) => {
       /** Reads one key after another until told to stop; the milliseconds of each. */

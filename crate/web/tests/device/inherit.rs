@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use futures_util::future::join;
+use gloo_timers::future::TimeoutFuture;
 use roundtable_core::clock::{Dot, VersionVector};
 use roundtable_core::id::{Actor, Key, Room};
 use roundtable_core::node::View;
@@ -130,6 +131,13 @@ async fn two_that_take_over_at_once_take_each_slot_once() {
     expected.sort();
     assert_eq!(left, expected);
     drop(own_b);
+    // What the one took over comes to the other over their link.
+    for _ in 0..100 {
+        if [&a, &b].iter().all(|peer| peer.view(|view| held(view, 6)).len() == 6) {
+            break;
+        }
+        TimeoutFuture::new(100).await;
+    }
     for peer in [a, b] {
         assert_eq!(peer.view(|view| held(view, 6)).len(), 6);
         peer.close().await;
