@@ -111,10 +111,16 @@ pub(crate) async fn linked_pair(room: &Room) -> (Node, Node) {
     (lower, higher)
 }
 
-/// Dial and wait until both sides are linked. A dial that fails is repeated, as whoever owns a network does.
+/// Dial and wait until both sides are linked.
 pub(crate) async fn link(from: &Node, to: &Node) {
-    let failures = Cell::new(from.failures(to.id));
     from.network.dial(to.id);
+    linked(from, to).await;
+    settle().await;
+}
+
+/// Wait until both sides are linked. A dial that fails is repeated, as whoever owns a network does.
+pub(crate) async fn linked(from: &Node, to: &Node) {
+    let failures = Cell::new(from.failures(to.id));
     until_within(2 * PATIENCE_MS, "both are linked", || {
         if from.failures(to.id) > failures.replace(from.failures(to.id)) {
             from.network.dial(to.id);
@@ -122,7 +128,6 @@ pub(crate) async fn link(from: &Node, to: &Node) {
         from.is_linked(to) && to.is_linked(from)
     })
     .await;
-    settle().await;
 }
 
 /// Wait until something holds, or fail.
