@@ -141,8 +141,8 @@ fn one_that_slept_accuses_nobody() {
     assert_eq!(a.status(b.me), Some(Status::Up));
 }
 
-/// Two lives of one tab that both lost what they said, and were both told by others how far an earlier one had got: what
-/// they say next must not pass for the same record, or whoever has the one never takes the other.
+/// Two lives of one tab that both lost what they said, and were both told by others how far an earlier one had got:
+/// what they say next must not pass for the same record, or whoever has the one never takes the other.
 #[test]
 fn two_lives_that_are_told_the_same_of_an_earlier_one_go_on_beside_each_other() {
     let told = |random: u64| {
