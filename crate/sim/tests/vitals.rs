@@ -1,4 +1,4 @@
-//! How everybody is doing, as any tab can show it.
+//! How everybody is doing, as every tab can show it.
 
 use std::sync::Arc;
 
