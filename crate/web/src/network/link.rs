@@ -86,7 +86,7 @@ pub(crate) struct Link {
     described: bool,
     agreeing: bool,
     ours: Vec<Candidate>,
-    /// Candidates that came before the description they belong to.
+    /// Candidates that came before the description they belong to; `None` once that is in place.
     theirs: Option<Vec<Candidate>>,
     tasks: Vec<AbortHandle>,
     report: Report,
@@ -260,9 +260,10 @@ impl Link {
         });
     }
 
-    /// Whether all three channels are open.
+    /// Whether all three channels are open, and the page knows by which descriptions: a channel's opening may be told
+    /// before the description that it follows from.
     pub(crate) fn is_open(&self) -> bool {
-        self.lanes.iter().all(|lane| lane.channel.ready_state() == RtcDataChannelState::Open)
+        self.theirs.is_none() && self.lanes.iter().all(|lane| lane.channel.ready_state() == RtcDataChannelState::Open)
     }
 
     /// Queue a frame and send what there is room for.

@@ -31,6 +31,7 @@ impl State {
                 if let Some(link) = self.link(id, session) {
                     link.on_agreed();
                 }
+                self.on_opened(id, session, now);
             }
             Happening::Agreed(Err(_)) => self.on_bad_description(id, session),
             Happening::Candidate(candidate) => {
@@ -87,7 +88,7 @@ impl State {
         }
     }
 
-    /// A channel opened. When all have, it is time to prove who we are.
+    /// A channel opened, or the last description is in place. When all is, it is time to prove who we are.
     fn on_opened(&mut self, id: NodeId, session: u64, now: Instant) {
         let Some(attempt) = self.peers.get_mut(&id).and_then(|peer| peer.attempt.as_mut()) else { return };
         let Some(link) = attempt.link.as_ref().filter(|link| link.session == session && link.is_open()) else { return };

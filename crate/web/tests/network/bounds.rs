@@ -126,10 +126,7 @@ async fn fifty_links_made_and_hung_up_leave_nothing_behind() {
             memory = wasm_pages();
         }
     }
-    let repeated = lower.failures(higher.id) + higher.failures(lower.id);
-    assert!(repeated <= 2, "{repeated} of fifty dials failed");
-    let made = ask("made");
-    assert!((102.0..=106.0).contains(&made), "one connection a side and cycle, and failed dials: {made}");
+    assert_eq!(ask("made"), 102.0, "one connection a side and cycle");
     assert_eq!(ask("open"), 2.0);
     assert!(wasm_pages() - memory <= 4, "grew from {memory} to {} pages", wasm_pages());
     // The collector takes what nobody holds, though not at our command in one go.

@@ -76,7 +76,7 @@ async fn ten_thousand_garbage_messages_on_the_broadcast_channel_are_counted_and_
     }
     lower.network.dial(higher.id);
     until("all is counted", || lower.network.dropped() == MANY && higher.network.dropped() == MANY).await;
-    linked(&lower, &higher).await;
+    until("they are linked", || lower.is_linked(&higher) && higher.is_linked(&lower)).await;
     channel.close();
 }
 

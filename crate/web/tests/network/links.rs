@@ -66,7 +66,7 @@ async fn two_that_dial_each_other_at_once_make_one_link() {
             higher.network.dial(lower.id);
             lower.network.dial(higher.id);
         }
-        linked(&lower, &higher).await;
+        until("both are linked", || lower.is_linked(&higher) && higher.is_linked(&lower)).await;
         pause(1_500).await;
         assert_eq!((lower.ups(&higher), higher.ups(&lower)), (1, 1), "round {round}");
         assert_eq!((lower.downs(&higher), higher.downs(&lower)), (0, 0), "round {round}");

@@ -1,6 +1,6 @@
 //! A node for tests: a network, and all that it said.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use gloo_timers::future::sleep;
@@ -114,20 +114,8 @@ pub(crate) async fn linked_pair(room: &Room) -> (Node, Node) {
 /// Dial and wait until both sides are linked.
 pub(crate) async fn link(from: &Node, to: &Node) {
     from.network.dial(to.id);
-    linked(from, to).await;
+    until("both are linked", || from.is_linked(to) && to.is_linked(from)).await;
     settle().await;
-}
-
-/// Wait until both sides are linked. A dial that fails is repeated, as whoever owns a network does.
-pub(crate) async fn linked(from: &Node, to: &Node) {
-    let failures = Cell::new(from.failures(to.id));
-    until_within(2 * PATIENCE_MS, "both are linked", || {
-        if from.failures(to.id) > failures.replace(from.failures(to.id)) {
-            from.network.dial(to.id);
-        }
-        from.is_linked(to) && to.is_linked(from)
-    })
-    .await;
 }
 
 /// Wait until something holds, or fail.
