@@ -7,7 +7,7 @@ import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join as joinPath } from "node:path";
 import WebSocket from "ws";
-import { Tab, within } from "./harness.mjs";
+import { Device, Tab, within } from "./harness.mjs";
 
 const candidates = [process.env.FIREFOX, "/usr/bin/firefox-esr", "/usr/bin/firefox"];
 /** The program, or undefined where there is none. */
@@ -107,18 +107,13 @@ class Page {
 }
 
 /** A Firefox with storage of its own: one more device of the world. */
-export class FirefoxProfile {
-  tabs = [];
-  #errors = [];
+export class FirefoxProfile extends Device {
   #child;
   #gone;
   #session;
 
   static async open(world, name = "firefox") {
-    const profile = new FirefoxProfile();
-    profile.world = world;
-    profile.name = name;
-    profile.folder = await world.folder("firefox");
+    const profile = new FirefoxProfile(world, name, await world.folder("firefox"));
     world.profiles.push(profile);
     await profile.start();
     return profile;
@@ -152,7 +147,7 @@ export class FirefoxProfile {
   #hear({ method, params }) {
     if (method !== "log.entryAdded" || params.level !== "error") return;
     const tab = this.tabs.find(({ page }) => page.context === params.source?.context);
-    if (tab !== undefined) this.#errors.push(`${tab.name}: ${params.type}: ${params.text}`);
+    if (tab !== undefined) this.complain(`${tab.name}: ${params.type}: ${params.text}`);
   }
 
   async tab(name = `${this.name} tab ${this.tabs.length + 1}`, path = "/blank") {
@@ -161,18 +156,6 @@ export class FirefoxProfile {
     this.tabs.push(tab);
     await tab.page.goto(new URL(path, this.world.origin).href);
     return tab;
-  }
-
-  takeErrors() {
-    const errors = this.#errors;
-    this.#errors = [];
-    return errors;
-  }
-
-  async clear() {
-    const tabs = this.tabs;
-    this.tabs = [];
-    await Promise.allSettled(tabs.map((tab) => tab.page.close()));
   }
 
   async stop() {

@@ -244,14 +244,38 @@ export class World {
   }
 }
 
-export class Profile {
+/** A browser with storage of its own, whichever it is. */
+export class Device {
   tabs = [];
   #errors = [];
 
-  constructor(world, name, folder, { program = process.env.CHROMIUM ?? "/usr/bin/chromium", args = [] } = {}) {
+  constructor(world, name, folder) {
     this.world = world;
     this.name = name;
     this.folder = folder;
+  }
+
+  complain(text) {
+    this.#errors.push(text);
+  }
+
+  takeErrors() {
+    const errors = this.#errors;
+    this.#errors = [];
+    return errors;
+  }
+
+  /** Closes all tabs of a test. */
+  async clear() {
+    const tabs = this.tabs;
+    this.tabs = [];
+    await Promise.allSettled(tabs.map((tab) => within(5_000, `${tab.name} closes`, tab.page.close())));
+  }
+}
+
+export class Profile extends Device {
+  constructor(world, name, folder, { program = process.env.CHROMIUM ?? "/usr/bin/chromium", args = [] } = {}) {
+    super(world, name, folder);
     this.chrome = { program, args };
   }
 
@@ -291,7 +315,7 @@ export class Profile {
   #adopt(page, name) {
     const tab = new Tab(this, page, name);
     this.tabs.push(tab);
-    const complain = (text) => this.#errors.push(`${name}: ${text}`);
+    const complain = (text) => this.complain(`${name}: ${text}`);
     page.on("pageerror", (error) => complain(`uncaught ${error.stack ?? error}`));
     page.on("crash", () => {
       tab.crashed = true;
@@ -303,17 +327,9 @@ export class Profile {
     return tab;
   }
 
-  takeErrors() {
-    const errors = this.#errors;
-    this.#errors = [];
-    return errors;
-  }
-
   async clear() {
-    const tabs = this.tabs;
-    this.tabs = [];
     await this.context?.unrouteAll({ behavior: "ignoreErrors" });
-    await Promise.allSettled(tabs.map((tab) => within(5_000, `${tab.name} closes`, tab.page.close())));
+    await super.clear();
   }
 }
 

@@ -56,6 +56,10 @@ struct UnderWay {
     waiting: Waiting,
 }
 
+fn has_mint_row(batch: &UnderWay) -> bool {
+    batch.rows.iter().any(|(table, key)| Store::is_mint_row(*table, key))
+}
+
 #[derive(Debug, Clone, Default)]
 pub(super) struct Disk {
     next: u64,
@@ -182,8 +186,8 @@ impl Node {
         self.release(now, done.waiting);
         // Of several rows of the mint on their way only the last one says what it is: while the one that closed it
         // for a freeze becomes durable, the one that opens it again may not have.
-        let is_mint_row = |(table, key): &(Table, Vec<u8>)| Store::is_mint_row(*table, key);
-        if !self.disk.under_way.values().flat_map(|batch| &batch.rows).any(is_mint_row) {
+        let is_outdated = has_mint_row(&done) && self.disk.under_way.values().any(has_mint_row);
+        if !is_outdated {
             self.store.on_rows(&done.rows, true);
         }
         if !self.store.mint().is_opening() {
