@@ -183,10 +183,11 @@ impl Node {
             // It takes batches again: now is the time for what it refused.
             self.disk.retry_at = Some(now);
         }
+        let says_mint = has_mint_row(&done);
         self.release(now, done.waiting);
         // Of several rows of the mint on their way only the last one says what it is: while the one that closed it
         // for a freeze becomes durable, the one that opens it again may not have.
-        let is_outdated = has_mint_row(&done) && self.disk.under_way.values().any(has_mint_row);
+        let is_outdated = says_mint && self.disk.under_way.values().any(has_mint_row);
         if !is_outdated {
             self.store.on_rows(&done.rows, true);
         }
