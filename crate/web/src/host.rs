@@ -12,6 +12,7 @@ use futures_channel::oneshot;
 use gloo_events::EventListener;
 use js_sys::{Object, Reflect};
 use roundtable_core::time::{Instant, WallTime};
+use wasm_bindgen::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{EventTarget, Performance};
 
@@ -98,11 +99,19 @@ pub fn frozen_object(fields: &[(&'static str, JsValue)]) -> JsValue {
 /// A plain object with these properties.
 pub fn plain_object(fields: &[(&'static str, JsValue)]) -> Object {
     let object = Object::new();
+    let raw: &Fields = object.unchecked_ref();
     for (name, value) in fields {
-        // A fresh object takes any property.
-        let _ = Reflect::set(&object, &word(name), value);
+        raw.set(&word(name), value);
     }
     object
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// A plain object, which takes any property: nothing that throws has to be caught.
+    type Fields;
+    #[wasm_bindgen(method, structural, indexing_setter)]
+    fn set(this: &Fields, name: &JsValue, value: &JsValue);
 }
 
 /// A frozen array of these items.

@@ -33,8 +33,10 @@ export class Events {
     for (const tell of waiting) tell();
   });
 
+  /** Told whether anybody listens to "protocol" whenever that changes: its events are made for listeners only. */
+  onProtocolHeard: (isHeard: boolean) => void = () => {};
+
   readonly sink: Sink = (name, detail) => {
-    if (name === "protocol" && this.#listeners.protocol.size === 0) return;
     this.#soon(() => this.#tell(name, detail));
   };
 
@@ -42,6 +44,7 @@ export class Events {
     // An entry of its own, so that the same function may listen twice and each end is one end.
     const entry = { listener };
     this.#listeners[name].add(entry);
+    if (name === "protocol") this.onProtocolHeard(true);
     if (name === "storage" && this.#unheard.length > 0) {
       const unheard = this.#unheard;
       this.#unheard = [];
@@ -51,6 +54,7 @@ export class Events {
     }
     return () => {
       this.#listeners[name].delete(entry);
+      if (name === "protocol") this.onProtocolHeard(this.#listeners.protocol.size > 0);
     };
   }
 

@@ -25,6 +25,7 @@ export class NodeMesh implements Mesh {
     this.room = room;
     this.#behind = { ...behind, isClosed: () => this.#closing !== undefined };
     this.#events = events;
+    events.onProtocolHeard = (isHeard) => behind.peer.hearProtocol(isHeard);
   }
 
   bucket<T extends Storable<T> = Value>(name: string, options?: BucketOptions<T>): Bucket<T> {

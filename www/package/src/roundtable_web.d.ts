@@ -67,6 +67,8 @@ export interface RawLeft {
 export class PeerHandle {
   private constructor();
   id(): string;
+  /** Until somebody listens to "protocol", its events are not made. */
+  hearProtocol(hears: boolean): void;
   put(bucket: string, key: string, value: unknown, options: RawPutOptions, onReceipt: Callback<RawReceipt>): number;
   remove(
     bucket: string,

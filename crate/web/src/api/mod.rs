@@ -5,9 +5,10 @@
 //! `(undefined, {code, message})`, once or, for watches and receipts, again and again. The package turns these into
 //! promises, frozen results and `RoundtableError`s. Nothing here is public in the sense of the package's contract.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use futures_util::future::join3;
 use js_sys::Function;
 use roundtable_core::coordinator::Request;
 use roundtable_core::datatype::Value;
@@ -26,7 +27,7 @@ use error::Failure;
 use options::{JoinOptions, PutOptions};
 
 use crate::host;
-use crate::network::NetworkConfig;
+use crate::network::{NetworkConfig, generate_certificate};
 use crate::peer::{Answer, Condition, OnAnswer, Peer, PeerEvent, Sink};
 use crate::slot::capacity::Means;
 use crate::slot::{Home, inherit};
@@ -38,6 +39,8 @@ use crate::storage::StorageEvent;
 pub struct PeerHandle {
     peer: Rc<Peer>,
     members: RefCell<Option<(u64, JsValue)>>,
+    /// Whether anybody listens to the node's own events, of which a put makes several.
+    hears_protocol: Rc<Cell<bool>>,
 }
 
 /// Open the disk, become somebody, and run. `sink(name, detail)` is called with each event, also from within calls.
@@ -51,7 +54,12 @@ pub async fn join(options: JsValue, sink: Function, signal: Option<AbortSignal>)
 }
 
 async fn open(options: JoinOptions, sink: Function, signal: Option<AbortSignal>) -> Result<PeerHandle, Failure> {
+    let hears_protocol: Rc<Cell<bool>> = Rc::default();
+    let is_heard = hears_protocol.clone();
     let sink: Sink = Rc::new(move |event: PeerEvent| {
+        if matches!(event, PeerEvent::Protocol(_)) && !is_heard.get() {
+            return;
+        }
         let (name, detail) = shape::event(&event);
         // The package's sink reports what its listeners throw.
         let _ = sink.call2(&JsValue::UNDEFINED, &name.into(), &detail);
@@ -68,11 +76,18 @@ async fn open(options: JoinOptions, sink: Function, signal: Option<AbortSignal>)
         }
     };
     let room = options.secret.room(&options.room).await?;
-    let (home, restored) = if options.durable {
-        Home::open(&room, signal.as_ref(), report).await?
-    } else {
-        Home::in_memory(report).await?
+    let home = async {
+        if options.durable { Home::open(&room, signal.as_ref(), report).await } else { Home::in_memory(report).await }
     };
+    let capacity = async {
+        match options.capacity {
+            Some(capacity) => capacity,
+            None => Means::of_device().await.capacity(),
+        }
+    };
+    // The browser's disk, its keys and its quota are asked side by side: each takes its while.
+    let (home, certificate, capacity) = join3(home, generate_certificate(), capacity).await;
+    let (home, restored) = home?;
     if signal.is_some_and(|signal| signal.aborted()) {
         home.close().await;
         return Err(crate::slot::HomeError::Aborted.into());
@@ -86,11 +101,8 @@ async fn open(options: JoinOptions, sink: Function, signal: Option<AbortSignal>)
         keys: home.keys.clone(),
         rendezvous: options.rendezvous,
         ice_servers: options.ice_servers,
-        certificate: None,
-    };
-    let capacity = match options.capacity {
-        Some(capacity) => capacity,
-        None => Means::of_device().await.capacity(),
+        // The network tries once more for itself, and without one it dials nobody.
+        certificate: certificate.ok(),
     };
     let config = Config {
         room,
@@ -111,7 +123,7 @@ async fn open(options: JoinOptions, sink: Function, signal: Option<AbortSignal>)
     if let Some((room, slot)) = slot {
         peer.keep_doing(inherit::keep_house(Rc::downgrade(&peer), room, slot));
     }
-    Ok(PeerHandle { peer, members: RefCell::default() })
+    Ok(PeerHandle { peer, members: RefCell::default(), hears_protocol })
 }
 
 #[wasm_bindgen]
@@ -119,6 +131,12 @@ impl PeerHandle {
     /// The node's id.
     pub fn id(&self) -> String {
         self.peer.view(|view| view.id().to_string())
+    }
+
+    /// Whether anybody listens to "protocol": until somebody does, those events are not made.
+    #[wasm_bindgen(js_name = hearProtocol)]
+    pub fn hear_protocol(&self, hears: bool) {
+        self.hears_protocol.set(hears);
     }
 
     /// Ask to store a value; the number of the request. `options`: `{type, ttlMs, context, level, timeoutMs}`.

@@ -1,5 +1,8 @@
 //! What the package hands out, in the shapes of its types: members, receipts, reads, metrics, events.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
 use js_sys::Uint8Array;
 use roundtable_core::coordinator::{Ended, KeysReply, Level, Reached, ReadReply, Receipt, Reply};
 use roundtable_core::datatype::DataType;
@@ -33,7 +36,7 @@ pub(super) fn member(member: &MemberView) -> JsValue {
 
 /// Ids, as an array of text.
 pub(super) fn ids(nodes: &[NodeId]) -> JsValue {
-    frozen_array(nodes.iter().map(text))
+    frozen_array(nodes.iter().map(id))
 }
 
 /// A point of the ring as a fraction of its circumference.
@@ -247,6 +250,21 @@ fn status(status: Status) -> JsValue {
 
 fn text(id: &impl ToString) -> JsValue {
     id.to_string().into()
+}
+
+thread_local! {
+    /// The ids that were last said, as strings of JavaScript: every receipt says some, and mostly the same.
+    static IDS: RefCell<BTreeMap<NodeId, JsValue>> = const { RefCell::new(BTreeMap::new()) };
+}
+const IDS_MAX: usize = 128;
+
+fn id(id: &NodeId) -> JsValue {
+    IDS.with_borrow_mut(|ids| {
+        if ids.len() >= IDS_MAX && !ids.contains_key(id) {
+            ids.clear();
+        }
+        ids.entry(*id).or_insert_with(|| text(id)).clone()
+    })
 }
 
 fn number(number: u64) -> JsValue {
