@@ -1,5 +1,5 @@
-//! What a crowd of real tabs found of reads: two that stood in for dead owners met them, before the owner that lived had
-//! said what it held.
+//! What a crowd of real tabs found of reads: two that stood in for dead owners met them, before the owner that lived
+//! had said what it held.
 
 use std::sync::Arc;
 
