@@ -88,9 +88,10 @@ async function cut(room, random) {
       [a, ids[1]],
       [b, ids[0]],
     ]) {
-      // A frozen page runs it when it is back; one that was reloaded has no cut to end.
-      if (room.tabs.includes(tab) && !tab.frozen) await tab.uncut(id);
-      else if (tab.frozen) room.later(1_000, () => (room.tabs.includes(tab) ? tab.uncut(id) : undefined));
+      // A frozen page runs it when it is back; one that was reloaded has no cut to end, and perhaps no mesh as yet.
+      const uncut = () => (room.tabs.includes(tab) ? tab.run((id) => window.mesh?.uncut(id), id) : undefined);
+      if (tab.frozen) room.later(1_000, uncut);
+      else await uncut();
     }
   });
   return `${a.name} and ${b.name} for ${ms} ms`;

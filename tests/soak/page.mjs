@@ -2,8 +2,8 @@
 //
 // Writes of two kinds. Shared keys hold a growing list of the names of all writes made on them, each write a read and a
 // merge: a write that a later one has superseded is in it still, so that a causal successor is told from a loss by
-// looking. Every fourth write is of a key of its own. Every third write asks for `local` alone, the others for a quorum. `acknowledge`
-// is a binding: what it was told outlives the page.
+// looking. Every fourth write is of a key of its own. The levels asked for come in turn. `acknowledge` is a binding: what
+// it was told outlives the page.
 
 /** To be given to `addInitScript`. */
 export function writer() {
@@ -12,9 +12,8 @@ export function writer() {
   let writing = false;
   let stopped = Promise.resolve();
 
-  async function write(name, number) {
+  async function write(name, number, level) {
     const id = `${name}.${number}`;
-    const level = number % 3 === 0 ? "local" : "quorum";
     const things = window.mesh.bucket("things", { merge: union });
     const isShared = number % 4 !== 3;
     const key = isShared ? `shared ${Math.floor(Math.random() * sharedKeys)}` : `own ${id}`;
@@ -24,10 +23,10 @@ export function writer() {
     await window.acknowledge({ key, id, level, met: receipt.met });
   }
 
-  async function writeAll(name, pauseMs) {
+  async function writeAll(name, { pauseMs, levels }) {
     for (let number = 0; writing; number++) {
       try {
-        await write(name, number);
+        await write(name, number, levels[number % levels.length]);
       } catch (error) {
         if (!writing) return;
         await window.acknowledge({ id: `${name}.${number}`, error: `${error.code ?? ""} ${error.message}` });
@@ -36,9 +35,9 @@ export function writer() {
     }
   }
 
-  window.startWriting = (name, pauseMs) => {
+  window.startWriting = (name, pace) => {
     writing = true;
-    stopped = writeAll(name, pauseMs);
+    stopped = writeAll(name, pace);
   };
   window.stopWriting = async () => {
     writing = false;

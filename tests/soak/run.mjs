@@ -6,14 +6,14 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { uniqueName, World, within } from "../browser/harness.mjs";
 import { faults, generator } from "./faults.mjs";
+import { agree, complaints, losses, openProfile, seconds } from "./judge.mjs";
 import { Oracle } from "./oracle.mjs";
-import { writer } from "./page.mjs";
 
 const tabCount = 8;
 const tabCountMax = 10;
 const profileCount = 3;
-/** Between two writes of a tab, on average. */
-const writeEveryMs = 250;
+/** Between two writes of a tab, on average, and what each asks for in turn. */
+const pace = { pauseMs: 250, levels: ["local", "quorum", "quorum"] };
 const peaceMs = 90_000;
 
 class Room {
@@ -51,7 +51,7 @@ class Room {
   async join(tab) {
     tab.life = (tab.life ?? 0) + 1;
     await tab.join(this.name);
-    await tab.run(([name, ms]) => window.startWriting(name, ms), [`${tab.name}-${tab.life}`, writeEveryMs]);
+    await tab.run(([name, pace]) => window.startWriting(name, pace), [`${tab.name}-${tab.life}`, pace]);
   }
 
   forget(tab) {
@@ -141,13 +141,6 @@ export async function soak({ faultCount, seed, log }) {
   }
 }
 
-async function openProfile(world, oracle) {
-  const profile = await world.profile();
-  await profile.context.addInitScript(writer);
-  await profile.context.exposeBinding("acknowledge", (_, write) => oracle.take(write));
-  return profile;
-}
-
 async function judge(room, oracle, began, log) {
   const { world } = room;
   await room.quiet();
@@ -165,40 +158,8 @@ async function judge(room, oracle, began, log) {
     failures.push(`they do not converge: ${error.message}`);
   }
   log(`${seconds(began)} converged after ${Math.round(performance.now() - peace)} ms`);
-  const keys = oracle.keys;
-  const [first, ...others] = await Promise.all(room.tabs.map((tab) => readAll(tab, keys)));
-  for (const [i, tab] of room.tabs.entries()) {
-    const reads = i === 0 ? first : others[i - 1];
-    const missing = oracle.missing(keys, reads);
-    failures.push(...missing.slice(0, 5).map((what) => `${tab.name} has lost ${what}`));
-    if (missing.length > 5) failures.push(`${tab.name} has lost ${missing.length} acknowledged writes`);
-    const differs = reads.findIndex(({ value }, at) => String(value) !== String(first[at].value));
-    if (differs >= 0) failures.push(`${tab.name} and ${room.tabs[0].name} read "${keys[differs]}" differently`);
-  }
-  log(`${seconds(began)} read ${keys.length} keys in ${room.tabs.length} tabs`);
-  const isExpected = (error) => /the page crashed|ERR_CONNECTION_|WebSocket connection to/.test(error);
-  const errors = world.profiles.flatMap((profile) => profile.takeErrors()).filter((error) => !isExpected(error));
-  failures.push(...errors.map((error) => `a page complains: ${error}`));
+  failures.push(...(await losses(room.tabs, oracle)));
+  log(`${seconds(began)} read ${oracle.keys.length} keys in ${room.tabs.length} tabs`);
+  failures.push(...complaints(world));
   return failures;
-}
-
-/** In parts, each well within what a call may take. */
-async function readAll(tab, keys) {
-  const reads = [];
-  for (let i = 0; i < keys.length; i += 100) {
-    reads.push(...(await tab.run((keys) => window.readAll(keys), keys.slice(i, i + 100))));
-  }
-  return reads;
-}
-
-/** Whether all hold exactly the open tabs to be up. */
-async function agree(tabs) {
-  const here = tabs.map((tab) => tab.id).sort();
-  const views = await Promise.all(tabs.map((tab) => tab.members()));
-  const up = views.map((view) => view.filter(({ status }) => status === "up").map(({ id }) => id));
-  return up.every((ids) => ids.sort().join() === here.join());
-}
-
-function seconds(began) {
-  return `${((performance.now() - began) / 1000).toFixed(1)} s`;
 }

@@ -32,7 +32,7 @@ usage: cargo xtask <command>
   start         setup, build, then serve at http://$HOST:$PORT/ (127.0.0.1:8787 if not set)
   test [part]   everything, or one part of: tidy format clippy rust traces wasm types browser
   bench [...]   what the browser peer costs beside its floor; flags: --json --runs N --only WORD
-  soak [...]    random faults in real tabs; flags: --faults N --seed S
+  soak [...]    random faults, or a crowd, in real tabs; flags: --faults N, or --crowd N --profiles P; --seed S
   lint          the parts that only read: tidy format clippy types
   env           print the variables for your own wasm builds: eval \"$(cargo xtask env)\"
 ";

@@ -1,7 +1,9 @@
 //! Gets in flight: ask the owners, join what they know, answer at R, repair behind the answer.
 //!
 //! Whose answer counts decides whether a quorum means anything. An owner counts; for one that is suspect, the next node
-//! of the walk stands in and counts, for it was given the hints. An owner whose arc is incoming, this node included,
+//! of the walk stands in and counts, for it was given the hints: but only once no owner is left that may still answer.
+//! What was written before the suspicion is with the owners alone, and two that stand in, being quick, would otherwise
+//! meet a read with nothing. An owner whose arc is incoming, this node included,
 //! does not count until the arc has arrived: others are asked for what they know meanwhile, which is joined and does
 //! not count either, and it is asked again. So a read that begins while data moves takes a little longer, and is not
 //! met by nodes that have nothing.
@@ -70,6 +72,15 @@ impl Read {
     fn wait_for(&mut self, now: Instant, node: NodeId) {
         self.not_yet.insert(node);
         self.retry.get_or_insert(now + RETRY_MS);
+    }
+
+    /// Who stands in for the suspect knows what was written since the suspicion, the owners what was written before: as
+    /// long as one of these may still answer, owners alone make a quorum.
+    fn waits_for_owners(&self) -> bool {
+        let is_owner = |id: &&NodeId| !self.stand_ins.contains(*id) && !self.helpers.contains(*id);
+        let owners = self.quorum.answered().iter().filter(is_owner).count();
+        let is_awaited = self.quorum.waiting().iter().any(|id| is_owner(&id)) || !self.not_yet.is_empty();
+        is_awaited && owners < usize::from(self.quorum.needed())
     }
 
     /// A delete that has not seen what it is to delete would delete nothing: it waits for owners that are here and have
@@ -193,12 +204,12 @@ impl Coordinator {
         let Some(read) = self.reads.get_mut(&number) else { return };
         let is_over = read.deadline <= near.now;
         let is_open = match read.quorum.progress() {
-            Progress::Met => false,
+            Progress::Met => read.waits_for_owners(),
             Progress::Waiting => true,
             Progress::Exhausted => !read.not_yet.is_empty() || read.waits_for_links(near),
         };
         if !read.is_answered && (!is_open || is_over) {
-            near.marks.hit_if(Mark::ReadUnmet, || is_open);
+            near.marks.hit_if(Mark::ReadUnmet, || read.quorum.progress() != Progress::Met);
             read.is_answered = true;
             let (reader, key, merged) = (read.reader.clone(), read.key.clone(), read.merged.clone());
             let (quorum, started) = (read.quorum.clone(), read.started);
