@@ -1,7 +1,7 @@
 //! Who is dialled, and again: what soaks found of pairs that never met.
 
 use roundtable_core::membership::Status;
-use roundtable_core::node::{Event, Input};
+use roundtable_core::node::{Event, Input, Output};
 use roundtable_sim::World;
 
 fn status(world: &World, of: usize, by: usize) -> Option<Status> {
@@ -82,4 +82,26 @@ fn a_tab_that_lost_its_disk_while_it_left_is_back_for_all() {
             assert_eq!(status, Some(Status::Up), "seed {seed} tab {tab}");
         }
     }
+}
+
+/// Who is linked is signalled to only because that link carries nothing.
+#[test]
+fn a_signal_for_a_node_that_is_linked_goes_over_others_too() {
+    let mut world = World::new(3);
+    let tabs: Vec<usize> = (0..3).map(|device| world.open(device)).collect();
+    assert!(world.settle(20_000), "{}", world.unsettled());
+    let ids: Vec<_> = tabs.iter().map(|&tab| world.hosts[tab].id).collect();
+    let mut node = world.node(tabs[0]).clone();
+    while node.poll_output().is_some() {}
+    node.handle_input(world.now, Input::Signal { to: ids[1], bytes: vec![1, 2, 3] });
+    let mut sent_to: Vec<_> = std::iter::from_fn(|| node.poll_output())
+        .filter_map(|output| match output {
+            Output::Send { to, .. } => Some(to),
+            _ => None,
+        })
+        .collect();
+    sent_to.sort_unstable();
+    let mut others = ids[1..].to_vec();
+    others.sort_unstable();
+    assert_eq!(sent_to, others);
 }

@@ -184,6 +184,10 @@ pub fn send_signal(
     random: &mut fastrand::Rng,
     out: &mut Outbox,
 ) {
+    // Who is linked needs no signal but to mend that link, which may carry nothing: then others do.
+    if membership.links().contains(&to) {
+        pass_over_neighbours(me, to, HOPS, bytes.clone(), me, membership, random, out);
+    }
     pass_signal(me, to, HOPS, bytes, me, membership, random, out);
 }
 
@@ -203,10 +207,24 @@ pub fn pass_signal(
         out.push((to, Message::Signal { from, to, hops: 0, bytes }));
         return;
     }
+    pass_over_neighbours(from, to, hops, bytes, came_from, membership, random, out);
+}
+
+#[expect(clippy::too_many_arguments, reason = "all of one signal, and where it may go")]
+fn pass_over_neighbours(
+    from: NodeId,
+    to: NodeId,
+    hops: u8,
+    bytes: Vec<u8>,
+    came_from: NodeId,
+    membership: &Membership,
+    random: &mut fastrand::Rng,
+    out: &mut Outbox,
+) {
     // Whoever passes it on lowers the count; a peer that sent a larger one gains nothing by it.
     let Some(hops) = hops.min(HOPS).checked_sub(1) else { return };
     let mut neighbours: Vec<NodeId> =
-        membership.links().iter().copied().filter(|&id| id != came_from && id != from).collect();
+        membership.links().iter().copied().filter(|&id| id != came_from && id != from && id != to).collect();
     crate::id::shuffle(random, &mut neighbours);
     for &neighbour in neighbours.iter().take(ROUTES) {
         out.push((neighbour, Message::Signal { from, to, hops, bytes: bytes.clone() }));

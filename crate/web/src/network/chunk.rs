@@ -221,4 +221,66 @@ mod tests {
         let _ = assembler.push(&[]);
         assert_eq!(assembler.push(&[WHOLE]), Ok(Some(Vec::new())));
     }
+
+    #[test]
+    fn any_frames_cut_one_after_the_other_are_put_together_in_their_order() {
+        for seed in 0..300 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let sent: Vec<Vec<u8>> = (0..random.usize(1..8))
+                .map(|_| {
+                    let longest = random.choice([1, 100, CHUNK_BYTES_MAX + 3, 5 * CHUNK_BYTES_MAX]).unwrap();
+                    let length = random.usize(..=longest);
+                    (0..length).map(|_| random.u8(..)).collect()
+                })
+                .collect();
+            let mut assembler = Assembler::default();
+            let arrived: Vec<Vec<u8>> = sent
+                .iter()
+                .flat_map(|frame| pieces(frame))
+                .filter_map(|piece| assembler.push(&piece).expect("what is cut in order fits"))
+                .collect();
+            assert_eq!(arrived, sent, "seed {seed}");
+            assert!(assembler.partial.is_none(), "nothing is held between frames");
+        }
+    }
+
+    /// A channel that loses, repeats, swaps, cuts off and spoils what it carries.
+    fn spoil(pieces: &mut Vec<Vec<u8>>, random: &mut fastrand::Rng) {
+        for _ in 0..random.usize(1..6) {
+            let (one, other) = (random.usize(..pieces.len()), random.usize(..pieces.len()));
+            match random.u8(..5) {
+                0 if pieces.len() > 1 => drop(pieces.remove(one)),
+                1 => pieces.insert(other, pieces[one].clone()),
+                2 => pieces.swap(one, other),
+                3 => {
+                    let length = random.usize(..=pieces[one].len());
+                    pieces[one].truncate(length);
+                }
+                _ => {
+                    if let Some(byte) = pieces[one].get_mut(random.usize(..6)) {
+                        *byte = random.u8(..);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_channel_that_breaks_its_promises_makes_nobody_panic_hold_too_much_or_miss_the_next_frame() {
+        for seed in 0..500 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let mut stream: Vec<Vec<u8>> =
+                (0..4).flat_map(|_| pieces(&frame(random.usize(..4 * CHUNK_BYTES_MAX)))).collect();
+            spoil(&mut stream, &mut random);
+            let (mut assembler, mut arrived) = (Assembler::default(), 0);
+            for piece in &stream {
+                arrived += piece.len();
+                let _ = assembler.push(piece);
+                let held = assembler.partial.as_ref().map_or(0, |partial| partial.bytes.len());
+                assert!(held <= arrived.min(FRAME_BYTES_MAX), "seed {seed}: {held} bytes held of {arrived}");
+            }
+            let _ = assembler.push(&[]);
+            assert_eq!(assembler.push(&[WHOLE, 42]), Ok(Some(vec![42])), "seed {seed}");
+        }
+    }
 }

@@ -115,7 +115,11 @@ impl State {
                 shared.on_happening(id, session, happening);
             }
         });
-        Link::new(&self.ingredients, session, offers, now, report).ok()
+        let link = Link::new(&self.ingredients, session, offers, now, report).ok();
+        if link.is_none() {
+            self.budget.exhaust(now);
+        }
+        link
     }
 
     /// Give up an attempt, if there is one. `aloud`: the other side may let go, too.
@@ -265,12 +269,8 @@ impl State {
         if let Some(attempt) = peer.attempt.as_mut().filter(|attempt| attempt.is_session(session)) {
             attempt.carrier = carrier;
             attempt.heard = true;
-            if let Some(link) = &mut attempt.link {
-                link.take_candidate(candidate);
-            }
-        } else if let Some(link) = peer.link.as_mut().filter(|link| link.session == session) {
-            link.take_candidate(candidate);
-        } else {
+        }
+        if !self.link(from, session).is_some_and(|link| link.take_candidate(candidate)) {
             self.drop_input(DropReason::Stale);
         }
     }

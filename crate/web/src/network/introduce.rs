@@ -72,6 +72,9 @@ impl State {
             }
             Payload::Candidate { session, candidate } => self.on_candidate(from, carrier, session, candidate),
             Payload::Bye { session } => self.on_bye(from, session),
+            Payload::Interrupted { session } => self.on_interrupted_there(from, carrier, session, now),
+            Payload::Restart { session, round, sdp } => self.on_restart(from, carrier, session, round, &sdp),
+            Payload::Restarted { session, round, sdp } => self.on_restarted(from, session, round, &sdp),
         }
     }
 

@@ -13,7 +13,7 @@ use std::rc::Rc;
 
 use futures_util::future::{AbortHandle, abortable};
 use gloo_events::EventListener;
-use js_sys::{Array, ArrayBuffer, Uint8Array};
+use js_sys::{Array, ArrayBuffer, Reflect, Uint8Array};
 use roundtable_core::time::Instant;
 use roundtable_core::wire::Lane;
 use roundtable_core::wire::handshake::{Fingerprint, Role};
@@ -25,21 +25,23 @@ use web_sys::{
     RtcPeerConnectionState, RtcSdpType, RtcSessionDescriptionInit,
 };
 
+use super::candidates::{CANDIDATES_MAX, Candidates, Verdict, fragment};
 use super::chunk::{Assembler, ChunkError};
 use super::credit::{self, Account, Allowance, Overdrawn, index};
 use super::outbox::{BUFFERED_LOW_BYTES, Outbox, TooSlow};
+use super::restart::Restart;
 use super::signal::Candidate;
 
 /// The lanes, each at the place of its channel's id.
 pub(crate) const LANES: [Lane; 3] = [Lane::Control, Lane::Requests, Lane::Bulk];
-/// How many candidates of one side are kept; a browser has a handful.
-const CANDIDATES_MAX: usize = 32;
 
 /// What happened to a link.
 #[derive(Debug)]
 pub(crate) enum Happening {
     /// Our offer or answer is made; the text to send. `Err`: the browser would not make it.
     Described(Result<String, JsValue>),
+    /// Our description of this round of restarting is made. `Err`: the browser would not make it.
+    Redescribed(u32, Result<String, JsValue>),
     /// The peer's answer was taken. `Err`: the browser would not take it.
     Agreed(Result<(), JsValue>),
     /// We may be reached here.
@@ -78,18 +80,17 @@ pub(crate) struct Link {
     pub(crate) page: Option<u64>,
     /// When the connection was begun and, once open, opened.
     pub(crate) since: Instant,
-    /// When a connection that is interrupted will be given up.
-    pub(crate) interrupted_until: Option<Instant>,
-    pc: RtcPeerConnection,
+    /// What is known of its interruptions.
+    pub(crate) restart: Restart,
+    pub(super) pc: RtcPeerConnection,
     lanes: [LaneEnd; 3],
     listeners: Vec<EventListener>,
-    described: bool,
+    pub(super) described: bool,
     agreeing: bool,
-    ours: Vec<Candidate>,
-    /// Candidates that came before the description they belong to; `None` once that is in place.
-    theirs: Option<Vec<Candidate>>,
+    pub(super) ours: Vec<Candidate>,
+    theirs: Candidates,
     tasks: Vec<AbortHandle>,
-    report: Report,
+    pub(super) report: Report,
 }
 
 struct LaneEnd {
@@ -152,14 +153,14 @@ impl Link {
             offers,
             page: None,
             since: now,
-            interrupted_until: None,
+            restart: Restart::default(),
             pc,
             lanes,
             listeners,
             described: false,
             agreeing: false,
             ours: Vec::new(),
-            theirs: Some(Vec::new()),
+            theirs: Candidates::default(),
             tasks: Vec::new(),
             report,
         })
@@ -199,12 +200,17 @@ impl Link {
         if !self.described || std::mem::replace(&mut self.agreeing, true) {
             return false;
         }
+        self.take_answer(answer);
+        true
+    }
+
+    /// Take an answer; [`Happening::Agreed`] follows.
+    pub(super) fn take_answer(&mut self, answer: &str) {
         let (pc, report, answer) = (self.pc.clone(), self.report.clone(), description(RtcSdpType::Answer, answer));
         self.spawn(async move {
             let agreed = JsFuture::from(pc.set_remote_description(&answer)).await;
             report(Happening::Agreed(agreed.map(|_| ())));
         });
-        true
     }
 
     /// Our description is made. The candidates that had to wait for it, to be sent after it.
@@ -218,9 +224,15 @@ impl Link {
 
     /// The peer's description is in place: its candidates may be used.
     pub(crate) fn on_agreed(&mut self) {
-        for candidate in self.theirs.take().unwrap_or_default() {
+        let Some(description) = self.pc.remote_description() else { return };
+        for candidate in self.theirs.on_description(&description.sdp()) {
             add_candidate(&self.pc, &candidate);
         }
+    }
+
+    /// Our candidates for the present description.
+    pub(crate) fn candidates(&self) -> Vec<Candidate> {
+        self.ours.clone()
     }
 
     /// A candidate of ours; whether it is to be sent now, rather than after our description.
@@ -232,13 +244,13 @@ impl Link {
         self.described
     }
 
-    /// A candidate of the peer's: used as soon as its description is in place.
-    pub(crate) fn take_candidate(&mut self, candidate: Candidate) {
-        match &mut self.theirs {
-            None => add_candidate(&self.pc, &candidate),
-            Some(held) if held.len() < CANDIDATES_MAX => held.push(candidate),
-            Some(_) => {}
+    /// A candidate of the peer's: used as soon as its description is in place. `false`: its description is over.
+    pub(crate) fn take_candidate(&mut self, candidate: Candidate) -> bool {
+        let verdict = self.theirs.take(candidate);
+        if let Verdict::Use(candidate) = &verdict {
+            add_candidate(&self.pc, candidate);
         }
+        verdict != Verdict::Stale
     }
 
     /// Our description as it is by now, if it is made; and, if the peer has answered it, nothing but our candidates.
@@ -252,7 +264,7 @@ impl Link {
 
     /// Run a task no longer than this link lives: what a closed connection was asked is never answered, and a task that
     /// waits for ever would hold the connection for ever.
-    fn spawn(&mut self, task: impl Future<Output = ()> + 'static) {
+    pub(super) fn spawn(&mut self, task: impl Future<Output = ()> + 'static) {
         let (task, handle) = abortable(task);
         self.tasks.push(handle);
         spawn_local(async move {
@@ -263,7 +275,8 @@ impl Link {
     /// Whether all three channels are open, and the page knows by which descriptions: a channel's opening may be told
     /// before the description that it follows from.
     pub(crate) fn is_open(&self) -> bool {
-        self.theirs.is_none() && self.lanes.iter().all(|lane| lane.channel.ready_state() == RtcDataChannelState::Open)
+        self.theirs.is_in_place()
+            && self.lanes.iter().all(|lane| lane.channel.ready_state() == RtcDataChannelState::Open)
     }
 
     /// Queue a frame and send what there is room for.
@@ -419,14 +432,18 @@ fn connection_listeners(pc: &RtcPeerConnection, report: &Report) -> [EventListen
     [
         EventListener::new(pc, "icecandidate", move |event| {
             let Some(found) = event.unchecked_ref::<RtcPeerConnectionIceEvent>().candidate() else { return };
-            let candidate = found.candidate();
-            if !candidate.is_empty() {
-                told(Happening::Candidate(Candidate {
-                    candidate,
-                    mid: found.sdp_mid(),
-                    line: found.sdp_m_line_index(),
-                }));
+            let mut ours =
+                Candidate { candidate: found.candidate(), mid: found.sdp_mid(), line: found.sdp_m_line_index() };
+            if ours.candidate.is_empty() {
+                return;
             }
+            // Not every browser writes it into the line.
+            let ufrag = Reflect::get(&found, &"usernameFragment".into()).ok().and_then(|ufrag| ufrag.as_string());
+            if let Some(ufrag) = ufrag.filter(|ufrag| !ufrag.is_empty() && fragment(&ours).is_none()) {
+                ours.candidate.push_str(" ufrag ");
+                ours.candidate.push_str(&ufrag);
+            }
+            told(Happening::Candidate(ours));
         }),
         EventListener::new(pc, "connectionstatechange", move |event| {
             let Some(pc) = event.target().and_then(|target| target.dyn_into::<RtcPeerConnection>().ok()) else {
@@ -437,13 +454,13 @@ fn connection_listeners(pc: &RtcPeerConnection, report: &Report) -> [EventListen
     ]
 }
 
-fn description(kind: RtcSdpType, sdp: &str) -> RtcSessionDescriptionInit {
+pub(super) fn description(kind: RtcSdpType, sdp: &str) -> RtcSessionDescriptionInit {
     let init = RtcSessionDescriptionInit::new(kind);
     init.set_sdp(sdp);
     init
 }
 
-fn local_sdp(pc: &RtcPeerConnection) -> String {
+pub(super) fn local_sdp(pc: &RtcPeerConnection) -> String {
     pc.local_description().map(|description| description.sdp()).unwrap_or_default()
 }
 

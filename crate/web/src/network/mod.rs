@@ -25,7 +25,8 @@
 //! | `link`, `broadcast`, `rendezvous` | the browser's own things, and how each is let go |
 //! | `state` | all that is known of peers, carriers and deadlines |
 //! | `introduce` | signals out and in, announcements |
-//! | `dial` | attempts, from the wish to the open link |
+//! | `dial`, `candidates` | attempts, from the wish to the open link; where the peer may be reached |
+//! | `restart` | an open link that is interrupted, and how it is brought back |
 //! | `traffic` | an open link: frames out and in, its end |
 //! | `shared` | who may touch the state when: events, timers, the sink |
 //!
@@ -50,6 +51,7 @@ use shared::Shared;
 
 mod admission;
 mod broadcast;
+mod candidates;
 mod carrier;
 mod chunk;
 mod credit;
@@ -59,6 +61,7 @@ mod link;
 mod outbox;
 mod pace;
 mod rendezvous;
+mod restart;
 mod shared;
 mod signal;
 mod state;

@@ -56,6 +56,12 @@ impl Budget {
         self.left -= u64::from(granted);
         granted
     }
+
+    /// The browser refused one, whatever we reckon: there is none until the next is earned.
+    pub(crate) fn exhaust(&mut self, now: Instant) {
+        self.left = 0;
+        self.since = now;
+    }
 }
 
 #[cfg(test)]
@@ -84,5 +90,14 @@ mod tests {
         assert!(budget.take(Instant(250)));
         assert!(!budget.take(Instant(260)));
         assert_eq!((0..1000).filter(|_| budget.take(Instant(1_000_000))).count(), 200);
+    }
+
+    #[test]
+    fn a_refusal_of_the_browser_leaves_none_until_the_next_is_earned() {
+        let mut budget = Budget::new(Instant(0));
+        budget.exhaust(Instant(100));
+        assert!(!budget.take(Instant(349)));
+        assert!(budget.take(Instant(350)));
+        assert!(!budget.take(Instant(351)));
     }
 }

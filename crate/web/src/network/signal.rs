@@ -69,6 +69,29 @@ pub(crate) enum Payload {
         /// The connection.
         session: u64,
     },
+    /// Nothing comes through this connection any more; please restart it: said by the higher of two nodes.
+    Interrupted {
+        /// The connection.
+        session: u64,
+    },
+    /// This is my new side of the same connection.
+    Restart {
+        /// The connection.
+        session: u64,
+        /// Which of its restarts, counted from one.
+        round: u32,
+        /// The description that `createOffer` made.
+        sdp: String,
+    },
+    /// And this is mine.
+    Restarted {
+        /// The connection.
+        session: u64,
+        /// The restart that was offered.
+        round: u32,
+        /// The description that `createAnswer` made.
+        sdp: String,
+    },
 }
 
 /// An ICE candidate, as browsers write it.
@@ -137,6 +160,9 @@ mod tests {
             Payload::Answer { page: 2, session: 9, nonce: [5; 16], sdp: "v=0".into() },
             Payload::Candidate { session: 9, candidate },
             Payload::Bye { session: u64::MAX },
+            Payload::Interrupted { session: 1 },
+            Payload::Restart { session: 9, round: 2, sdp: "v=0".into() },
+            Payload::Restarted { session: 9, round: 2, sdp: "v=0".into() },
         ]
     }
 

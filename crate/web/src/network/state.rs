@@ -33,8 +33,6 @@ pub(crate) const ATTEMPTS_MAX: usize = 64;
 pub(crate) const DIAL_MS: Millis = 10_000;
 /// When an attempt that has not succeeded says everything again, in milliseconds after it last did.
 pub(crate) const SAY_AGAIN_MS: [Millis; 4] = [1_000, 2_000, 3_000, 3_000];
-/// How long a connection may stay interrupted after the browser says that it is, which takes the browser five seconds.
-pub(crate) const INTERRUPTED_MS: Millis = 3_000;
 
 pub(crate) struct State {
     pub(crate) me: NodeId,
@@ -210,7 +208,7 @@ impl State {
     pub(crate) fn deadline(&self) -> Option<Instant> {
         let peers = self.peers.values().flat_map(|peer| {
             let attempt = peer.attempt.as_ref().map(|attempt| attempt.deadline.min(attempt.say_again_at()));
-            attempt.into_iter().chain(peer.link.as_ref().and_then(|link| link.interrupted_until))
+            attempt.into_iter().chain(peer.link.as_ref().and_then(|link| link.restart.deadline()))
         });
         let rendezvous = self.rendezvous.iter().filter_map(Rendezvous::deadline);
         peers.chain(rendezvous).chain(self.announce_at).min()
@@ -225,10 +223,7 @@ impl State {
         self.connect_rendezvous_if_due(now);
         let ids: Vec<NodeId> = self.peers.keys().copied().collect();
         for id in ids {
-            let Some(peer) = self.peers.get(&id) else { continue };
-            if peer.link.as_ref().and_then(|link| link.interrupted_until).is_some_and(|at| at <= now) {
-                self.drop_link(id);
-            }
+            self.mend_if_due(id, now);
             match self.peers.get(&id).and_then(|peer| peer.attempt.as_ref()) {
                 Some(attempt) if attempt.deadline <= now => {
                     if attempt.admission.said {

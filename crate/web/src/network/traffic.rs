@@ -11,7 +11,7 @@ use web_sys::RtcPeerConnectionState;
 use super::link::{Happening, Link, Received, Refused};
 use super::shared::Shared;
 use super::signal::Payload;
-use super::state::{INTERRUPTED_MS, State};
+use super::state::State;
 use super::{DropReason, NetworkEvent};
 
 impl Shared {
@@ -27,6 +27,7 @@ impl State {
     fn on_happening(&mut self, id: NodeId, session: u64, happening: Happening, now: Instant) {
         match happening {
             Happening::Described(result) => self.on_described(id, session, result.ok(), now),
+            Happening::Redescribed(round, result) => self.on_redescribed(id, session, round, result.ok(), now),
             Happening::Agreed(Ok(())) => {
                 if let Some(link) = self.link(id, session) {
                     link.on_agreed();
@@ -36,7 +37,9 @@ impl State {
             Happening::Agreed(Err(_)) => self.on_bad_description(id, session),
             Happening::Candidate(candidate) => {
                 let Some(peer) = self.peers.get_mut(&id) else { return };
-                let Some(attempt) = peer.attempt.as_mut().filter(|attempt| attempt.is_session(session)) else { return };
+                let Some(attempt) = peer.attempt.as_mut().filter(|attempt| attempt.is_session(session)) else {
+                    return self.on_late_candidate(id, session, candidate);
+                };
                 let carrier = attempt.carrier;
                 if attempt.link.as_mut().is_some_and(|link| link.on_candidate(candidate.clone())) {
                     self.say(id, carrier, &Payload::Candidate { session, candidate });
@@ -56,7 +59,7 @@ impl State {
     }
 
     /// The connection of this session, open or in the making.
-    fn link(&mut self, id: NodeId, session: u64) -> Option<&mut Link> {
+    pub(crate) fn link(&mut self, id: NodeId, session: u64) -> Option<&mut Link> {
         let peer = self.peers.get_mut(&id)?;
         let making = peer.attempt.as_mut().and_then(|attempt| attempt.link.as_mut());
         making.into_iter().chain(peer.link.as_mut()).find(|link| link.session == session)
@@ -133,18 +136,16 @@ impl State {
     }
 
     fn on_state(&mut self, id: NodeId, session: u64, state: RtcPeerConnectionState, now: Instant) {
+        let is_open =
+            self.peers.get(&id).and_then(|peer| peer.link.as_ref()).is_some_and(|link| link.session == session);
         match state {
-            RtcPeerConnectionState::Failed | RtcPeerConnectionState::Closed => self.on_ended(id, session),
-            RtcPeerConnectionState::Disconnected => {
-                if let Some(link) = self.link(id, session) {
-                    link.interrupted_until = Some(now + INTERRUPTED_MS);
-                }
+            RtcPeerConnectionState::Failed if !is_open => self.on_ended(id, session),
+            RtcPeerConnectionState::Closed => self.on_ended(id, session),
+            RtcPeerConnectionState::Failed | RtcPeerConnectionState::Disconnected => {
+                self.on_interrupted(id, session, now);
             }
-            _ => {
-                if let Some(link) = self.link(id, session) {
-                    link.interrupted_until = None;
-                }
-            }
+            RtcPeerConnectionState::Connected => self.on_restored(id, session),
+            _ => {}
         }
     }
 

@@ -93,6 +93,36 @@ async fn a_frame_that_is_too_long_is_not_sent() {
     assert!(lower.is_linked(&higher));
 }
 
+/// A browser that has no connection to give.
+const REFUSE: &str = "
+    const Real = globalThis.RTCPeerConnection;
+    let asked = 0;
+    globalThis.RTCPeerConnection = class {
+        constructor() { asked += 1; throw new DOMException('too many', 'UnknownError'); }
+    };
+    return { asked: () => asked, restore: () => { globalThis.RTCPeerConnection = Real; } };
+";
+
+#[wasm_bindgen_test]
+async fn a_browser_that_refuses_a_connection_fails_the_dial_and_is_not_asked_again_at_once() {
+    let (low, high) = lower_and_higher();
+    let room = room("refused");
+    let (lower, higher) = (Node::start(&room, &low), Node::start(&room, &high));
+    until("they find each other", || lower.has_discovered(&higher)).await;
+    let browser = javascript(REFUSE);
+    let ask = |name: &str| {
+        let method: js_sys::Function = Reflect::get(&browser, &name.into()).unwrap().into();
+        method.call0(&JsValue::NULL).unwrap().as_f64()
+    };
+    lower.network.dial(higher.id);
+    lower.network.dial(higher.id);
+    until("both dials fail", || lower.failures(higher.id) == 2).await;
+    assert_eq!(ask("asked"), Some(1.0));
+    ask("restore");
+    pause(500).await;
+    link(&lower, &higher).await;
+}
+
 /// Wraps the page's constructor so that every connection leaves a weak reference.
 const COUNT_CONNECTIONS: &str = "
     const Real = globalThis.RTCPeerConnection;

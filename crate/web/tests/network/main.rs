@@ -12,6 +12,7 @@ mod garbage;
 mod introductions;
 mod life;
 mod links;
+mod restart;
 mod stranger;
 mod support;
 
