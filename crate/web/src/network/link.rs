@@ -44,6 +44,8 @@ pub(crate) enum Happening {
     Agreed(Result<(), JsValue>),
     /// We may be reached here.
     Candidate(Candidate),
+    /// All our addresses are known.
+    Gathered,
     /// A channel opened.
     Opened,
     /// A channel closed: the other side is gone, or will be.
@@ -241,6 +243,16 @@ impl Link {
         }
     }
 
+    /// Our description as it is by now.
+    pub(crate) fn local_sdp(&self) -> String {
+        local_sdp(&self.pc)
+    }
+
+    /// All addresses of ours that are known by now.
+    pub(crate) fn own_candidates(&self) -> &[Candidate] {
+        &self.ours
+    }
+
     /// Our description as it is by now, if it is made; and, if the peer has answered it, nothing but our candidates.
     pub(crate) fn again(&self) -> Option<Again> {
         match (self.described, self.agreeing) {
@@ -418,7 +430,8 @@ fn connection_listeners(pc: &RtcPeerConnection, report: &Report) -> [EventListen
     let (told, observed) = (report.clone(), report.clone());
     [
         EventListener::new(pc, "icecandidate", move |event| {
-            let Some(found) = event.unchecked_ref::<RtcPeerConnectionIceEvent>().candidate() else { return };
+            let found = event.unchecked_ref::<RtcPeerConnectionIceEvent>().candidate();
+            let Some(found) = found else { return told(Happening::Gathered) };
             let candidate = found.candidate();
             if !candidate.is_empty() {
                 told(Happening::Candidate(Candidate {
