@@ -16,6 +16,7 @@ export type {
   Context,
   ErrorCode,
   IceServer,
+  Invite,
   JoinOptions,
   KeepOptions,
   Level,

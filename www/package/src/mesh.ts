@@ -2,8 +2,19 @@
 import { type Behind, RegisterBucket } from "./bucket.js";
 import { attempt, closed, errorFrom, invalid, RoundtableError } from "./error.js";
 import { type Events, eventNames } from "./events.js";
-import type { OnCondition, RawLeft } from "./roundtable_web.js";
-import type { Bucket, BucketOptions, Member, Mesh, MeshEvents, Metrics, Storable, Token, Value } from "./types.js";
+import type { Failure, OnCondition, RawLeft } from "./roundtable_web.js";
+import type {
+  Bucket,
+  BucketOptions,
+  Invite,
+  Member,
+  Mesh,
+  MeshEvents,
+  Metrics,
+  Storable,
+  Token,
+  Value,
+} from "./types.js";
 import { checkFunction, checkOptions, checkText, checkTimeout, checkWhole, describe, notYet } from "./validate.js";
 
 const readyTimeoutMs = 10_000;
@@ -102,6 +113,23 @@ export class NodeMesh implements Mesh {
     return this.#events.on(event, listener);
   }
 
+  async createInvite(): Promise<Invite> {
+    if (this.#behind.isClosed()) throw closed();
+    const { number, text } = await this.#carried(this.#behind.peer.createInvite());
+    const complete = async (answer: string): Promise<void> => {
+      checkText("complete: answer", answer);
+      if (this.#behind.isClosed()) throw closed();
+      await this.#carried(this.#behind.peer.completeInvite(number, answer));
+    };
+    return Object.freeze({ text, complete });
+  }
+
+  async acceptInvite(invite: string): Promise<string> {
+    checkText("acceptInvite: invite", invite);
+    if (this.#behind.isClosed()) throw closed();
+    return this.#carried(this.#behind.peer.acceptInvite(invite));
+  }
+
   async leave(options?: { timeoutMs?: number }): Promise<{ readonly handedOff: boolean }> {
     checkOptions("leave", options, ["timeoutMs"]);
     checkTimeout("leave: timeoutMs", options?.timeoutMs);
@@ -142,6 +170,14 @@ export class NodeMesh implements Mesh {
   uncut(id: string): void {
     checkText("uncut: id", id);
     attempt(() => this.#behind.peer.uncut(id));
+  }
+
+  async #carried<T>(answer: Promise<T>): Promise<T> {
+    try {
+      return await answer;
+    } catch (failure) {
+      throw errorFrom(failure as Failure);
+    }
   }
 
   #wait(ask: (onCondition: OnCondition) => number, timeoutMs: number, late: string): Promise<void> {

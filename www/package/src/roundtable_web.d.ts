@@ -63,6 +63,11 @@ export interface RawLeft {
   readonly handedOff: boolean;
 }
 
+export interface RawInvite {
+  readonly number: number;
+  readonly text: string;
+}
+
 /** All methods that return a number throw a `Failure`; the number is for `cancel` or `noLonger`. */
 export class PeerHandle {
   private constructor();
@@ -106,6 +111,10 @@ export class PeerHandle {
   position(bucket: string, key: string): number;
   ring(): { readonly tokens: readonly { readonly position: number; readonly id: string }[] };
   metrics(): Metrics;
+  /** These three reject with a `Failure`. */
+  createInvite(): Promise<RawInvite>;
+  acceptInvite(invite: string): Promise<string>;
+  completeInvite(invite: number, answer: string): Promise<void>;
   cut(id: string): void;
   uncut(id: string): void;
   close(): Promise<void>;

@@ -103,6 +103,17 @@ export interface Mesh {
   /** A "storage" event that came before there was a listener is given to the first one. Returns what ends it. */
   on<E extends keyof MeshEvents>(event: E, listener: (detail: MeshEvents[E]) => void): () => void;
   /**
+   * An introduction without any server: hand the text over (copied, or as a QR code), give the answer back. Who is
+   * introduced to one member meets the others through it. Good for ten minutes, once, and its answer for three; both
+   * tabs stay open meanwhile. At most 8 are open at once, the oldest is let go. Anybody who reads it sees random letters; only the room can use it.
+   */
+  createInvite(): Promise<Invite>;
+  /**
+   * The answer to another node's invite; the link follows once it is completed there. Rejects with "invalid-argument" (no
+   * invite, or one's own), "denied" (another room or secret), "incompatible" (another version), "timeout" (too old).
+   */
+  acceptInvite(invite: string): Promise<string>;
+  /**
    * Hand everything off, then depart for good; this mesh is closed then. `handedOff: false` (alone, or at the timeout,
    * by default 30 s): still a member; nothing that is not confirmed on another device is deleted, and the next tab of
    * this device finds it.
@@ -119,6 +130,13 @@ export interface Mesh {
   cut(id: string): void;
   /** Ends what `cut` began. */
   uncut(id: string): void;
+}
+export interface Invite {
+  /** At most 300 letters of A–Z, a–z, 0–9, - and _: fit for a link and for a QR code. */
+  readonly text: string;
+  /** Resolves when the link with whoever answered is open. An answer that is none, or is to another invite, rejects and
+   *  leaves the invite open; rejects with "timeout" if the other side is not reached within half a minute. */
+  complete(answer: string): Promise<void>;
 }
 export interface Token {
   /** 0–1, clockwise. */

@@ -4,6 +4,7 @@ use roundtable_core::coordinator::RequestError;
 use wasm_bindgen::JsValue;
 
 use crate::host::plain_object;
+use crate::network::InviteError;
 use crate::slot::HomeError;
 use crate::storage::DatabaseError;
 
@@ -62,6 +63,71 @@ impl From<RequestError> for Failure {
                 "the browser's database failed: the write is not durable here; reload the page and try again",
             ),
             RequestError::Closed => ("closed", CLOSED),
+        };
+        Failure { code, message: message.into() }
+    }
+}
+
+impl From<InviteError> for Failure {
+    fn from(error: InviteError) -> Failure {
+        let (code, message) = match error {
+            InviteError::Garbled => (
+                "invalid-argument",
+                "this is no invite and no answer, or a part of it was lost in copying: copy all of it, from the first \
+                 letter to the last",
+            ),
+            InviteError::IsAnswer => (
+                "invalid-argument",
+                "this is an answer, not an invite: give it back to whoever made the invite, for complete()",
+            ),
+            InviteError::IsInvite => (
+                "invalid-argument",
+                "this is an invite, not an answer: the other side passes it to acceptInvite() and gives you what that \
+                 resolves to",
+            ),
+            InviteError::Own => {
+                ("invalid-argument", "this invite is this node's own: another tab or device must accept it")
+            }
+            InviteError::OtherInvite => {
+                ("invalid-argument", "this answer is to another invite: ask for the answer to this one; it stays open")
+            }
+            InviteError::Completed => (
+                "invalid-argument",
+                "this invite has been completed; each serves once: make another with createInvite()",
+            ),
+            InviteError::Version => (
+                "incompatible",
+                "this text is from another version of Roundtable: reload both pages, so that both have the same",
+            ),
+            InviteError::Foreign => (
+                "denied",
+                "this text is of another room, or of one with another secret: both sides join with the same room and \
+                 secret",
+            ),
+            InviteError::Refused => (
+                "denied",
+                "the other side could not prove that it is of this room and who the text says: make another invite",
+            ),
+            InviteError::Expired => (
+                "timeout",
+                "this invite is too old: it is good for 10 minutes, by the clocks of both devices: make another with \
+                 createInvite()",
+            ),
+            InviteError::Displaced => (
+                "timeout",
+                "this invite was let go for 8 newer ones made or accepted here: make another with createInvite()",
+            ),
+            InviteError::Unreached => (
+                "timeout",
+                "the other side was not reached: give the answer back within three minutes, and keep both tabs open \
+                 until you are linked, on one network or with iceServers; make another invite",
+            ),
+            InviteError::Unable => (
+                "unsupported",
+                "this browser made no connection for an invite, or has no address to write on it: check that it is on \
+                 a network and that WebRTC is allowed, then try again",
+            ),
+            InviteError::Closed => ("closed", CLOSED),
         };
         Failure { code, message: message.into() }
     }

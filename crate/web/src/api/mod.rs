@@ -27,7 +27,7 @@ use error::Failure;
 use options::{JoinOptions, PutOptions};
 
 use crate::host;
-use crate::network::{NetworkConfig, generate_certificate};
+use crate::network::{Invitation, InviteError, NetworkConfig, generate_certificate};
 use crate::peer::{Answer, Condition, OnAnswer, Peer, PeerEvent, Sink};
 use crate::slot::capacity::Means;
 use crate::slot::{Home, inherit};
@@ -309,6 +309,33 @@ impl PeerHandle {
         shape::metrics(&self.peer.metrics())
     }
 
+    /// `{number, text}`: an invite, and by which number `completeInvite` knows it. It rejects with `{code, message}`.
+    #[wasm_bindgen(js_name = createInvite)]
+    pub fn create_invite(&self) -> js_sys::Promise {
+        let made = self.peer.create_invite();
+        promise(async move {
+            let Invitation { number, text } = made.await?;
+            Ok(host::frozen_object(&[("number", (number as f64).into()), ("text", text.into())]))
+        })
+    }
+
+    /// The answer to an invite. It rejects with `{code, message}`.
+    #[wasm_bindgen(js_name = acceptInvite)]
+    pub fn accept_invite(&self, text: String) -> js_sys::Promise {
+        let answer = self.peer.accept_invite(text);
+        promise(async move { Ok(answer.await?.into()) })
+    }
+
+    /// Over when the link with whoever answered is up. It rejects with `{code, message}`.
+    #[wasm_bindgen(js_name = completeInvite)]
+    pub fn complete_invite(&self, number: f64, answer: String) -> js_sys::Promise {
+        let linked = self.peer.complete_invite(number as u64, answer);
+        promise(async move {
+            linked.await?;
+            Ok(JsValue::UNDEFINED)
+        })
+    }
+
     /// Drop the direct link with a node and refuse it.
     ///
     /// # Errors
@@ -363,6 +390,10 @@ impl PeerHandle {
         });
         Ok(self.peer.when(condition, on_condition).ok_or_else(Failure::closed)? as f64)
     }
+}
+
+fn promise(answer: impl Future<Output = Result<JsValue, InviteError>> + 'static) -> js_sys::Promise {
+    wasm_bindgen_futures::future_to_promise(async move { Ok(answer.await.map_err(Failure::from)?) })
 }
 
 /// An encoded value as JavaScript, fresh, and frozen all the way down if asked.

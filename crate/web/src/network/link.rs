@@ -46,6 +46,8 @@ pub(crate) enum Happening {
     Agreed(Result<(), JsValue>),
     /// We may be reached here.
     Candidate(Candidate),
+    /// All our addresses are known.
+    Gathered,
     /// A channel opened.
     Opened,
     /// A channel closed: the other side is gone, or will be.
@@ -253,6 +255,16 @@ impl Link {
         verdict != Verdict::Stale
     }
 
+    /// Our description as it is by now.
+    pub(crate) fn local_sdp(&self) -> String {
+        local_sdp(&self.pc)
+    }
+
+    /// All addresses of ours that are known by now.
+    pub(crate) fn own_candidates(&self) -> &[Candidate] {
+        &self.ours
+    }
+
     /// Our description as it is by now, if it is made; and, if the peer has answered it, nothing but our candidates.
     pub(crate) fn again(&self) -> Option<Again> {
         match (self.described, self.agreeing) {
@@ -431,7 +443,8 @@ fn connection_listeners(pc: &RtcPeerConnection, report: &Report) -> [EventListen
     let (told, observed) = (report.clone(), report.clone());
     [
         EventListener::new(pc, "icecandidate", move |event| {
-            let Some(found) = event.unchecked_ref::<RtcPeerConnectionIceEvent>().candidate() else { return };
+            let found = event.unchecked_ref::<RtcPeerConnectionIceEvent>().candidate();
+            let Some(found) = found else { return told(Happening::Gathered) };
             let mut ours =
                 Candidate { candidate: found.candidate(), mid: found.sdp_mid(), line: found.sdp_m_line_index() };
             if ours.candidate.is_empty() {

@@ -27,6 +27,7 @@
 //! | `introduce` | signals out and in, announcements |
 //! | `dial`, `candidates` | attempts, from the wish to the open link; where the peer may be reached |
 //! | `restart` | an open link that is interrupted, and how it is brought back |
+//! | `invite`, `pass` | introductions that people carry, and what is written on them |
 //! | `traffic` | an open link: frames out and in, its end |
 //! | `shared` | who may touch the state when: events, timers, the sink |
 //!
@@ -36,6 +37,7 @@
 use std::fmt;
 use std::rc::Rc;
 
+use futures_channel::oneshot;
 use js_sys::{Array, Object, Reflect};
 use roundtable_core::id::{KeyPair, NodeId, Room};
 pub use roundtable_core::wire::Lane;
@@ -47,6 +49,8 @@ use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{RtcCertificate, RtcPeerConnection};
 
 pub use chunk::ChunkError;
+pub use invite::{Invitation, InviteError};
+use invite::{Reply, Wish};
 use shared::Shared;
 
 mod admission;
@@ -57,9 +61,11 @@ mod chunk;
 mod credit;
 mod dial;
 mod introduce;
+mod invite;
 mod link;
 mod outbox;
 mod pace;
+mod pass;
 mod rendezvous;
 mod restart;
 mod shared;
@@ -256,6 +262,32 @@ impl Network {
         self.shared.command(|state, now| state.on_signal(carrier::Carrier::Mesh, &bytes, now));
     }
 
+    /// Make an invite; its text is ready when our addresses are known, three seconds at most.
+    pub fn create_invite(&self) -> impl Future<Output = Result<Invitation, InviteError>> + use<> {
+        told(self.wish(Wish::Create))
+    }
+
+    /// Accept an invite; the text of the answer is ready as soon as an invite's is.
+    pub fn accept_invite(&self, text: String) -> impl Future<Output = Result<String, InviteError>> + use<> {
+        told(self.wish(|reply| Wish::Accept(text, reply)))
+    }
+
+    /// An invite was answered; over when the link is up.
+    pub fn complete_invite(
+        &self,
+        number: u64,
+        answer: String,
+    ) -> impl Future<Output = Result<(), InviteError>> + use<> {
+        told(self.wish(|reply| Wish::Complete(number, answer, reply)))
+    }
+
+    fn wish<T>(&self, wish: impl FnOnce(Reply<T>) -> Wish) -> Told<T> {
+        let (reply, told) = oneshot::channel();
+        let wish = wish(reply);
+        self.shared.command(|state, now| state.wish(wish, now));
+        told
+    }
+
     /// The page goes away: close all connections, sockets and channels at once. Frames sent just before still go out. A
     /// `LinkDown` follows for each link, should the page live on; the network itself is over.
     pub fn say_goodbye_and_close(&self) {
@@ -287,6 +319,13 @@ impl Network {
     pub fn send_raw(&self, to: NodeId, lane: Lane, message: &[u8]) {
         self.shared.command_quietly(|state, _| state.send_raw(to, lane, message));
     }
+}
+
+type Told<T> = oneshot::Receiver<Result<T, InviteError>>;
+
+/// What came of a wish; a network that is over answers none.
+async fn told<T>(told: Told<T>) -> Result<T, InviteError> {
+    told.await.unwrap_or(Err(InviteError::Closed))
 }
 
 impl Drop for Network {

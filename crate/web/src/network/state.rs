@@ -17,6 +17,7 @@ use crate::host;
 use super::admission::Admission;
 use super::broadcast::Broadcast;
 use super::carrier::{Carrier, Whereabouts};
+use super::invite::Invites;
 use super::link::{Ingredients, Link};
 use super::pace::Budget;
 use super::rendezvous::Rendezvous;
@@ -49,6 +50,8 @@ pub(crate) struct State {
     pub(crate) announced: usize,
     pub(crate) announce_at: Option<Instant>,
     pub(crate) rendezvous: Vec<Rendezvous>,
+    /// What people carry.
+    pub(crate) invites: Invites,
     pub(crate) budget: Budget,
     /// When credits are given back.
     pub(crate) turn: Option<Turn>,
@@ -144,6 +147,7 @@ impl State {
             announced: 0,
             announce_at: None,
             rendezvous: Vec::new(),
+            invites: Invites::default(),
             budget: Budget::new(now),
             turn: None,
             dropped: 0,
@@ -180,6 +184,7 @@ impl State {
         self.rendezvous = urls.into_iter().map(|url| Rendezvous::new(url, topic, now)).collect();
         self.handle_timeout(now);
         dials.into_iter().for_each(|id| self.dial(id, now));
+        self.grant_wishes(now);
     }
 
     /// Close everything, at once.
@@ -189,6 +194,7 @@ impl State {
         }
         self.say_gone();
         self.phase = Phase::Closed;
+        self.close_invites();
         for (id, mut peer) in std::mem::take(&mut self.peers) {
             if peer.attempt.take().is_some_and(|attempt| attempt.wanted) {
                 self.emit(NetworkEvent::DialFailed(id));
@@ -211,7 +217,7 @@ impl State {
             attempt.into_iter().chain(peer.link.as_ref().and_then(|link| link.restart.deadline()))
         });
         let rendezvous = self.rendezvous.iter().filter_map(Rendezvous::deadline);
-        peers.chain(rendezvous).chain(self.announce_at).min()
+        peers.chain(rendezvous).chain(self.announce_at).chain(self.invites_deadline()).min()
     }
 
     /// Something is due.
@@ -221,6 +227,7 @@ impl State {
         }
         self.announce_if_due(now);
         self.connect_rendezvous_if_due(now);
+        self.handle_invites_timeout(now);
         let ids: Vec<NodeId> = self.peers.keys().copied().collect();
         for id in ids {
             self.mend_if_due(id, now);

@@ -8,11 +8,12 @@ use roundtable_core::wire::handshake::{PROOF_MS_MAX, ProofError};
 use roundtable_core::wire::{FRAME_BYTES_MAX, Lane};
 use web_sys::RtcPeerConnectionState;
 
+use super::admission::Admission;
 use super::link::{Happening, Link, Received, Refused};
 use super::shared::Shared;
 use super::signal::Payload;
 use super::state::State;
-use super::{DropReason, NetworkEvent};
+use super::{DropReason, NetworkEvent, Via};
 
 impl Shared {
     /// Something happened to this session of this peer. Most things are messages, and those change no deadline.
@@ -45,6 +46,8 @@ impl State {
                     self.say(id, carrier, &Payload::Candidate { session, candidate });
                 }
             }
+            // Addresses are said one by one, as they come.
+            Happening::Gathered => {}
             Happening::Opened => self.on_opened(id, session, now),
             Happening::Closed => self.on_ended(id, session),
             Happening::Low => {
@@ -123,14 +126,21 @@ impl State {
         }
         let Some(attempt) = peer.attempt.take() else { return };
         let via = attempt.via();
-        let Some(mut link) = attempt.link else { return };
+        let Some(link) = attempt.link else { return };
+        self.admit(id, link, via, attempt.admission, now);
+    }
+
+    /// The other end is let in: the connection is a link, and what was said on it so far counts.
+    pub(crate) fn admit(&mut self, id: NodeId, mut link: Link, via: Via, admission: Admission, now: Instant) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let session = link.session;
         link.since = now;
         peer.tries = 0;
         if peer.link.replace(link).is_some() {
             self.emit(NetworkEvent::LinkDown { id });
         }
         self.emit(NetworkEvent::LinkUp { id, via });
-        for (lane, message) in attempt.admission.into_messages() {
+        for (lane, message) in admission.into_messages() {
             self.on_message(id, session, lane, message, now);
         }
     }

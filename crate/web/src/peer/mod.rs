@@ -36,7 +36,7 @@ pub use requests::{Answer, Condition, OnAnswer, OnCondition};
 use requests::{Conditions, Requests};
 
 use crate::host;
-use crate::network::{Network, NetworkConfig, NetworkEvent, Via};
+use crate::network::{Invitation, InviteError, Network, NetworkConfig, NetworkEvent, Via};
 use crate::slot::Home;
 use crate::storage::{Problem, StorageEvent};
 
@@ -105,6 +105,14 @@ enum Phase {
     Running,
     Closing,
     Closed,
+}
+
+/// What came of it; without a network nothing does.
+async fn told<T>(asked: Option<impl Future<Output = Result<T, InviteError>>>) -> Result<T, InviteError> {
+    match asked {
+        Some(answer) => answer.await,
+        None => Err(InviteError::Closed),
+    }
 }
 
 impl core::fmt::Debug for Peer {
@@ -242,6 +250,25 @@ impl Peer {
         self.conditions.borrow_mut().end(id);
     }
 
+    /// Make an invite, for a person to carry.
+    pub fn create_invite(&self) -> impl Future<Output = Result<Invitation, InviteError>> + use<> {
+        told(self.look_network(Network::create_invite))
+    }
+
+    /// Accept an invite: the answer to carry back.
+    pub fn accept_invite(&self, text: String) -> impl Future<Output = Result<String, InviteError>> + use<> {
+        told(self.look_network(|network| network.accept_invite(text)))
+    }
+
+    /// The answer to an invite was brought back; over when the link is up.
+    pub fn complete_invite(
+        &self,
+        number: u64,
+        answer: String,
+    ) -> impl Future<Output = Result<(), InviteError>> + use<> {
+        told(self.look_network(|network| network.complete_invite(number, answer)))
+    }
+
     /// Drop the direct link with a node and refuse it. For tests and classrooms.
     pub fn cut(&self, id: NodeId) {
         self.with_network(|network| network.cut(id));
@@ -300,6 +327,10 @@ impl Peer {
             }
             StorageEvent::Problem(problem, message) => (self.sink)(PeerEvent::Storage(problem, message)),
         }
+    }
+
+    fn look_network<T>(&self, command: impl FnOnce(&Network) -> T) -> Option<T> {
+        self.network.borrow().as_ref().map(command)
     }
 
     fn with_network(&self, command: impl FnOnce(&Network)) {
