@@ -60,6 +60,8 @@ const DOUBLE: &str = "
 struct Double {
     object: JsValue,
     members: Rc<RefCell<BTreeMap<Peer, ()>>>,
+    /// Every frame that it was sent.
+    seen: Rc<RefCell<Vec<Vec<u8>>>>,
     _received: Closure<dyn FnMut(f64, Uint8Array)>,
     _left: Closure<dyn FnMut(f64)>,
 }
@@ -71,8 +73,11 @@ impl Double {
         let (joined, left, target, told) = (members.clone(), members.clone(), object.clone(), object.clone());
         let topic_of_all = Rc::new(RefCell::new([0; 32]));
         let topic = topic_of_all.clone();
+        let seen: Rc<RefCell<Vec<Vec<u8>>>> = Rc::default();
+        let written = seen.clone();
         let received = Closure::new(move |from: f64, bytes: Uint8Array| {
             let from = from as Peer;
+            written.borrow_mut().push(bytes.to_vec());
             match decode::<FromClient>(&bytes.to_vec()).unwrap() {
                 FromClient::Join { topic } => {
                     *topic_of_all.borrow_mut() = topic;
@@ -98,7 +103,7 @@ impl Double {
         });
         Reflect::set(&object, &"received".into(), received.as_ref()).unwrap();
         Reflect::set(&object, &"left".into(), leave.as_ref()).unwrap();
-        Double { object, members, _received: received, _left: leave }
+        Double { object, members, seen, _received: received, _left: leave }
     }
 
     fn call(&self, name: &str, argument: JsValue) {
@@ -163,6 +168,21 @@ async fn strangers_meet_at_a_rendezvous_from_either_side() {
     assert_eq!(connections(&nodes[0]), [true]);
     nodes[0].network.send(nodes[1].id, Lane::Requests, b"hello");
     until("frames pass", || nodes[1].has_frame(b"hello")).await;
+}
+
+#[wasm_bindgen_test]
+async fn a_rendezvous_sees_opaque_topics_and_ciphertext() {
+    let double = Double::new();
+    let nodes = strangers("what is seen", 2).await;
+    link(&nodes[0], &nodes[1]).await;
+    let seen = double.seen.borrow();
+    let is_seen = |part: &[u8]| seen.iter().any(|frame| frame.windows(part.len()).any(|window| window == part));
+    assert!(seen.len() >= 6, "two joins, two announcements, an offer and an answer: {}", seen.len());
+    for word in ["what is seen", "candidate", "fingerprint", "ice-pwd", "webrtc", "sha-256", "127.0.0.1"] {
+        assert!(!is_seen(word.as_bytes()), "{word}");
+    }
+    assert!(nodes.iter().all(|node| !is_seen(node.id.as_bytes())));
+    assert!([1, 2].into_iter().all(|seed| !is_seen(keys(seed).public().as_bytes())));
 }
 
 #[wasm_bindgen_test]
