@@ -27,6 +27,7 @@ use roundtable_core::store::Rows;
 use roundtable_core::time::Instant;
 use wasm_bindgen_futures::spawn_local;
 
+mod invites;
 mod lifecycle;
 mod members;
 mod requests;
@@ -36,7 +37,7 @@ pub use requests::{Answer, Condition, OnAnswer, OnCondition};
 use requests::{Conditions, Requests};
 
 use crate::host;
-use crate::network::{Invitation, InviteError, Network, NetworkConfig, NetworkEvent, Via};
+use crate::network::{Network, NetworkConfig, NetworkEvent, Via};
 use crate::slot::Home;
 use crate::storage::{Problem, StorageEvent};
 
@@ -96,7 +97,8 @@ pub struct Peer {
     listeners: RefCell<Vec<EventListener>>,
     /// What goes on beside the node until it is closed.
     chores: RefCell<Vec<AbortHandle>>,
-    sink: Sink,
+    /// None once it is closed: what listens may hold the peer in turn.
+    sink: RefCell<Option<Sink>>,
     phase: Cell<Phase>,
 }
 
@@ -105,14 +107,6 @@ enum Phase {
     Running,
     Closing,
     Closed,
-}
-
-/// What came of it; without a network nothing does.
-async fn told<T>(asked: Option<impl Future<Output = Result<T, InviteError>>>) -> Result<T, InviteError> {
-    match asked {
-        Some(answer) => answer.await,
-        None => Err(InviteError::Closed),
-    }
 }
 
 impl core::fmt::Debug for Peer {
@@ -148,7 +142,7 @@ impl Peer {
             members: RefCell::default(),
             listeners: RefCell::default(),
             chores: RefCell::default(),
-            sink,
+            sink: RefCell::new(Some(sink)),
             phase: Cell::new(Phase::Running),
         });
         before(&peer);
@@ -250,25 +244,6 @@ impl Peer {
         self.conditions.borrow_mut().end(id);
     }
 
-    /// Make an invite, for a person to carry.
-    pub fn create_invite(&self) -> impl Future<Output = Result<Invitation, InviteError>> + use<> {
-        told(self.look_network(Network::create_invite))
-    }
-
-    /// Accept an invite: the answer to carry back.
-    pub fn accept_invite(&self, text: String) -> impl Future<Output = Result<String, InviteError>> + use<> {
-        told(self.look_network(|network| network.accept_invite(text)))
-    }
-
-    /// The answer to an invite was brought back; over when the link is up.
-    pub fn complete_invite(
-        &self,
-        number: u64,
-        answer: String,
-    ) -> impl Future<Output = Result<(), InviteError>> + use<> {
-        told(self.look_network(|network| network.complete_invite(number, answer)))
-    }
-
     /// Drop the direct link with a node and refuse it. For tests and classrooms.
     pub fn cut(&self, id: NodeId) {
         self.with_network(|network| network.cut(id));
@@ -293,7 +268,7 @@ impl Peer {
             let idle = core::pin::pin!(storage.idle());
             if let Either::Right(_) = select(idle, TimeoutFuture::new(CLOSING_PATIENCE_MS)).await {
                 let message = "the disk did not finish in time; what was not acknowledged may be lost";
-                (self.sink)(PeerEvent::Storage(Problem::Failed, message.into()));
+                self.tell(PeerEvent::Storage(Problem::Failed, message.into()));
             }
         }
         self.phase.set(Phase::Closed);
@@ -310,12 +285,13 @@ impl Peer {
             Some(home) if self.view(|view| view.has_departed()) => {
                 if let Err(error) = home.leave().await {
                     let message = format!("this node has left, and what it kept could not be deleted: {error}");
-                    (self.sink)(PeerEvent::Storage(Problem::Failed, message));
+                    self.tell(PeerEvent::Storage(Problem::Failed, message));
                 }
             }
             Some(home) => home.close().await,
             None => {}
         }
+        self.sink.take();
     }
 
     /// What the disk says.
@@ -325,12 +301,15 @@ impl Peer {
             StorageEvent::Failed(ids, reason) => {
                 self.feed_all(ids.into_iter().map(|id| Input::PersistFailed { id, reason }));
             }
-            StorageEvent::Problem(problem, message) => (self.sink)(PeerEvent::Storage(problem, message)),
+            StorageEvent::Problem(problem, message) => self.tell(PeerEvent::Storage(problem, message)),
         }
     }
 
-    fn look_network<T>(&self, command: impl FnOnce(&Network) -> T) -> Option<T> {
-        self.network.borrow().as_ref().map(command)
+    fn tell(&self, event: PeerEvent) {
+        let sink = self.sink.borrow().clone();
+        if let Some(sink) = sink {
+            sink(event);
+        }
     }
 
     fn with_network(&self, command: impl FnOnce(&Network)) {
@@ -358,7 +337,7 @@ impl Peer {
     }
 
     fn on_network(self: &Rc<Self>, event: NetworkEvent) {
-        let link = |id, open, via| (self.sink)(PeerEvent::Link { id, open, via });
+        let link = |id, open, via| self.tell(PeerEvent::Link { id, open, via });
         match event {
             NetworkEvent::LinkUp { id, via } => {
                 self.linked_via.borrow_mut().insert(id, via);
@@ -377,7 +356,7 @@ impl Peer {
             NetworkEvent::Discovered(id) => self.feed(Input::Discovered(id)),
             NetworkEvent::DialFailed(id) => self.feed(Input::DialFailed(id)),
             NetworkEvent::SignalForMesh { to, bytes } => self.feed(Input::Signal { to, bytes }),
-            NetworkEvent::Rendezvous { url, connected } => (self.sink)(PeerEvent::Rendezvous { url, connected }),
+            NetworkEvent::Rendezvous { url, connected } => self.tell(PeerEvent::Rendezvous { url, connected }),
             // Counted by the network; whoever sends rubbish must not fill our log as well.
             NetworkEvent::Dropped { .. } => {}
         }
@@ -462,7 +441,7 @@ impl Peer {
                     on_answer(Answer::Reply(result));
                 }
             }
-            Output::Event(event) => (self.sink)(PeerEvent::Protocol(event)),
+            Output::Event(event) => self.tell(PeerEvent::Protocol(event)),
         }
     }
 
@@ -473,7 +452,7 @@ impl Peer {
     /// Tell of members that changed and of conditions that have come to hold.
     fn tell_changes(&self) {
         let changes = self.members.borrow_mut().refresh(self.node.borrow().view());
-        changes.into_iter().for_each(|change| (self.sink)(PeerEvent::Member(change)));
+        changes.into_iter().for_each(|change| self.tell(PeerEvent::Member(change)));
         let met = self.conditions.borrow_mut().take_met(self.node.borrow().view());
         met.iter().for_each(|on_condition| on_condition(true));
     }

@@ -103,6 +103,17 @@ async fn a_put_alone_is_durable_and_read_back_by_the_same_node_later() {
 }
 
 #[wasm_bindgen_test]
+async fn a_closed_node_lets_go_of_who_listened_and_is_gone_when_nobody_holds_it() {
+    let (peer, events) = start(&fresh_room()).await;
+    assert!(Rc::strong_count(&events) > 1);
+    peer.clone().close().await;
+    assert_eq!(Rc::strong_count(&events), 1, "what listens may itself hold the node");
+    let node = Rc::downgrade(&peer);
+    drop(peer);
+    assert!(node.upgrade().is_none());
+}
+
+#[wasm_bindgen_test]
 async fn two_nodes_of_one_page_find_each_other_and_replicate() {
     let room = fresh_room();
     let ((a, events), (b, _)) = (start(&room).await, start(&room).await);
