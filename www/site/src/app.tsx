@@ -8,6 +8,7 @@ import { Figures } from "./panel/figures";
 import { Foot } from "./panel/foot";
 import { Head } from "./panel/head";
 import { Intro, RingFigure } from "./panel/hero";
+import { Invites } from "./panel/invite";
 import { KeyValue } from "./panel/kv";
 import { Log } from "./panel/log";
 import { Lookup } from "./panel/lookup";
@@ -87,6 +88,19 @@ export function App() {
         >
           <Figures journal={peer.journal} />
           <Log journal={peer.journal} nameOf={peer.nameOf} />
+        </Part>
+        <Part
+          id="invite"
+          title="Meet without a server"
+          says={
+            <>
+              Tabs of one browser find each other by themselves, and a <dfn>rendezvous</dfn> introduces strangers. Where
+              there is none, people can: an <dfn>invite</dfn> goes over by any way you like, its answer comes back, and
+              the two are linked. From then on the tabs introduce everybody else to each other.
+            </>
+          }
+        >
+          <Invites peer={peer} />
         </Part>
       </main>
       <Foot />

@@ -7,6 +7,7 @@ import "./style/hero.css";
 import "./style/ring.css";
 import "./style/cart.css";
 import "./style/parts.css";
+import "./style/invite.css";
 
 const root = document.getElementById("app");
 if (root === null) throw new Error("index.html has no element with the id app");

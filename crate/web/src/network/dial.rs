@@ -84,6 +84,7 @@ impl State {
         });
         let Some(mut attempt) = attempt else {
             if wanted {
+                self.seeks = true;
                 self.emit(NetworkEvent::DialFailed(id));
             }
             return;
@@ -132,6 +133,7 @@ impl State {
             self.say(id, attempt.carrier, &bye);
         }
         if attempt.wanted {
+            self.seeks = true;
             self.emit(NetworkEvent::DialFailed(id));
         }
     }

@@ -107,14 +107,31 @@ impl State {
         }
     }
 
-    /// Tell the broadcast channel that we are here, if it is time to.
+    /// Tell the broadcast channel that we are here, if it is time to. Who is linked is silent: newcomers say that they
+    /// are here, and are heard. But who seeks somebody in vain speaks, for that one may be of another half of the room
+    /// that is as silent.
     pub(crate) fn announce_if_due(&mut self, now: Instant) {
         if self.announce_at.is_none_or(|at| at > now) {
             return;
         }
-        self.post_to_all(&Payload::Announce { page: self.page });
+        if self.seeks || !self.is_linked() {
+            self.seeks = false;
+            self.post_to_all(&Payload::Announce { page: self.page });
+        }
         self.announce_at = Some(now + pace::announce_after(self.announced, random_u8()));
         self.announced += 1;
+    }
+
+    /// The last link is gone: begin to announce ourselves anew.
+    pub(crate) fn announce_anew(&mut self) {
+        if self.broadcast.is_some() && !self.is_linked() {
+            self.announced = 0;
+            self.announce_at = Some(host::now());
+        }
+    }
+
+    fn is_linked(&self) -> bool {
+        self.peers.values().any(|peer| peer.link.is_some())
     }
 
     /// Tell the broadcast channel that we are about to be gone.

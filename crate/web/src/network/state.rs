@@ -49,6 +49,8 @@ pub(crate) struct State {
     pub(crate) broadcast: Option<Broadcast>,
     pub(crate) announced: usize,
     pub(crate) announce_at: Option<Instant>,
+    /// Whether somebody was dialled in vain since the last announcement.
+    pub(crate) seeks: bool,
     pub(crate) rendezvous: Vec<Rendezvous>,
     /// What people carry.
     pub(crate) invites: Invites,
@@ -146,6 +148,7 @@ impl State {
             broadcast: None,
             announced: 0,
             announce_at: None,
+            seeks: false,
             rendezvous: Vec::new(),
             invites: Invites::default(),
             budget: Budget::new(now),

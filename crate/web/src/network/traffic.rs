@@ -173,6 +173,7 @@ impl State {
     pub(crate) fn drop_link(&mut self, id: NodeId) {
         if self.peers.get_mut(&id).is_some_and(|peer| peer.link.take().is_some()) {
             self.emit(NetworkEvent::LinkDown { id });
+            self.announce_anew();
         }
     }
 

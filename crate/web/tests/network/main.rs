@@ -13,6 +13,7 @@ mod introductions;
 mod life;
 mod links;
 mod restart;
+mod silence;
 mod stranger;
 mod support;
 

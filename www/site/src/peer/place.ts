@@ -30,6 +30,16 @@ export function addressOf(place: Place): string {
   return url.href;
 }
 
+/** The address that brings somebody into this room with an invite in hand. */
+export function inviteAddress(place: Place, invite: string): string {
+  return `${addressOf(place)}&invite=${invite}`;
+}
+
+/** The invite that came with the address, or nothing. */
+export function inviteInAddress(): string {
+  return new URLSearchParams(location.hash.slice(1)).get("invite") ?? "";
+}
+
 /** What is wrong with a room's name, in a sentence; nothing if it will do. */
 export function roomProblem(room: string): string | undefined {
   if (room.trim() === "") return "A room needs a name.";
