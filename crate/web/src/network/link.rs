@@ -184,6 +184,15 @@ impl Link {
 
     /// Take the peer's offer and make an answer; [`Happening::Described`] brings it.
     pub(crate) fn answer(&mut self, offer: &str) {
+        self.answer_as(offer, Happening::Described);
+    }
+
+    /// Take an offer of the peer's and make an answer, which is told as `happening`.
+    pub(super) fn answer_as(
+        &mut self,
+        offer: &str,
+        happening: impl FnOnce(Result<String, JsValue>) -> Happening + 'static,
+    ) {
         let (pc, report, offer) = (self.pc.clone(), self.report.clone(), description(RtcSdpType::Offer, offer));
         self.spawn(async move {
             let made = async {
@@ -193,7 +202,7 @@ impl Link {
                 Ok(local_sdp(&pc))
             };
             let made = made.await;
-            report(Happening::Described(made));
+            report(happening(made));
         });
     }
 
@@ -467,7 +476,7 @@ fn connection_listeners(pc: &RtcPeerConnection, report: &Report) -> [EventListen
     ]
 }
 
-pub(super) fn description(kind: RtcSdpType, sdp: &str) -> RtcSessionDescriptionInit {
+fn description(kind: RtcSdpType, sdp: &str) -> RtcSessionDescriptionInit {
     let init = RtcSessionDescriptionInit::new(kind);
     init.set_sdp(sdp);
     init

@@ -1,10 +1,10 @@
 //! An open link that is interrupted, and how it is brought back.
 //!
-//! When the browser says that nothing comes through any more, the lower node makes a new description on the same
+//! When the browser says that nothing comes through any more, whoever offered makes a new description on the same
 //! connection (an *ICE restart*) and has others carry it: the channels stay open, and what waits in them is not lost.
-//! The higher node cannot offer; it says that the link is interrupted. A restart is a *round* of its session; the lower
-//! says its round until it is answered, by one carrier after the other, and the higher answers a repetition as it did
-//! before. A link that has not come back after [`INTERRUPTED_MS`] is dropped.
+//! The other one does not offer; it says that the link is interrupted. A restart is a *round* of its session; its offer is
+//! said until it is answered, by one carrier after the other, and a repetition is answered as before. Who offered is the
+//! lower node, but for links that began with an invite. A link that has not come back after [`INTERRUPTED_MS`] is dropped.
 //!
 //! Whoever proved to hold the node's key did so by the fingerprint of its first description, so a later one must have
 //! the very same fingerprints: a restart changes the way, never the other end.
@@ -15,11 +15,11 @@ use roundtable_core::time::{Instant, Millis};
 use roundtable_core::wire::handshake::Fingerprint;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
-use web_sys::{RtcPeerConnectionState, RtcSdpType};
+use web_sys::RtcPeerConnectionState;
 
 use super::DropReason;
 use super::carrier::Carrier;
-use super::link::{Happening, Link, description, local_sdp};
+use super::link::{Happening, Link, local_sdp};
 use super::signal::{Candidate, Payload};
 use super::state::State;
 
@@ -191,7 +191,7 @@ impl State {
         }
     }
 
-    /// The higher node says that nothing comes through.
+    /// Whoever does not offer says that nothing comes through.
     pub(crate) fn on_interrupted_there(&mut self, from: NodeId, carrier: Carrier, session: u64, now: Instant) {
         match self.open_link(from, session) {
             Some(link) if link.offers => {
@@ -204,7 +204,7 @@ impl State {
         }
     }
 
-    /// The lower node offers a new way to the same end.
+    /// Whoever offers has a new way to the same end.
     pub(crate) fn on_restart(&mut self, from: NodeId, carrier: Carrier, session: u64, round: u32, sdp: &str) {
         let Some(link) = self.open_link(from, session) else { return self.on_unknown_session(from, carrier, session) };
         if link.offers {
@@ -227,7 +227,7 @@ impl State {
         }
     }
 
-    /// The higher node answers.
+    /// Our offer of a new way is answered.
     pub(crate) fn on_restarted(&mut self, from: NodeId, session: u64, round: u32, sdp: &str) {
         let Some(link) = self.open_link(from, session) else { return self.drop_input(DropReason::Stale) };
         if !link.offers {
@@ -235,7 +235,7 @@ impl State {
         } else if !link.has_same_end(sdp) {
             self.drop_input(DropReason::Description);
         } else if link.restart.rounds.on_answer(round) {
-            link.reagree(sdp);
+            link.take_answer(sdp);
         } else {
             self.drop_input(DropReason::Stale);
         }
@@ -282,22 +282,7 @@ impl Link {
     /// Take the offer of a round; [`Happening::Redescribed`] brings our answer.
     fn reanswer(&mut self, round: u32, sdp: &str) {
         self.forget_way();
-        let (pc, report, offer) = (self.pc.clone(), self.report.clone(), description(RtcSdpType::Offer, sdp));
-        self.spawn(async move {
-            let made = async {
-                JsFuture::from(pc.set_remote_description(&offer)).await?;
-                let answer = JsFuture::from(pc.create_answer()).await?;
-                JsFuture::from(pc.set_local_description(answer.unchecked_ref())).await?;
-                Ok(local_sdp(&pc))
-            };
-            let made = made.await;
-            report(Happening::Redescribed(round, made));
-        });
-    }
-
-    /// Take the answer to the present round; [`Happening::Agreed`] follows.
-    fn reagree(&mut self, sdp: &str) {
-        self.take_answer(sdp);
+        self.answer_as(sdp, move |made| Happening::Redescribed(round, made));
     }
 
     /// Our description and our candidates are those of a way that is over.
