@@ -2,9 +2,10 @@
 //!
 //! When the browser says that nothing comes through any more, whoever offered makes a new description on the same
 //! connection (an *ICE restart*) and has others carry it: the channels stay open, and what waits in them is not lost.
-//! The other one does not offer; it says that the link is interrupted. A restart is a *round* of its session; its offer is
-//! said until it is answered, by one carrier after the other, and a repetition is answered as before. Who offered is the
-//! lower node, but for links that began with an invite. A link that has not come back after [`INTERRUPTED_MS`] is dropped.
+//! The other one does not offer; it says that the link is interrupted. A restart is a *round* of its session; its offer
+//! is said until it is answered, by one carrier after the other, and a repetition is answered as before. Who offered is
+//! the lower node, but for links that began with an invite. A link that has not come back after [`INTERRUPTED_MS`] is
+//! dropped.
 //!
 //! Whoever proved to hold the node's key did so by the fingerprint of its first description, so a later one must have
 //! the very same fingerprints: a restart changes the way, never the other end.
