@@ -11,7 +11,7 @@
 use super::writes::Order;
 use super::{Coordinator, Keep, Made, Reply, Request, RequestError, Surroundings, TTL_MS_MAX, Terms, Waiting};
 use crate::clock::{ACTORS_MAX, Context};
-use crate::datatype::DataType;
+use crate::datatype::{DataType, Part};
 use crate::id::{Key, RequestId};
 use crate::marks::Mark;
 use crate::planted::Plant;
@@ -97,6 +97,6 @@ impl Coordinator {
             held.filter_map(|version| version.stamp).for_each(|stamp| self.hybrid.observe(stamp, wall));
             self.hybrid.tick(wall)
         });
-        Version { payload: put.value.clone(), expires, stamp }
+        Version { payload: put.value.clone(), expires, stamp, part: Part::Whole }
     }
 }
