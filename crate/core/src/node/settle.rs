@@ -152,8 +152,8 @@ impl Node {
 
     /// Keys changed: tell whoever watches them.
     fn settle_keys(&mut self, now: Instant) {
-        for Made { id, key, dot, context, is_delete } in self.coordinator.take_made() {
-            self.event(Event::Written { id, key, dot, context, is_delete });
+        for Made { id, key, dot, context, is_delete, gone } in self.coordinator.take_made() {
+            self.event(Event::Written { id, key, dot, context, is_delete, gone });
         }
         for (key, from, changed) in core::mem::take(&mut self.scratch.changed) {
             if changed.after > 1 && changed.after > changed.before {

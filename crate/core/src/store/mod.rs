@@ -29,7 +29,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use crate::clock::{ACTORS_MAX, Dot, VersionVector};
-use crate::datatype::lives;
+use crate::datatype::{Part, lives};
 use crate::id::{Key, NodeId, Position, Room};
 use crate::marks::{Mark, Marks};
 use crate::planted::{Plant, Planted};
@@ -50,10 +50,15 @@ struct Stored {
     fingerprint: u128,
 }
 
+/// How many values there are that had not seen each other. Parts of a value are no rivals.
+fn rivals(object: &Object) -> usize {
+    object.values().filter(|version| version.part == Part::Whole).count()
+}
+
 /// What a change did to a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Changed {
-    /// How many values there were.
+    /// How many values there were, parts of values not counted.
     pub before: usize,
     /// How many there are.
     pub after: usize,
@@ -159,13 +164,13 @@ impl Store {
             return None;
         }
         let mut object = self.known(key);
-        let before = object.values().len();
+        let before = rivals(&object);
         // What comes of a key whose tombstone was reaped brings it back, for whoever sent it has not heard of it.
         let is_new = object.join(other, self.settings.planted) || self.object(key).is_none() && !object.is_unknown();
         if !is_new {
             return None;
         }
-        let after = object.values().len();
+        let after = rivals(&object);
         self.replace(key, object);
         Some(Changed { before, after })
     }
@@ -180,9 +185,9 @@ impl Store {
     pub fn put(&mut self, key: &Key, context: &VersionVector, version: Version) -> (Dot, Changed) {
         let dot = self.mint.mint();
         let mut object = self.known(key);
-        let before = object.values().len();
+        let before = rivals(&object);
         object.put(context, dot, version);
-        let after = object.values().len();
+        let after = rivals(&object);
         self.replace(key, object);
         (dot, Changed { before, after })
     }
@@ -326,9 +331,21 @@ impl Store {
     pub fn delete(&mut self, key: &Key, context: &VersionVector) -> (Dot, Changed) {
         let dot = self.mint.mint();
         let mut object = self.known(key);
-        let before = object.values().len();
+        let before = rivals(&object);
         object.delete(context, dot);
-        let after = object.values().len();
+        let after = rivals(&object);
+        self.replace(key, object);
+        (dot, Changed { before, after })
+    }
+
+    /// Take away the versions of these dots, in ascending order, and write another under a fresh dot, if there is one.
+    /// The mint must be open, as for [`Store::put`].
+    pub fn edit(&mut self, key: &Key, gone: &[Dot], version: Option<Version>) -> (Dot, Changed) {
+        let dot = self.mint.mint();
+        let mut object = self.known(key);
+        let before = rivals(&object);
+        object.edit(gone, dot, version);
+        let after = rivals(&object);
         self.replace(key, object);
         (dot, Changed { before, after })
     }

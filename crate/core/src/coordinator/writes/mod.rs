@@ -63,6 +63,8 @@ pub struct Made {
     pub context: Context,
     /// Whether it puts nothing in its place.
     pub is_delete: bool,
+    /// Of an edit: which dots it takes away, and no others. Its context is empty.
+    pub gone: Option<Vec<Dot>>,
 }
 
 /// A delete of which is known what it supersedes.
@@ -197,16 +199,16 @@ impl Coordinator {
         near.marks.hit_if(Mark::DeleteUnsure, || !is_sure);
         let (dot, changed) = near.store.delete(&key, &context);
         near.changed.push((key.clone(), None, changed));
-        self.made.push(Made { id, key: key.clone(), dot, context: context.clone(), is_delete: true });
+        self.made.push(Made { id, key: key.clone(), dot, context: context.clone(), is_delete: true, gone: None });
         let mut seen = context;
         seen.see(dot);
+        self.show(&key, &seen);
         self.follow(near, Order { id, key, context: seen, terms, is_sure });
     }
 
     /// The write is in the store: bring it to its owners and follow it.
     pub(in crate::coordinator) fn follow(&mut self, near: &mut Surroundings<'_>, order: Order) {
         let Order { id, key, context, terms, is_sure } = order;
-        self.show(&key, &context);
         for earlier in self.writes_by_key.get(&key).into_iter().flatten() {
             if let Some(write) = self.writes.get_mut(earlier) {
                 write.is_superseded |= context.descends(&write.context);
