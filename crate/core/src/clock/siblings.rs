@@ -91,8 +91,9 @@ impl<V: Clone> Siblings<V> {
         self.context.see(dot);
     }
 
-    /// Take away the values of these `dots`, in ascending order, and no others, whatever has been seen; and write `value`,
-    /// if there is one, under a fresh `dot`. A context could not say this: it covers an actor's dots up to a number
+    /// Take away the values of these `dots`, in ascending order, and no others, whatever has been seen; and write
+    /// `value`, if there is one, under a fresh `dot`. A context could not say this: it covers an actor's dots up to a
+    /// number
     /// (Bieniusa, Zawirski, Preguiça, Shapiro, Baquero, Balegas, Duarte, "An Optimized Conflict-free Replicated Set",
     /// 2012, §3: what is removed is what is in the context and no longer among the values).
     pub fn edit(&mut self, dots: &[Dot], dot: Dot, value: Option<V>) {

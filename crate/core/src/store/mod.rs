@@ -7,6 +7,7 @@
 //! It decides nothing about who should hold what: `handoff` and `repair` do.
 
 mod batch;
+mod changed;
 mod expiries;
 mod graves;
 mod hints;
@@ -20,6 +21,7 @@ mod sums;
 mod tests;
 
 pub use batch::{Batch, Durability, Op, PersistError, Restored, Rows, Table};
+pub use changed::Changed;
 pub use hints::Hints;
 pub use mint::{EpochReason, Mint, is_clean};
 pub use rows::{Adopted, Remembered, object_of_row};
@@ -29,12 +31,13 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use crate::clock::{ACTORS_MAX, Dot, VersionVector};
-use crate::datatype::{Part, lives};
+use crate::datatype::lives;
 use crate::id::{Key, NodeId, Position, Room};
 use crate::marks::{Mark, Marks};
 use crate::planted::{Plant, Planted};
 use crate::ring::RangeSet;
 use crate::wire::{Object, SignedRecord, Version};
+use changed::rivals;
 use expiries::Expiries;
 use graves::Graves;
 use memo::Memo;
@@ -48,20 +51,6 @@ pub const OBJECT_BYTES_MAX: usize = 1536 * 1024;
 struct Stored {
     object: Object,
     fingerprint: u128,
-}
-
-/// How many values there are that had not seen each other. Parts of a value are no rivals.
-fn rivals(object: &Object) -> usize {
-    object.values().filter(|version| version.part == Part::Whole).count()
-}
-
-/// What a change did to a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Changed {
-    /// How many values there were, parts of values not counted.
-    pub before: usize,
-    /// How many there are.
-    pub after: usize,
 }
 
 /// What a store goes by.
