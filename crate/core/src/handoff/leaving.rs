@@ -19,7 +19,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use super::{Shipments, batches, size};
+use super::{Shipments, batches};
 use crate::clock::VersionVector;
 use crate::coordinator::Surroundings;
 use crate::id::{Key, NodeId, RequestId};
@@ -27,7 +27,7 @@ use crate::planted::Plant;
 use crate::ring::RangeSet;
 use crate::store::Sum;
 use crate::time::{Instant, Millis};
-use crate::wire::{Held, Message, Purpose};
+use crate::wire::{Held, Message, Purpose, size};
 
 /// How many keys are asked about at a time, and about how many bytes they may hold together: all may have to be sent.
 const BATCH_KEYS_MAX: usize = 512;

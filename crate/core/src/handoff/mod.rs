@@ -32,7 +32,7 @@ use crate::membership::Status;
 use crate::planted::Plant;
 use crate::ring::{RangeSet, Ring};
 use crate::time::{Instant, Millis};
-use crate::wire::{Message, Object, Outbox, Purpose};
+use crate::wire::{Message, Object, Outbox, Purpose, size};
 
 /// How many objects and about how many bytes travel in one batch.
 const BATCH_OBJECTS_MAX: usize = 512;
@@ -335,9 +335,4 @@ fn gather(near: &Surroundings<'_>, keys: impl Iterator<Item = Key>) -> Vec<(Key,
         objects.push((key, object.clone()));
     }
     objects
-}
-
-/// About how many bytes an object takes in a message.
-pub fn size(object: &Object) -> usize {
-    object.values().map(|version| version.payload.len() + 4).sum::<usize>() + object.context().len() * 26
 }

@@ -6,11 +6,11 @@ use alloc::vec::Vec;
 
 use super::tags::{ROOT, item_tag, part_of, summarize};
 use crate::coordinator::Surroundings;
-use crate::handoff::{Handoff, size};
+use crate::handoff::Handoff;
 use crate::id::{Key, NodeId};
 use crate::planted::Plant;
 use crate::ring::RangeSet;
-use crate::wire::{Message, Object, Outline, Part, PartSummary, Purpose, Scope, Wanted, WireError};
+use crate::wire::{Message, Object, Outline, Part, PartSummary, Purpose, Scope, Wanted, WireError, size};
 
 /// The most parts one message may ask for or want something of, ranges one scope may have, tags one message may want.
 const PARTS_MAX: usize = 1_024;

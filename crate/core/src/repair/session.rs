@@ -9,12 +9,12 @@ use alloc::vec::Vec;
 use super::tags::{ROOT, child_tags, is_same_place, item_tag, item_tags, part_of, part_tag};
 use super::{Outcome, Task};
 use crate::coordinator::Surroundings;
-use crate::handoff::{Handoff, size};
+use crate::handoff::Handoff;
 use crate::id::{Key, NodeId};
 use crate::marks::Mark;
 use crate::ring::RangeSet;
 use crate::time::{Instant, Millis};
-use crate::wire::{Message, Outline, Part, PartSummary, Purpose, Scope, Wanted};
+use crate::wire::{Message, Outline, Part, PartSummary, Purpose, Scope, Wanted, size};
 
 /// How many parts are asked for in one message, and how many tags are wanted in one.
 const PARTS_PER_MESSAGE: usize = 1_024;

@@ -18,7 +18,10 @@ use crate::clock::ACTORS_MAX;
 use crate::id::{Key, NodeId, Position, Room};
 use crate::marks::Mark;
 use crate::planted::Plant;
-use crate::wire::{Object, SignedRecord, Version};
+use crate::wire::{Object, SignedRecord, Version, append, size};
+
+/// What a row takes beside what its object is said to: numbers of lengths and tags.
+const ROW_BYTES_MORE: usize = 16;
 
 /// What the disk gave back beside the objects.
 #[derive(Debug, Clone, Default)]
@@ -181,9 +184,9 @@ impl Store {
 
     /// The row of an object; a tombstone's says since when it is held.
     pub(super) fn object_row(&self, place: &(Position, Key), object: &Object) -> Vec<u8> {
-        let row = postcard::to_allocvec(object).expect("an object always serialises to a Vec");
+        let row = append(object, Vec::with_capacity(size(object) + ROW_BYTES_MORE));
         match object.is_tombstone() {
-            true => postcard::to_extend(&self.graves.since(place), row).expect("a number always serialises to a Vec"),
+            true => append(&self.graves.since(place), row),
             false => row,
         }
     }
