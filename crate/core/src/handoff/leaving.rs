@@ -151,7 +151,7 @@ impl Leaving {
                 break;
             }
             last = position.0;
-            bytes += near.store.object(key).map_or(0, size);
+            bytes += near.store.object(key).map_or(0, |object| size(&object));
             keys.insert(key.clone(), BTreeSet::new());
         }
         let sum = near.store.sum(&RangeSet::from_sorted([part]));
@@ -212,7 +212,7 @@ impl Leaving {
                 Held::NotYet => {}
             }
         }
-        let with_object = |key: Key| near.store.object(&key).cloned().map(|object| (key, object));
+        let with_object = |key: Key| near.store.object(&key).map(|object| (key, object));
         let objects: Vec<_> = differ.into_iter().filter_map(with_object).collect();
         round.shipped.extend(objects.iter().map(|(key, _)| ((from, key.clone()), near.now)));
         for batch in batches(objects) {

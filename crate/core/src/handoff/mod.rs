@@ -328,11 +328,11 @@ fn gather(near: &Surroundings<'_>, keys: impl Iterator<Item = Key>) -> Vec<(Key,
     let (mut objects, mut bytes) = (Vec::new(), 0);
     for key in keys.take(BATCH_OBJECTS_MAX) {
         let Some(object) = near.store.object(&key) else { continue };
-        bytes += key.as_bytes().len() + size(object);
+        bytes += key.as_bytes().len() + size(&object);
         if bytes > BATCH_BYTES_MAX && !objects.is_empty() {
             break;
         }
-        objects.push((key, object.clone()));
+        objects.push((key, object));
     }
     objects
 }

@@ -36,7 +36,7 @@ impl Node {
         let may_drop = !self.membership.is_succeeded() || self.wall.confirmed(now).is_some();
         let keys = self.store.expire(self.wall.trusted(now), may_drop);
         if !keys.is_empty() {
-            self.coordinator.on_expired(&near!(self, now), &keys);
+            self.coordinator.on_expired(&mut near!(self, now), &keys);
             self.event(Event::Expired { keys: keys.len() });
         }
     }

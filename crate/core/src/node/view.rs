@@ -193,7 +193,7 @@ impl View<'_> {
     }
 
     /// What this node itself holds of a key.
-    pub fn object(&self, key: &Key) -> Option<&Object> {
+    pub fn object(&self, key: &Key) -> Option<Object> {
         self.node.store.object(key)
     }
 

@@ -213,8 +213,8 @@ impl Filling {
             if is_stray || theirs.is_some_and(|theirs| theirs.includes(&ours)) {
                 continue;
             }
-            self.bytes += key.as_bytes().len() + size(object);
-            self.objects.push((key.clone(), object.clone()));
+            self.bytes += key.as_bytes().len() + size(&object);
+            self.objects.push((key.clone(), object));
         }
     }
 }

@@ -294,8 +294,8 @@ impl Session {
             let (mut objects, mut bytes) = (Vec::new(), 0);
             while let Some(key) = self.to_send.pop_front() {
                 let Some(object) = near.store.object(&key) else { continue };
-                bytes += key.as_bytes().len() + size(object);
-                objects.push((key, object.clone()));
+                bytes += key.as_bytes().len() + size(&object);
+                objects.push((key, object));
                 if bytes >= BATCH_BYTES_MAX || objects.len() >= BATCH_OBJECTS_MAX {
                     break;
                 }

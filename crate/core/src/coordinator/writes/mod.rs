@@ -174,7 +174,7 @@ impl Coordinator {
         context: Option<Context>,
         terms: Terms,
     ) {
-        match context.or_else(|| self.shown.get(&key).cloned()) {
+        match context.or_else(|| near.store.shown(&key)) {
             Some(context) => self.delete_seen(near, id, Delete { key, context, terms, is_sure: true }),
             None if near.planted.has(Plant::DeleteUnread) => {
                 let context = near.store.object(&key).map(|object| object.context().clone()).unwrap_or_default();
@@ -206,7 +206,7 @@ impl Coordinator {
     /// The write is in the store: bring it to its owners and follow it.
     pub(in crate::coordinator) fn follow(&mut self, near: &mut Surroundings<'_>, order: Order) {
         let Order { id, key, context, terms, is_sure } = order;
-        self.show(&key, &context);
+        near.store.show(&key, &context);
         for earlier in self.writes_by_key.get(&key).into_iter().flatten() {
             if let Some(write) = self.writes.get_mut(earlier) {
                 write.is_superseded |= context.descends(&write.context);

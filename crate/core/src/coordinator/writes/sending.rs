@@ -57,6 +57,6 @@ pub(super) fn send_past(
 }
 
 fn store_message(near: &Surroundings<'_>, write: &Write, number: u64, hint: Option<NodeId>) -> Message {
-    let object = near.store.object(&write.key).cloned().unwrap_or_default();
+    let object = near.store.object(&write.key).unwrap_or_default();
     Message::Store { request: number, key: write.key.clone(), object, hint }
 }
