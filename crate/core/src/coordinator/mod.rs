@@ -22,6 +22,7 @@
 mod latency;
 mod leave;
 mod listing;
+mod nodes;
 mod puts;
 mod quorum;
 mod reads;

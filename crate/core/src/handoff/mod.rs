@@ -218,10 +218,8 @@ impl Handoff {
 
     /// Send what is held for nodes that answer.
     pub fn deliver(&mut self, near: &mut Surroundings<'_>) {
-        if near.store.hints().is_empty() {
-            return;
-        }
-        let answering: Vec<NodeId> = near.membership.answering().filter(|&id| near.store.hints().any_for(id)).collect();
+        let owners = near.store.hints().owners();
+        let answering: Vec<NodeId> = owners.filter(|&id| near.membership.answers(id)).collect();
         for id in answering {
             let is_busy = self.shipments.has_hints_for(id) || self.full.get(&id).is_some_and(|&until| until > near.now);
             if is_busy {

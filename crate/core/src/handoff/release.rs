@@ -223,7 +223,7 @@ impl Release {
         let due = minute(wall.0.saturating_sub(horizon_ms));
         for (position, key) in near.store.tombstones_since(due).take(BATCH_MAX) {
             let mut owners = near.ring.owners(position);
-            owners.retain(|&owner| owner != near.me);
+            owners.retain(|owner| *owner != near.me);
             if near.is_settled_owner(position) && can_be_asked(near, key, &owners) {
                 let (fingerprint, waiting) = (near.store.fingerprint(key), owners.into_iter().collect());
                 candidates.insert(key.clone(), Candidate { why: Why::Old, fingerprint, waiting });

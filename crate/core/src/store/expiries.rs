@@ -87,6 +87,11 @@ impl Expiries {
 }
 
 impl Store {
+    /// Whether anything that is held expires at all.
+    pub fn has_expiries(&self) -> bool {
+        !self.expiries.due.is_empty()
+    }
+
     /// All that expires until then is out of sight. `None`: the wall time was never known, and nothing is.
     pub fn expiry_clock(&self) -> Option<WallTime> {
         self.expiries.clock()
