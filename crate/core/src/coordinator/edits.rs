@@ -44,26 +44,12 @@ impl Coordinator {
             return self.replies.push((id, Reply::Failed(error)));
         }
         let is_local = editing.terms.level.unwrap_or(self.settings.w) == Level::Local;
-        if is_local || self.holds_enough(near, &editing) {
+        if is_local || holds_enough(near, &editing) {
             return self.edit_seen(near, id, editing);
         }
         near.marks.hit(Mark::EditReads);
         let (key, first) = (editing.key.clone(), Terms { level: Some(self.settings.r), ..editing.terms });
         self.read(near, Reader::Edit(id, Box::new(editing)), key, first);
-    }
-
-    /// Whether this node holds what the edit has to have seen.
-    fn holds_enough(&self, near: &Surroundings<'_>, editing: &Editing) -> bool {
-        let is_seen = || {
-            let held = near.store.known(&editing.key);
-            self.seen_of(editing).is_some_and(|seen| held.context().descends(seen))
-        };
-        near.is_settled_owner(near.position(&editing.key)) && !editing.edit.is_removal() || is_seen()
-    }
-
-    /// What a removal is to have seen, as far as that is said.
-    fn seen_of<'a>(&'a self, editing: &'a Editing) -> Option<&'a VersionVector> {
-        editing.context.as_ref().or_else(|| self.shown.get(&editing.key)).filter(|_| editing.edit.is_removal())
     }
 
     pub(super) fn edit_seen(&mut self, near: &mut Surroundings<'_>, id: RequestId, editing: Editing) {
@@ -83,8 +69,8 @@ impl Coordinator {
         self.made.push(Made { id, key: key.clone(), dot, context, is_delete, gone: Some(gone) });
         // What was read to make it was not shown to anybody: what deletes the key later reads it itself.
         let seen = VersionVector::from_iter([dot]);
-        if self.shown.contains_key(&key) {
-            self.show(&key, &seen);
+        if near.store.is_shown(&key) {
+            near.store.show(&key, &seen);
         }
         self.follow(near, Order { id, key, context: seen, terms, is_sure });
     }
@@ -98,8 +84,8 @@ impl Coordinator {
         let Editing { key, edit, ttl_ms, .. } = editing;
         let object = near.store.known(key);
         let actor = near.store.mint().actor();
-        let seen = self.seen_of(editing);
-        let Change { mut gone, comes } = edit.change(&object, actor, seen, ttl_ms.is_some())?;
+        let seen = seen_of(near, editing);
+        let Change { mut gone, comes } = edit.change(&object, actor, seen.as_ref(), ttl_ms.is_some())?;
         if near.planted.has(Plant::AddAnew) && edit.datatype() == DataType::Counter {
             gone.clear();
         }
@@ -119,8 +105,23 @@ impl Coordinator {
             return Err(RequestError::Full);
         }
         let wall = near.wall.trusted(near.now);
-        let stamp = (edit.datatype() == DataType::Map && comes.is_some()).then(|| self.stamp(near, key));
+        let stamp = (edit.datatype() == DataType::Map && comes.is_some()).then(|| self.stamp(near, &object));
         let (expires, part) = (expiry(wall, *ttl_ms), edit.part());
         Ok((gone, comes.map(|payload| Version { payload, expires, stamp, part })))
     }
+}
+
+/// Whether this node holds what the edit has to have seen.
+fn holds_enough(near: &Surroundings<'_>, editing: &Editing) -> bool {
+    let is_seen = || {
+        let held = near.store.known(&editing.key);
+        seen_of(near, editing).is_some_and(|seen| held.context().descends(&seen))
+    };
+    near.is_settled_owner(near.position(&editing.key)) && !editing.edit.is_removal() || is_seen()
+}
+
+/// What a removal is to have seen, as far as that is said.
+fn seen_of(near: &Surroundings<'_>, editing: &Editing) -> Option<VersionVector> {
+    let shown = || near.store.shown(&editing.key);
+    editing.edit.is_removal().then(|| editing.context.clone().or_else(shown)).flatten()
 }

@@ -24,6 +24,7 @@ mod edits;
 mod latency;
 mod leave;
 mod listing;
+mod nodes;
 mod puts;
 mod quorum;
 mod reads;
@@ -41,7 +42,6 @@ pub use crate::wire::Payload;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
-use crate::clock::VersionVector;
 use crate::datatype::HybridClock;
 use crate::id::{Key, NodeId, Position, RequestId};
 use crate::marks::Marks;
@@ -182,8 +182,6 @@ pub struct Coordinator {
     reads: BTreeMap<u64, Read>,
     listings: BTreeMap<u64, Listing>,
     watching: Watching,
-    /// What this session's application was shown of each key: the context of its next write.
-    shown: BTreeMap<Key, VersionVector>,
     /// Stamps last-write-wins values.
     hybrid: HybridClock,
     /// Requests to leave, with their deadlines, for the node to carry out.
@@ -211,7 +209,6 @@ impl Coordinator {
             reads: BTreeMap::new(),
             listings: BTreeMap::new(),
             watching: Watching::default(),
-            shown: BTreeMap::new(),
             hybrid: HybridClock::new(planted),
             leaves: Vec::new(),
             is_closed: false,
@@ -290,9 +287,9 @@ impl Coordinator {
         }
     }
 
-    /// Whether this node's application has to do with a key: it was shown it, or a write of it is still followed.
+    /// Whether this node's application has to do with a key beside being shown it: a write of it is still followed.
     pub fn keeps(&self, key: &Key) -> bool {
-        self.shown.contains_key(key) || self.writes_by_key.contains_key(key)
+        self.writes_by_key.contains_key(key)
     }
 
     /// What the application is to be told, in order.
@@ -336,11 +333,6 @@ impl Coordinator {
     fn number(&mut self) -> u64 {
         self.next += 1;
         self.next
-    }
-
-    /// Remember what the application was shown.
-    fn show(&mut self, key: &Key, context: &VersionVector) {
-        self.shown.entry(key.clone()).or_default().merge(context);
     }
 
     fn deadline(&self, now: Instant, terms: Terms) -> Instant {

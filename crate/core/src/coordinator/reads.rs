@@ -114,7 +114,7 @@ impl Coordinator {
 
     pub(super) fn read(&mut self, near: &mut Surroundings<'_>, reader: Reader, key: Key, terms: Terms) {
         let level = terms.level.unwrap_or(self.settings.r);
-        let held = near.store.object(&key).cloned().unwrap_or_default();
+        let held = near.store.object(&key).unwrap_or_default();
         let known = near.store.known(&key);
         if level == Level::Local {
             let mut quorum = Quorum::new(1);
@@ -246,7 +246,7 @@ impl Coordinator {
         match reader {
             Reader::Get(id) => {
                 self.gets.add(near.now.since(started));
-                self.show(key, merged.context());
+                near.store.show(key, merged.context());
                 self.replies.push((*id, Reply::Read(reply)));
             }
             Reader::Delete(id, terms) => {
@@ -356,7 +356,7 @@ impl Coordinator {
             } else if near.is_settled_owner(position) {
                 near.marks.hit(Mark::OwnArcArrives);
                 if let Some(held) = near.store.object(&read.key) {
-                    read.merged.sync(held);
+                    read.merged.sync(&held);
                 }
                 read.quorum.ask(near.me);
                 read.quorum.answer(near.me);

@@ -13,6 +13,9 @@ use crate::ring::{PlainWalk, Ring, Seating};
 use crate::time::Instant;
 use crate::wire::{self, Message, Traffic};
 
+/// Room for so many messages is kept from one input to the next.
+const OUTBOX_KEPT: usize = 64;
+
 impl Node {
     pub(super) fn settle(&mut self, now: Instant) {
         self.expire(now);
@@ -33,10 +36,11 @@ impl Node {
     /// Time has gone on, or the clock has been told: values go out of sight before anything else is done.
     pub(super) fn expire(&mut self, now: Instant) {
         // Dropping is for ever, and for all: with other devices here, one of them must have the same time.
-        let may_drop = !self.membership.is_succeeded() || self.wall.confirmed(now).is_some();
+        let may_drop =
+            self.store.has_expiries() && (!self.membership.is_succeeded() || self.wall.confirmed(now).is_some());
         let keys = self.store.expire(self.wall.trusted(now), may_drop);
         if !keys.is_empty() {
-            self.coordinator.on_expired(&near!(self, now), &keys);
+            self.coordinator.on_expired(&mut near!(self, now), &keys);
             self.event(Event::Expired { keys: keys.len() });
         }
     }
@@ -173,7 +177,12 @@ impl Node {
     /// Everything that is to be sent or said, in order.
     fn drain(&mut self, now: Instant) {
         let leaves_tombstones = self.config.limits.planted.has(Plant::TombstoneNotSent);
-        for (to, mut message) in core::mem::take(&mut self.scratch.out) {
+        let mut out = core::mem::take(&mut self.scratch.out);
+        // A write goes to each of its owners in the same words, one after another.
+        let mut same: Option<Vec<u8>> = None;
+        let mut messages = out.drain(..).peekable();
+        while let Some((to, mut message)) = messages.next() {
+            let encoded = same.take();
             if !self.membership.links().contains(&to) {
                 continue;
             }
@@ -186,13 +195,21 @@ impl Node {
             if let (true, Message::Objects { objects, .. }) = (leaves_tombstones, &mut message) {
                 objects.retain(|(_, object)| !object.is_tombstone());
             }
-            let bytes = wire::encode(&message);
+            let bytes = encoded.unwrap_or_else(|| wire::encode(&message));
+            if messages.peek().is_some_and(|(_, next)| matches!(next, Message::Store { .. }) && *next == message) {
+                same = Some(bytes.clone());
+            }
             if bytes.len() > wire::FRAME_BYTES_MAX {
                 self.dropped += 1;
                 continue;
             }
             *self.sent_mut(&message) += bytes.len() as u64;
             self.outputs.push_back(Output::Send { to, lane: message.lane(), bytes });
+        }
+        drop(messages);
+        // Its room serves the next input, unless it is that of a burst.
+        if out.capacity() <= OUTBOX_KEPT {
+            self.scratch.out = out;
         }
         for (id, result) in self.coordinator.take_replies() {
             self.outputs.push_back(Output::Reply { id, result });

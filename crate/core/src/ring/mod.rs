@@ -27,6 +27,8 @@ pub use ranges::RangeSet;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
+use smallvec::SmallVec;
+
 use crate::id::{DeviceId, NodeId, Position, Room};
 use crate::planted::{Plant, Planted};
 
@@ -51,9 +53,14 @@ pub struct Ring {
     /// fewer.
     owners: Vec<u16>,
     depth: usize,
+    /// By the highest bits of a position, where its tokens begin: a search for one looks at a few only.
+    starts: Vec<u32>,
     hash: u64,
     planted: Planted,
 }
+
+/// Who owns a position: N of them, without an allocation where N is what it mostly is.
+pub type Owners = SmallVec<[NodeId; 4]>;
 
 /// No place: there are fewer seats than that.
 const NOBODY: u16 = u16::MAX;
@@ -178,9 +185,17 @@ impl Ring {
             false => seats.iter().map(|seat| seat.device).collect::<BTreeSet<_>>().len(),
         };
         let depth = n.min(seats.len());
-        let mut ring = Ring { n, seats, devices, tokens, owners: Vec::new(), depth, hash, planted };
+        let mut ring = Ring { n, seats, devices, tokens, owners: Vec::new(), depth, starts: Vec::new(), hash, planted };
+        ring.starts = ring.all_starts();
         ring.owners = P::owners(&ring);
         ring
+    }
+
+    /// About one part for each token.
+    fn all_starts(&self) -> Vec<u32> {
+        let bits = self.tokens.len().next_power_of_two().trailing_zeros().max(1);
+        let start = |part: u64| self.tokens.partition_point(|&(token, _)| token.0 >> (64 - bits) < part);
+        (0..=1u64 << bits).map(|part| u32::try_from(start(part)).unwrap_or(u32::MAX)).collect()
     }
 
     /// How many positions the arc has that a token ends, the wrap included.
@@ -231,7 +246,7 @@ impl Ring {
     }
 
     /// Who owns this position, at most N.
-    pub fn owners(&self, position: Position) -> Vec<NodeId> {
+    pub fn owners(&self, position: Position) -> Owners {
         self.owners_at(self.successor(position)).iter().map(|&place| self.id(place)).collect()
     }
 
@@ -251,7 +266,10 @@ impl Ring {
 
     /// The place among the tokens of the first one at or after this position, clockwise.
     fn successor(&self, position: Position) -> usize {
-        let place = self.tokens.partition_point(|&(token, _)| token < position);
+        let bits = (self.starts.len() - 1).trailing_zeros();
+        let part = (position.0 >> (64 - bits)) as usize;
+        let (first, last) = (self.starts[part] as usize, self.starts[part + 1] as usize);
+        let place = first + self.tokens[first..last].partition_point(|&(token, _)| token < position);
         if place == self.tokens.len() { 0 } else { place }
     }
 
