@@ -166,6 +166,7 @@ impl Node {
             }
             self.coordinator.on_changed(&mut near!(self, now), &key, from);
         }
+        self.coordinator.tell_scans(&mut near!(self, now));
         for owner in self.store.hints_mut().take_added() {
             self.event(Event::HintStored { owner });
         }
