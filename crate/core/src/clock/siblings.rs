@@ -93,6 +93,21 @@ impl<V: Clone> Siblings<V> {
         self.context.see(dot);
     }
 
+    /// Take away the values of these `dots`, in ascending order, and no others, whatever has been seen; and write
+    /// `value`, if there is one, under a fresh `dot`. A context could not say this: it covers an actor's dots up to a
+    /// number
+    /// (Bieniusa, Zawirski, Preguiça, Shapiro, Baquero, Balegas, Duarte, "An Optimized Conflict-free Replicated Set",
+    /// 2012, §3: what is removed is what is in the context and no longer among the values).
+    pub fn edit(&mut self, dots: &[Dot], dot: Dot, value: Option<V>) {
+        assert!(!self.context.covers(&dot), "a dot is minted once: {dot:?}");
+        self.values.retain(|(known, _)| dots.binary_search(known).is_err());
+        self.context.see(dot);
+        if let Some(value) = value {
+            let place = self.values.partition_point(|(known, _)| *known < dot);
+            self.values.insert(place, (dot, value));
+        }
+    }
+
     /// Take in that all of this was seen: values that it covers go.
     pub fn forget(&mut self, context: &VersionVector) {
         self.values.retain(|(dot, _)| !context.covers(dot));
@@ -140,8 +155,8 @@ impl<V: Clone> Siblings<V> {
 
     /// Whether joining `other` would change nothing here.
     pub fn includes(&self, other: &Siblings<V>) -> bool {
-        self.context.descends(&other.context)
-            && self.dots().all(|dot| !other.context.covers(&dot) || other.dots().any(|theirs| theirs == dot))
+        let kept = |dot: &Dot| other.values.binary_search_by(|(known, _)| known.cmp(dot)).is_ok();
+        self.context.descends(&other.context) && self.dots().all(|dot| !other.context.covers(&dot) || kept(&dot))
     }
 
     /// A copy without the values: enough to tell what one copy would learn from another.

@@ -11,6 +11,7 @@
 //!
 //! - `quorum`: when enough have answered, as a pure accumulator.
 //! - `puts`: what a put makes.
+//! - `edits`: what an edit of a counter, a set or a map makes.
 //! - `writes`: writes in flight, deletes, and receipts.
 //! - `reads`: gets.
 //! - `listing`: keys.
@@ -19,6 +20,7 @@
 //!
 //! It moves nothing in the background: `handoff` delivers hints, `repair` compares.
 
+mod edits;
 mod latency;
 mod leave;
 mod listing;
@@ -50,6 +52,7 @@ use crate::store::{Changed, PersistError, Store};
 use crate::time::{Instant, Millis, WallClock};
 use crate::wire::{Object, Outbox};
 
+use edits::Editing;
 pub use latency::Latency;
 use listing::Listing;
 pub use listing::answer_list;
@@ -159,6 +162,8 @@ enum Waiting {
     Request(Request),
     /// A delete that knows what it supersedes.
     Delete(Delete),
+    /// An edit that has read what it had to.
+    Edit(Editing),
 }
 
 /// All requests in flight at one node.
@@ -231,6 +236,9 @@ impl Coordinator {
                 self.put(near, id, Put { key, value, keep, context, terms });
             }
             Request::Delete { key, context, terms } => self.delete(near, id, key, context, terms),
+            Request::Edit { key, edit, ttl_ms, context, terms } => {
+                self.edit(near, id, Editing { key, edit, ttl_ms, context, terms, is_sure: true });
+            }
             Request::Get { key, terms } => self.get(near, id, key, terms),
             Request::Keys { bucket, prefix, terms } => self.list(near, id, bucket, prefix, terms),
             Request::Watch { key } => self.watch(near, id, key),
@@ -245,7 +253,8 @@ impl Coordinator {
             match waiting {
                 Waiting::Request(request) => self.start(near, id, request),
                 Waiting::Delete(delete) if self.waiting.is_empty() => self.delete_seen(near, id, delete),
-                delete => self.waiting.push_back((id, delete)),
+                Waiting::Edit(editing) if self.waiting.is_empty() => self.edit_seen(near, id, editing),
+                read => self.waiting.push_back((id, read)),
             }
         }
     }
@@ -254,7 +263,7 @@ impl Coordinator {
     pub fn refuse(&mut self, near: &mut Surroundings<'_>, reason: PersistError) {
         for (id, waiting) in core::mem::take(&mut self.waiting) {
             match waiting {
-                Waiting::Request(Request::Put { .. }) | Waiting::Delete(_) => {
+                Waiting::Request(Request::Put { .. }) | Waiting::Delete(_) | Waiting::Edit(_) => {
                     self.replies.push((id, Reply::Failed(RequestError::from(reason))));
                 }
                 Waiting::Request(other) => self.begin(near, id, other),
@@ -265,8 +274,11 @@ impl Coordinator {
     /// Nobody listens to this request any more.
     pub fn cancel(&mut self, id: RequestId) {
         // A write that waits goes on; whatever else waits has no effect but its answer.
-        let has_effect = |waiting: &Waiting| {
-            matches!(waiting, Waiting::Request(Request::Put { .. } | Request::Delete { .. }) | Waiting::Delete(_))
+        let has_effect = |waiting: &Waiting| match waiting {
+            Waiting::Request(request) => {
+                matches!(request, Request::Put { .. } | Request::Delete { .. } | Request::Edit { .. })
+            }
+            Waiting::Delete(_) | Waiting::Edit(_) => true,
         };
         self.waiting.retain(|(waits, waiting)| *waits != id || has_effect(waiting));
         self.watching.cancel(id);

@@ -11,11 +11,11 @@
 use super::writes::Order;
 use super::{Coordinator, Keep, Made, Reply, Request, RequestError, Surroundings, TTL_MS_MAX, Terms, Waiting};
 use crate::clock::{ACTORS_MAX, Context};
-use crate::datatype::DataType;
+use crate::datatype::{DataType, Part, Stamp};
 use crate::id::{Key, RequestId};
 use crate::marks::Mark;
 use crate::planted::Plant;
-use crate::time::WallTime;
+use crate::time::{Millis, WallTime};
 use crate::wire::{Object, Payload, Version};
 
 /// What an application asks to be put.
@@ -51,9 +51,10 @@ impl Coordinator {
         let Put { key, terms, .. } = put;
         let (dot, changed) = near.store.put(&key, &context, version);
         near.changed.push((key.clone(), None, changed));
-        self.made.push(Made { id, key: key.clone(), dot, context: context.clone(), is_delete: false });
+        self.made.push(Made { id, key: key.clone(), dot, context: context.clone(), is_delete: false, gone: None });
         let mut seen = context;
         seen.see(dot);
+        near.store.show(&key, &seen);
         self.follow(near, Order { id, key, context: seen, terms, is_sure: true });
     }
 
@@ -62,11 +63,10 @@ impl Coordinator {
         if put.value.len() > self.settings.value_bytes_max {
             return Err(RequestError::TooLarge);
         }
-        if put.keep.ttl_ms.is_some_and(|ttl_ms| ttl_ms == 0 || ttl_ms > TTL_MS_MAX) {
-            return Err(RequestError::TimeToLive);
-        }
-        if put.keep.ttl_ms.is_some() && near.wall.trusted(near.now).is_none() {
-            return Err(RequestError::TimeUnknown);
+        judge_ttl(near, put.keep.ttl_ms)?;
+        let is_whole = matches!(put.keep.datatype, DataType::Register | DataType::LastWriteWins);
+        if !is_whole || held.values().any(|version| version.part != Part::Whole) {
+            return Err(RequestError::OtherType);
         }
         let kept = held.dots().zip(held.values()).filter(|(dot, _)| !context.covers(dot));
         let kept: usize = kept.map(|(_, version)| version.size()).sum();
@@ -79,12 +79,29 @@ impl Coordinator {
 
     fn version(&mut self, near: &Surroundings<'_>, put: &Put, held: &Object) -> Version {
         let wall = near.wall.trusted(near.now);
-        let expires = put.keep.ttl_ms.zip(wall).map(|(ttl_ms, wall)| WallTime(wall.0.saturating_add(ttl_ms)));
-        let stamp = (put.keep.datatype == DataType::LastWriteWins).then(|| {
-            held.values().filter_map(|version| version.stamp).for_each(|stamp| self.hybrid.observe(stamp, wall));
-            self.hybrid.tick(wall)
-        });
-        Version { payload: put.value.clone(), expires, stamp }
+        let stamp = (put.keep.datatype == DataType::LastWriteWins).then(|| self.stamp(near, held));
+        Version { payload: put.value.clone(), expires: expiry(wall, put.keep.ttl_ms), stamp, part: Part::Whole }
+    }
+
+    /// A stamp that is later than those of what is held of a key.
+    pub(super) fn stamp(&mut self, near: &Surroundings<'_>, held: &Object) -> Stamp {
+        let wall = near.wall.trusted(near.now);
+        held.values().filter_map(|version| version.stamp).for_each(|stamp| self.hybrid.observe(stamp, wall));
+        self.hybrid.tick(wall)
+    }
+}
+
+/// When something expires that is given a time to live now.
+pub(super) fn expiry(wall: Option<WallTime>, ttl_ms: Option<Millis>) -> Option<WallTime> {
+    ttl_ms.zip(wall).map(|(ttl_ms, wall)| WallTime(wall.0.saturating_add(ttl_ms)))
+}
+
+/// Whether a value can be given this time to live here and now.
+pub(super) fn judge_ttl(near: &Surroundings<'_>, ttl_ms: Option<Millis>) -> Result<(), RequestError> {
+    match ttl_ms {
+        Some(ttl_ms) if ttl_ms == 0 || ttl_ms > TTL_MS_MAX => Err(RequestError::TimeToLive),
+        Some(_) if near.wall.trusted(near.now).is_none() => Err(RequestError::TimeUnknown),
+        _ => Ok(()),
     }
 }
 

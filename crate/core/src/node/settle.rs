@@ -149,15 +149,15 @@ impl Node {
             self.coordinator.followed().filter(|key| scope.contains(near.position(key).0)).cloned().collect();
         for key in followed {
             near.marks.hit(Mark::ConfirmedByComparison);
-            let Some(seen) = near.store.object(&key).map(|object| object.context().clone()) else { continue };
+            let Some(seen) = near.store.context(&key) else { continue };
             self.coordinator.on_confirmed(near, with, &key, &seen);
         }
     }
 
     /// Keys changed: tell whoever watches them.
     fn settle_keys(&mut self, now: Instant) {
-        for Made { id, key, dot, context, is_delete } in self.coordinator.take_made() {
-            self.event(Event::Written { id, key, dot, context, is_delete });
+        for Made { id, key, dot, context, is_delete, gone } in self.coordinator.take_made() {
+            self.event(Event::Written { id, key, dot, context, is_delete, gone });
         }
         for (key, from, changed) in core::mem::take(&mut self.scratch.changed) {
             if changed.after > 1 && changed.after > changed.before {

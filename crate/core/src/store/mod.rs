@@ -7,6 +7,7 @@
 //! It decides nothing about who should hold what: `handoff` and `repair` do.
 
 mod batch;
+mod changed;
 mod expiries;
 mod graves;
 mod hints;
@@ -16,11 +17,13 @@ mod rows;
 #[cfg(test)]
 mod rule;
 mod shelf;
+mod shown;
 mod sums;
 #[cfg(test)]
 mod tests;
 
 pub use batch::{Batch, Durability, Op, PersistError, Restored, Rows, Table};
+pub use changed::Changed;
 pub use hints::Hints;
 pub use mint::{EpochReason, Mint, is_clean};
 pub use rows::{Adopted, Remembered, object_of_row};
@@ -36,6 +39,7 @@ use crate::marks::{Mark, Marks};
 use crate::planted::{Plant, Planted};
 use crate::ring::RangeSet;
 use crate::wire::{Object, SignedRecord, Version, append};
+use changed::rivals;
 use expiries::Expiries;
 use graves::Graves;
 use memo::Memo;
@@ -47,15 +51,6 @@ pub const OBJECT_BYTES_MAX: usize = 1536 * 1024;
 
 /// Clocks of one actor and one value fit in this.
 const SHAPE_BYTES_USUAL: usize = 80;
-
-/// What a change did to a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Changed {
-    /// How many values there were.
-    pub before: usize,
-    /// How many there are.
-    pub after: usize,
-}
 
 /// What a store goes by.
 #[derive(Debug, Clone)]
@@ -104,6 +99,11 @@ impl Store {
         self.objects.object(self.room.position(key), key)
     }
 
+    /// The context of what is held of a key.
+    pub fn context(&self, key: &Key) -> Option<VersionVector> {
+        self.objects.context(self.room.position(key), key)
+    }
+
     /// What is held of a key or remembered of its reaped tombstone: what a read is to be told.
     pub fn known(&self, key: &Key) -> Object {
         self.object(key).unwrap_or_else(|| self.ghost(key))
@@ -118,21 +118,6 @@ impl Store {
             tombstone.forget(&ghost.context);
         }
         tombstone
-    }
-
-    /// What this session's application was shown of a key: the context of its next write.
-    pub fn shown(&self, key: &Key) -> Option<VersionVector> {
-        self.objects.shown(self.room.position(key), key)
-    }
-
-    /// Whether it was shown anything of a key.
-    pub fn is_shown(&self, key: &Key) -> bool {
-        self.objects.is_shown(self.room.position(key), key)
-    }
-
-    /// Remember that it was shown this much, beside what it was shown before.
-    pub fn show(&mut self, key: &Key, context: &VersionVector) {
-        self.objects.show(self.room.position(key), key, context);
     }
 
     fn ghost_place(&self, key: &Key) -> (u64, u64) {
@@ -169,13 +154,13 @@ impl Store {
         if overflows(&object, other) {
             return None;
         }
-        let before = object.values().len();
+        let before = rivals(&object);
         // What comes of a key whose tombstone was reaped brings it back, for whoever sent it has not heard of it.
         let is_new = object.join(other, self.settings.planted) || !is_held && !object.is_unknown();
         if !is_new {
             return None;
         }
-        let after = object.values().len();
+        let after = rivals(&object);
         self.replace(key, object);
         Some(Changed { before, after })
     }
@@ -190,9 +175,9 @@ impl Store {
     pub fn put(&mut self, key: &Key, context: &VersionVector, version: Version) -> (Dot, Changed) {
         let dot = self.mint.mint();
         let mut object = self.known(key);
-        let before = object.values().len();
+        let before = rivals(&object);
         object.put(context, dot, version);
-        let after = object.values().len();
+        let after = rivals(&object);
         self.replace(key, object);
         (dot, Changed { before, after })
     }
@@ -335,9 +320,21 @@ impl Store {
     pub fn delete(&mut self, key: &Key, context: &VersionVector) -> (Dot, Changed) {
         let dot = self.mint.mint();
         let mut object = self.known(key);
-        let before = object.values().len();
+        let before = rivals(&object);
         object.delete(context, dot);
-        let after = object.values().len();
+        let after = rivals(&object);
+        self.replace(key, object);
+        (dot, Changed { before, after })
+    }
+
+    /// Take away the versions of these dots, in ascending order, and write another under a fresh dot, if there is one.
+    /// The mint must be open, as for [`Store::put`].
+    pub fn edit(&mut self, key: &Key, gone: &[Dot], version: Option<Version>) -> (Dot, Changed) {
+        let dot = self.mint.mint();
+        let mut object = self.known(key);
+        let before = rivals(&object);
+        object.edit(gone, dot, version);
+        let after = rivals(&object);
         self.replace(key, object);
         (dot, Changed { before, after })
     }

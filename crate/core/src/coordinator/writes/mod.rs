@@ -66,6 +66,8 @@ pub struct Made {
     pub context: Context,
     /// Whether it puts nothing in its place.
     pub is_delete: bool,
+    /// Of an edit: which dots it takes away, and no others. Its context is empty.
+    pub gone: Option<Vec<Dot>>,
 }
 
 /// A delete of which is known what it supersedes.
@@ -118,7 +120,7 @@ impl Coordinator {
         match context.or_else(|| near.store.shown(&key)) {
             Some(context) => self.delete_seen(near, id, Delete { key, context, terms, is_sure: true }),
             None if near.planted.has(Plant::DeleteUnread) => {
-                let context = near.store.object(&key).map(|object| object.context().clone()).unwrap_or_default();
+                let context = near.store.context(&key).unwrap_or_default();
                 self.delete_seen(near, id, Delete { key, context, terms, is_sure: true });
             }
             None => self.read_to_delete(near, id, key, terms),
@@ -126,7 +128,7 @@ impl Coordinator {
     }
 
     pub(in crate::coordinator) fn delete_seen(&mut self, near: &mut Surroundings<'_>, id: RequestId, delete: Delete) {
-        let held = near.store.object(&delete.key).map(|object| object.context().union_len(&delete.context));
+        let held = near.store.context(&delete.key).map(|held| held.union_len(&delete.context));
         if held.unwrap_or(delete.context.len()) >= ACTORS_MAX {
             return self.replies.push((id, Reply::Failed(RequestError::TooManySiblings)));
         }
@@ -138,16 +140,16 @@ impl Coordinator {
         near.marks.hit_if(Mark::DeleteUnsure, || !is_sure);
         let (dot, changed) = near.store.delete(&key, &context);
         near.changed.push((key.clone(), None, changed));
-        self.made.push(Made { id, key: key.clone(), dot, context: context.clone(), is_delete: true });
+        self.made.push(Made { id, key: key.clone(), dot, context: context.clone(), is_delete: true, gone: None });
         let mut seen = context;
         seen.see(dot);
+        near.store.show(&key, &seen);
         self.follow(near, Order { id, key, context: seen, terms, is_sure });
     }
 
     /// The write is in the store: bring it to its owners and follow it.
     pub(in crate::coordinator) fn follow(&mut self, near: &mut Surroundings<'_>, order: Order) {
         let Order { id, key, context, terms, is_sure } = order;
-        near.store.show(&key, &context);
         for earlier in self.writes_by_key.get(&key).into_iter().flatten() {
             if let Some(write) = self.writes.get_mut(earlier) {
                 write.is_superseded |= context.descends(&write.context);
@@ -337,7 +339,7 @@ impl Coordinator {
     /// This node has all that `seen` covers of a key on its disk: by an answer, a delivered hint, a comparison.
     pub fn on_confirmed(&mut self, near: &mut Surroundings<'_>, node: NodeId, key: &Key, seen: &VersionVector) {
         let holds_hint = near.store.hints().addressees(key).any(|addressee| addressee == node);
-        if holds_hint && near.store.object(key).is_some_and(|object| seen.descends(object.context())) {
+        if holds_hint && near.store.context(key).is_some_and(|context| seen.descends(&context)) {
             near.store.hints_mut().confirm(key, node);
         }
         for number in self.writes_by_key.get(key).cloned().unwrap_or_default() {
