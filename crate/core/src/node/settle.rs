@@ -149,7 +149,7 @@ impl Node {
             self.coordinator.followed().filter(|key| scope.contains(near.position(key).0)).cloned().collect();
         for key in followed {
             near.marks.hit(Mark::ConfirmedByComparison);
-            let Some(seen) = near.store.object(&key).map(|object| object.context().clone()) else { continue };
+            let Some(seen) = near.store.context(&key) else { continue };
             self.coordinator.on_confirmed(near, with, &key, &seen);
         }
     }

@@ -151,6 +151,11 @@ impl Shelf {
         self.entry(position, key).map(|entry| entry.held.object())
     }
 
+    /// The context of what is held of a key.
+    pub(super) fn context(&self, position: Position, key: &Key) -> Option<VersionVector> {
+        self.entry(position, key).map(|entry| entry.held.context())
+    }
+
     /// The fingerprint of what is held of a key.
     pub(super) fn fingerprint(&self, position: Position, key: &Key) -> Option<u128> {
         self.entry(position, key).map(Entry::fingerprint)
