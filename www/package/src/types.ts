@@ -204,6 +204,11 @@ export interface Receipt {
   onProgress(listener: (receipt: Receipt) => void): () => void;
 }
 
+export interface Change<V> {
+  readonly key: string;
+  readonly read: Read<V>;
+}
+
 export interface AnyBucket<V> {
   readonly name: string;
   get(key: string, options?: ReadOptions): Promise<Read<V>>;
@@ -215,6 +220,12 @@ export interface AnyBucket<V> {
    * watched.
    */
   watch(key: string, listener: (read: Read<V>) => void): () => void;
+  /**
+   * The same for all keys that begin with `prefix`, in one call: the first call holds all that this node has, even
+   * nothing; then batches of what has changed here, in the order of the keys. It brings what reaches this node: what it
+   * owns, keeps `offline`, watches by `watch`, or writes.
+   */
+  watchAll(options: { prefix?: string }, listener: (changes: readonly Change<V>[]) => void): () => void;
   /** In the order of their UTF-8 bytes, merged from r owners of every arc; `met` is false when an arc had too few to ask. */
   keys(options?: ReadOptions & { prefix?: string }): Promise<Outcome & { readonly keys: readonly string[] }>;
 }

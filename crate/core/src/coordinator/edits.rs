@@ -44,21 +44,12 @@ impl Coordinator {
             return self.replies.push((id, Reply::Failed(error)));
         }
         let is_local = editing.terms.level.unwrap_or(self.settings.w) == Level::Local;
-        if is_local || self.holds_enough(near, &editing) {
+        if is_local || holds_enough(near, &editing) {
             return self.edit_seen(near, id, editing);
         }
         near.marks.hit(Mark::EditReads);
         let (key, first) = (editing.key.clone(), Terms { level: Some(self.settings.r), ..editing.terms });
         self.read(near, Reader::Edit(id, Box::new(editing)), key, first);
-    }
-
-    /// Whether this node holds what the edit has to have seen.
-    fn holds_enough(&self, near: &Surroundings<'_>, editing: &Editing) -> bool {
-        let is_seen = || {
-            let held = near.store.known(&editing.key);
-            seen_of(near, editing).is_some_and(|seen| held.context().descends(&seen))
-        };
-        near.is_settled_owner(near.position(&editing.key)) && !editing.edit.is_removal() || is_seen()
     }
 
     pub(super) fn edit_seen(&mut self, near: &mut Surroundings<'_>, id: RequestId, editing: Editing) {
@@ -120,8 +111,17 @@ impl Coordinator {
     }
 }
 
+/// Whether this node holds what the edit has to have seen.
+fn holds_enough(near: &Surroundings<'_>, editing: &Editing) -> bool {
+    let is_seen = || {
+        let held = near.store.known(&editing.key);
+        seen_of(near, editing).is_some_and(|seen| held.context().descends(&seen))
+    };
+    near.is_settled_owner(near.position(&editing.key)) && !editing.edit.is_removal() || is_seen()
+}
+
 /// What a removal is to have seen, as far as that is said.
 fn seen_of(near: &Surroundings<'_>, editing: &Editing) -> Option<VersionVector> {
-    let is_removal = editing.edit.is_removal();
-    is_removal.then(|| editing.context.clone().or_else(|| near.store.shown(&editing.key))).flatten()
+    let shown = || near.store.shown(&editing.key);
+    editing.edit.is_removal().then(|| editing.context.clone().or_else(shown)).flatten()
 }

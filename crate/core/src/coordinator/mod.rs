@@ -16,6 +16,7 @@
 //! - `reads`: gets.
 //! - `listing`: keys.
 //! - `watching`: watches.
+//! - `scanning`: watches of many keys.
 //! - `leave`: the end of all requests.
 //!
 //! It moves nothing in the background: `handoff` delivers hints, `repair` compares.
@@ -29,12 +30,13 @@ mod puts;
 mod quorum;
 mod reads;
 mod request;
+mod scanning;
 mod watching;
 mod writes;
 
 pub use quorum::{Progress, Quorum};
 pub use request::{
-    Ended, Keep, KeysReply, Level, Reached, ReadReply, Receipt, Reply, Request, RequestError, TTL_MS_MAX, Terms,
+    Change, Ended, Keep, KeysReply, Level, Reached, ReadReply, Receipt, Reply, Request, RequestError, TTL_MS_MAX, Terms,
 };
 
 pub use crate::wire::Payload;
@@ -58,6 +60,7 @@ use listing::Listing;
 pub use listing::answer_list;
 use puts::Put;
 use reads::Read;
+use scanning::Scanning;
 use watching::Watching;
 pub use writes::Made;
 use writes::{Delete, Write};
@@ -182,6 +185,7 @@ pub struct Coordinator {
     reads: BTreeMap<u64, Read>,
     listings: BTreeMap<u64, Listing>,
     watching: Watching,
+    scanning: Scanning,
     /// Stamps last-write-wins values.
     hybrid: HybridClock,
     /// Requests to leave, with their deadlines, for the node to carry out.
@@ -209,6 +213,7 @@ impl Coordinator {
             reads: BTreeMap::new(),
             listings: BTreeMap::new(),
             watching: Watching::default(),
+            scanning: Scanning::default(),
             hybrid: HybridClock::new(planted),
             leaves: Vec::new(),
             is_closed: false,
@@ -242,6 +247,7 @@ impl Coordinator {
             Request::Get { key, terms } => self.get(near, id, key, terms),
             Request::Keys { bucket, prefix, terms } => self.list(near, id, bucket, prefix, terms),
             Request::Watch { key } => self.watch(near, id, key),
+            Request::WatchAll { bucket, prefix } => self.scanning.begin(id, bucket, prefix),
             Request::Leave { timeout_ms } => self.leave(near.now, id, timeout_ms),
         }
     }
@@ -282,6 +288,7 @@ impl Coordinator {
         };
         self.waiting.retain(|(waits, waiting)| *waits != id || has_effect(waiting));
         self.watching.cancel(id);
+        self.scanning.cancel(id);
         for write in self.writes.values_mut().filter(|write| write.is_for(id)) {
             write.is_listened_to = false;
         }

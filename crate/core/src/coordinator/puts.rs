@@ -83,7 +83,7 @@ impl Coordinator {
         Version { payload: put.value.clone(), expires: expiry(wall, put.keep.ttl_ms), stamp, part: Part::Whole }
     }
 
-    /// A stamp that is later than those of what is held of a key.
+    /// A stamp that is later than those held of a key.
     pub(super) fn stamp(&mut self, near: &Surroundings<'_>, held: &Object) -> Stamp {
         let wall = near.wall.trusted(near.now);
         held.values().filter_map(|version| version.stamp).for_each(|stamp| self.hybrid.observe(stamp, wall));

@@ -9,7 +9,7 @@ use crate::id::{Key, NodeId};
 use crate::marks::Mark;
 use crate::membership::{Change, Status};
 use crate::planted::Plant;
-use crate::ring::{Ring, Seating};
+use crate::ring::{PlainWalk, Ring, Seating};
 use crate::time::Instant;
 use crate::wire::{self, Message, Traffic};
 
@@ -97,7 +97,7 @@ impl Node {
         } else {
             let is_odd = self.me.as_bytes()[0] % 2 == 1;
             let planted = Some(self.config.limits.planted).filter(|planted| is_odd || !planted.has(Plant::WrongOrder));
-            let ring = Ring::of(&self.config.room, seating, planted.unwrap_or_default());
+            let ring = Ring::of::<PlainWalk>(&self.config.room, seating, planted.unwrap_or_default());
             core::mem::replace(&mut self.ring, ring)
         };
         self.release.on_ring_change(now);
@@ -166,6 +166,7 @@ impl Node {
             }
             self.coordinator.on_changed(&mut near!(self, now), &key, from);
         }
+        self.coordinator.tell_scans(&mut near!(self, now));
         for owner in self.store.hints_mut().take_added() {
             self.event(Event::HintStored { owner });
         }

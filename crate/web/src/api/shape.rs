@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use js_sys::Uint8Array;
-use roundtable_core::coordinator::{Ended, KeysReply, Level, Reached, ReadReply, Receipt, Reply};
+use roundtable_core::coordinator::{Change, Ended, KeysReply, Level, Reached, ReadReply, Receipt, Reply};
 use roundtable_core::datatype::DataType;
 use roundtable_core::id::NodeId;
 use roundtable_core::membership::Status;
@@ -51,6 +51,7 @@ pub(super) fn reply(reply: &Reply) -> Result<JsValue, Failure> {
         Reply::Receipt(answer) => Ok(receipt(answer)),
         Reply::Read(answer) => Ok(read(answer)),
         Reply::Keys(answer) => Ok(keys(answer)),
+        Reply::Changes(changes) => Ok(frozen_array(changes.iter().map(change))),
         Reply::Left { handed_off } => Ok(frozen_object(&[("handedOff", (*handed_off).into())])),
         // Nobody asks for it but the driver itself.
         Reply::Adopted => Ok(JsValue::UNDEFINED),
@@ -110,6 +111,10 @@ fn read(read: &ReadReply) -> JsValue {
         ("types", frozen_array(read.datatypes.iter().map(datatype))),
     ])
     .into()
+}
+
+fn change(change: &Change) -> JsValue {
+    plain_object(&[("key", change.key.as_str().into()), ("read", read(&change.read))]).into()
 }
 
 fn keys(keys: &KeysReply) -> JsValue {
