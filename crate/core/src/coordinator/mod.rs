@@ -14,11 +14,13 @@
 //! - `writes`: writes in flight, deletes, and receipts.
 //! - `reads`: gets.
 //! - `listing`: keys.
+//! - `interest`: pins, of this node's application and of other nodes.
 //! - `watching`: watches.
 //! - `leave`: the end of all requests.
 //!
 //! It moves nothing in the background: `handoff` delivers hints, `repair` compares.
 
+mod interest;
 mod latency;
 mod leave;
 mod listing;
@@ -43,13 +45,14 @@ use crate::clock::VersionVector;
 use crate::datatype::HybridClock;
 use crate::id::{Key, NodeId, Position, RequestId};
 use crate::marks::Marks;
-use crate::membership::Membership;
+use crate::membership::{Membership, Status};
 use crate::planted::Planted;
 use crate::ring::{RangeSet, Ring};
 use crate::store::{Changed, PersistError, Store};
 use crate::time::{Instant, Millis, WallClock};
 use crate::wire::{Object, Outbox};
 
+use interest::Interested;
 pub use latency::Latency;
 use listing::Listing;
 pub use listing::answer_list;
@@ -99,6 +102,25 @@ impl Surroundings<'_> {
         changed.is_some()
     }
 
+    /// Join what `from`, an owner, knows of a key that is kept for this node's user: with what is held, if this node
+    /// owns the key too, else with the copy. Tells whether that changed anything.
+    pub fn keep_copy(&mut self, key: &Key, object: &Object, from: NodeId) -> bool {
+        if self.ring.owns(self.me, self.position(key)) {
+            return self.merge(key, object, from);
+        }
+        let changed = self.store.keep_copy(key, object);
+        if let Some(changed) = changed {
+            self.changed.push((key.clone(), Some(from), changed));
+        }
+        changed.is_some()
+    }
+
+    /// Whether every node that is known and has not departed is here: then what none of them has, nobody has.
+    pub fn is_whole(&self) -> bool {
+        let is_here = |status: Status| matches!(status, Status::Up | Status::Departed);
+        self.membership.others().all(|(_, _, status)| is_here(status))
+    }
+
     /// Where a key lies.
     pub fn position(&self, key: &Key) -> Position {
         self.membership.room().position(key)
@@ -135,6 +157,8 @@ pub struct Settings {
     pub writes_followed_max: usize,
     /// How many watches of other nodes are served.
     pub subscriptions_max: usize,
+    /// How many pins of other nodes are served.
+    pub interests_max: usize,
 }
 
 impl Default for Settings {
@@ -148,6 +172,7 @@ impl Default for Settings {
             object_bytes_max: 1024 * 1024,
             writes_followed_max: 10_000,
             subscriptions_max: 10_000,
+            interests_max: 1_000,
         }
     }
 }
@@ -177,6 +202,8 @@ pub struct Coordinator {
     reads: BTreeMap<u64, Read>,
     listings: BTreeMap<u64, Listing>,
     watching: Watching,
+    /// Who keeps what for its user, and is told of changes.
+    interested: Interested,
     /// What this session's application was shown of each key: the context of its next write.
     shown: BTreeMap<Key, VersionVector>,
     /// Stamps last-write-wins values.
@@ -206,6 +233,7 @@ impl Coordinator {
             reads: BTreeMap::new(),
             listings: BTreeMap::new(),
             watching: Watching::default(),
+            interested: Interested::default(),
             shown: BTreeMap::new(),
             hybrid: HybridClock::new(planted),
             leaves: Vec::new(),
@@ -237,6 +265,8 @@ impl Coordinator {
             Request::Get { key, terms } => self.get(near, id, key, terms),
             Request::Keys { bucket, prefix, terms } => self.list(near, id, bucket, prefix, terms),
             Request::Watch { key } => self.watch(near, id, key),
+            Request::Pin { pin } => self.pin(near, id, pin),
+            Request::Unpin { pin } => self.unpin(near, id, &pin),
             Request::Leave { timeout_ms } => self.leave(near.now, id, timeout_ms),
         }
     }
@@ -278,9 +308,10 @@ impl Coordinator {
         }
     }
 
-    /// Whether this node's application has to do with a key: it was shown it, or a write of it is still followed.
-    pub fn keeps(&self, key: &Key) -> bool {
-        self.shown.contains_key(key) || self.writes_by_key.contains_key(key)
+    /// Whether this node's application has to do with a key: it was shown it, and there is no copy for its user beside;
+    /// or a write of it is still followed.
+    pub fn keeps(&self, key: &Key, is_pinned: bool) -> bool {
+        !is_pinned && self.shown.contains_key(key) || self.writes_by_key.contains_key(key)
     }
 
     /// What the application is to be told, in order.

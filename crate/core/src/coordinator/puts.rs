@@ -80,7 +80,7 @@ impl Coordinator {
     /// What it supersedes: what it was given, or what the application was shown of the key, or, if it never was, what
     /// this node holds.
     fn context_of(&self, near: &Surroundings<'_>, put: &Put) -> Context {
-        let held = || near.store.object(&put.key).map(|object| object.context().clone());
+        let held = || near.store.seen(&put.key);
         let shown = || self.shown.get(&put.key).filter(|_| !near.planted.has(Plant::SupersedeUnseen)).cloned();
         let mut context = put.context.clone().or_else(shown).or_else(held).unwrap_or_default();
         if put.keep.datatype == DataType::LastWriteWins && !near.planted.has(Plant::LwwByStampAlone) {
@@ -93,7 +93,8 @@ impl Coordinator {
         let wall = near.wall.trusted(near.now);
         let expires = put.keep.ttl_ms.zip(wall).map(|(ttl_ms, wall)| WallTime(wall.0.saturating_add(ttl_ms)));
         let stamp = (put.keep.datatype == DataType::LastWriteWins).then(|| {
-            let held = near.store.object(&put.key).into_iter().flat_map(|object| object.values());
+            let held = [near.store.object(&put.key), near.store.copy(&put.key)].into_iter().flatten();
+            let held = held.flat_map(|object| object.values());
             held.filter_map(|version| version.stamp).for_each(|stamp| self.hybrid.observe(stamp, wall));
             self.hybrid.tick(wall)
         });

@@ -7,6 +7,7 @@
 //! It decides nothing about who should hold what: `handoff` and `repair` do.
 
 mod batch;
+mod copies;
 mod expiries;
 mod graves;
 mod hints;
@@ -20,6 +21,7 @@ mod sums;
 mod tests;
 
 pub use batch::{Batch, Durability, Op, PersistError, Restored, Rows, Table};
+pub use copies::Lens;
 pub use hints::Hints;
 pub use mint::{EpochReason, Mint, is_clean};
 pub use rows::{Adopted, Remembered, object_of_row};
@@ -35,6 +37,7 @@ use crate::marks::{Mark, Marks};
 use crate::planted::{Plant, Planted};
 use crate::ring::RangeSet;
 use crate::wire::{Object, SignedRecord, Version};
+use copies::Copies;
 use expiries::Expiries;
 use graves::Graves;
 use memo::Memo;
@@ -66,6 +69,10 @@ pub struct Settings {
     pub memo_keys_max: usize,
     /// How many reaped tombstones are remembered.
     pub ghosts_max: usize,
+    /// How many buckets, or beginnings of names, are pinned.
+    pub pins_max: usize,
+    /// How many bytes of keys and values are held as copies of what others own.
+    pub copy_bytes_max: u64,
     /// The bug it has on purpose, if any.
     pub planted: Planted,
     /// Who counts how often rare branches are taken.
@@ -75,7 +82,8 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Settings {
         let (planted, marks) = (Planted::default(), Marks::default());
-        Settings { memo_keys_max: 10_000, ghosts_max: 20_000, planted, marks }
+        let (pins_max, copy_bytes_max) = (64, 1 << 29);
+        Settings { memo_keys_max: 10_000, ghosts_max: 20_000, pins_max, copy_bytes_max, planted, marks }
     }
 }
 
@@ -90,6 +98,7 @@ pub struct Store {
     expiries: Expiries,
     graves: Graves,
     hints: Hints,
+    copies: Copies,
     mint: Mint,
     memo: Memo,
     settings: Settings,
@@ -267,9 +276,9 @@ impl Store {
         true
     }
 
-    /// What a planted bug does: let go of everything.
-    pub(crate) fn drop_all(&mut self) {
-        let keys: Vec<Key> = self.objects.keys().map(|(_, key)| key.clone()).collect();
+    /// What a planted bug does: let go of everything that is wanted.
+    pub(crate) fn drop_where(&mut self, is_wanted: impl Fn(&Key) -> bool) {
+        let keys: Vec<Key> = self.objects.keys().map(|(_, key)| key).filter(|key| is_wanted(key)).cloned().collect();
         keys.iter().for_each(|key| {
             self.let_go(key);
         });
