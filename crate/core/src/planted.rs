@@ -108,6 +108,10 @@ pub enum Plant {
     DormantAtOnce,
     /// A node is accused without asking others.
     AccuseAlone,
+    /// Who adds to a counter writes the new sum and leaves the last one there.
+    AddAnew,
+    /// What takes an item out of a set, or a field out of a map, takes all that is held.
+    RemoveUnseen,
 }
 
 /// Which bug this node has, if any.
@@ -141,7 +145,7 @@ impl Planted {
 #[cfg(feature = "plants")]
 impl Plant {
     /// All of them, with the name by which each is planted and what it breaks.
-    pub const ALL: [(Plant, &'static str, &'static str); 49] = [
+    pub const ALL: [(Plant, &'static str, &'static str); 51] = [
         (Plant::ReuseADot, "reuse-a-dot", "after a clean stop the counter begins at zero again"),
         (Plant::KeepTheEpoch, "keep-the-epoch", "after an unclean stop no new epoch begins"),
         (Plant::MintBeforeDurable, "mint-before-durable", "dots are made before the disk knows that there may be some"),
@@ -195,6 +199,8 @@ impl Plant {
         (Plant::NeverRedial, "never-redial", "nobody dials a node that is thought dormant"),
         (Plant::DormantAtOnce, "dormant-at-once", "a suspect is thought dormant at once"),
         (Plant::AccuseAlone, "accuse-alone", "a node is accused without asking others"),
+        (Plant::AddAnew, "add-anew", "who adds to a counter leaves the sum that the new one includes"),
+        (Plant::RemoveUnseen, "remove-unseen", "what takes one item out of a set takes all that is held"),
     ];
 
     /// The bug of this name.

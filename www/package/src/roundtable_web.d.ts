@@ -34,9 +34,12 @@ export interface RawReceipt {
   readonly devices: number;
   readonly ended: "complete" | "superseded" | undefined;
 }
-export type BucketType = "siblings" | "lww";
-export interface RawPutOptions {
-  readonly type: BucketType;
+export type BucketType = "siblings" | "lww" | "counter" | "set" | "map";
+export type EditKind = "add" | "insert" | "remove" | "set" | "unset";
+export interface RawPutOptions extends RawWriteOptions {
+  readonly type: "siblings" | "lww";
+}
+export interface RawWriteOptions {
   readonly ttlMs: number | undefined;
   readonly context: string | undefined;
   readonly level: Level | undefined;
@@ -75,6 +78,16 @@ export class PeerHandle {
   /** Until somebody listens to "protocol", its events are not made. */
   hearProtocol(hears: boolean): void;
   put(bucket: string, key: string, value: unknown, options: RawPutOptions, onReceipt: Callback<RawReceipt>): number;
+  /** What it adds, inserts, removes or sets is `value`; of a map, in or from `field`. */
+  edit(
+    bucket: string,
+    key: string,
+    kind: EditKind,
+    field: string | undefined,
+    value: unknown,
+    options: RawWriteOptions,
+    onReceipt: Callback<RawReceipt>,
+  ): number;
   remove(
     bucket: string,
     key: string,

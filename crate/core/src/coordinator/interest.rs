@@ -71,7 +71,7 @@ impl Coordinator {
         }
         let owners = near.ring.owners(near.position(key));
         let first = owners.iter().copied().find(|&owner| owner == near.me || near.membership.answers(owner));
-        let Some(object) = near.store.object(key).filter(|_| first == Some(near.me)).cloned() else { return };
+        let Some(object) = near.store.object(key).filter(|_| first == Some(near.me)) else { return };
         for (&node, pins) in &self.interested.nodes {
             let is_wanted = pins.iter().any(|(pin, until)| *until > near.now && pin.names(key));
             let is_told = Some(node) != from && !owners.contains(&node) && near.membership.links().contains(&node);

@@ -11,6 +11,7 @@
 //!
 //! - `quorum`: when enough have answered, as a pure accumulator.
 //! - `puts`: what a put makes.
+//! - `edits`: what an edit of a counter, a set or a map makes.
 //! - `writes`: writes in flight, deletes, and receipts.
 //! - `reads`: gets.
 //! - `listing`: keys.
@@ -20,10 +21,12 @@
 //!
 //! It moves nothing in the background: `handoff` delivers hints, `repair` compares.
 
+mod edits;
 mod interest;
 mod latency;
 mod leave;
 mod listing;
+mod nodes;
 mod puts;
 mod quorum;
 mod reads;
@@ -41,7 +44,6 @@ pub use crate::wire::Payload;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
-use crate::clock::VersionVector;
 use crate::datatype::HybridClock;
 use crate::id::{Key, NodeId, Position, RequestId};
 use crate::marks::Marks;
@@ -52,6 +54,7 @@ use crate::store::{Changed, PersistError, Store};
 use crate::time::{Instant, Millis, WallClock};
 use crate::wire::{Object, Outbox};
 
+use edits::Editing;
 use interest::Interested;
 pub use latency::Latency;
 use listing::Listing;
@@ -184,6 +187,8 @@ enum Waiting {
     Request(Request),
     /// A delete that knows what it supersedes.
     Delete(Delete),
+    /// An edit that has read what it had to.
+    Edit(Editing),
 }
 
 /// All requests in flight at one node.
@@ -204,8 +209,6 @@ pub struct Coordinator {
     watching: Watching,
     /// Who keeps what for its user, and is told of changes.
     interested: Interested,
-    /// What this session's application was shown of each key: the context of its next write.
-    shown: BTreeMap<Key, VersionVector>,
     /// Stamps last-write-wins values.
     hybrid: HybridClock,
     /// Requests to leave, with their deadlines, for the node to carry out.
@@ -234,7 +237,6 @@ impl Coordinator {
             listings: BTreeMap::new(),
             watching: Watching::default(),
             interested: Interested::default(),
-            shown: BTreeMap::new(),
             hybrid: HybridClock::new(planted),
             leaves: Vec::new(),
             is_closed: false,
@@ -262,6 +264,9 @@ impl Coordinator {
                 self.put(near, id, Put { key, value, keep, context, terms });
             }
             Request::Delete { key, context, terms } => self.delete(near, id, key, context, terms),
+            Request::Edit { key, edit, ttl_ms, context, terms } => {
+                self.edit(near, id, Editing { key, edit, ttl_ms, context, terms, is_sure: true });
+            }
             Request::Get { key, terms } => self.get(near, id, key, terms),
             Request::Keys { bucket, prefix, terms } => self.list(near, id, bucket, prefix, terms),
             Request::Watch { key } => self.watch(near, id, key),
@@ -278,7 +283,8 @@ impl Coordinator {
             match waiting {
                 Waiting::Request(request) => self.start(near, id, request),
                 Waiting::Delete(delete) if self.waiting.is_empty() => self.delete_seen(near, id, delete),
-                delete => self.waiting.push_back((id, delete)),
+                Waiting::Edit(editing) if self.waiting.is_empty() => self.edit_seen(near, id, editing),
+                read => self.waiting.push_back((id, read)),
             }
         }
     }
@@ -287,7 +293,7 @@ impl Coordinator {
     pub fn refuse(&mut self, near: &mut Surroundings<'_>, reason: PersistError) {
         for (id, waiting) in core::mem::take(&mut self.waiting) {
             match waiting {
-                Waiting::Request(Request::Put { .. }) | Waiting::Delete(_) => {
+                Waiting::Request(Request::Put { .. }) | Waiting::Delete(_) | Waiting::Edit(_) => {
                     self.replies.push((id, Reply::Failed(RequestError::from(reason))));
                 }
                 Waiting::Request(other) => self.begin(near, id, other),
@@ -298,8 +304,11 @@ impl Coordinator {
     /// Nobody listens to this request any more.
     pub fn cancel(&mut self, id: RequestId) {
         // A write that waits goes on; whatever else waits has no effect but its answer.
-        let has_effect = |waiting: &Waiting| {
-            matches!(waiting, Waiting::Request(Request::Put { .. } | Request::Delete { .. }) | Waiting::Delete(_))
+        let has_effect = |waiting: &Waiting| match waiting {
+            Waiting::Request(request) => {
+                matches!(request, Request::Put { .. } | Request::Delete { .. } | Request::Edit { .. })
+            }
+            Waiting::Delete(_) | Waiting::Edit(_) => true,
         };
         self.waiting.retain(|(waits, waiting)| *waits != id || has_effect(waiting));
         self.watching.cancel(id);
@@ -308,10 +317,9 @@ impl Coordinator {
         }
     }
 
-    /// Whether this node's application has to do with a key: it was shown it, and there is no copy for its user beside;
-    /// or a write of it is still followed.
-    pub fn keeps(&self, key: &Key, is_pinned: bool) -> bool {
-        !is_pinned && self.shown.contains_key(key) || self.writes_by_key.contains_key(key)
+    /// Whether this node's application has to do with a key beside being shown it: a write of it is still followed.
+    pub fn keeps(&self, key: &Key) -> bool {
+        self.writes_by_key.contains_key(key)
     }
 
     /// What the application is to be told, in order.
@@ -355,11 +363,6 @@ impl Coordinator {
     fn number(&mut self) -> u64 {
         self.next += 1;
         self.next
-    }
-
-    /// Remember what the application was shown.
-    fn show(&mut self, key: &Key, context: &VersionVector) {
-        self.shown.entry(key.clone()).or_default().merge(context);
     }
 
     fn deadline(&self, now: Instant, terms: Terms) -> Instant {

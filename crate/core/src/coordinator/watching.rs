@@ -95,10 +95,10 @@ impl Coordinator {
         }
     }
 
-    fn tell_watch(&mut self, near: &Surroundings<'_>, id: RequestId) {
+    fn tell_watch(&mut self, near: &mut Surroundings<'_>, id: RequestId) {
         let Some(watch) = self.watching.own.get(&id) else { return };
         let key = watch.key.clone();
-        let mut object = near.store.object(&key).cloned().unwrap_or_default();
+        let mut object = near.store.object(&key).unwrap_or_default();
         near.store.add_copy(&key, &mut object);
         let quorum = Quorum::new(self.settings.r.needed(near.membership.n()));
         let mut reply = read_reply(&object, &quorum, near.store.expiry_clock());
@@ -106,12 +106,12 @@ impl Coordinator {
             let ReadReply { met, needed, answered, .. } = quorum.clone();
             reply = ReadReply { met, needed, answered, ..reply };
         }
-        self.show(&key, &reply.context.clone());
+        near.store.show(&key, &reply.context);
         self.replies.push((id, Reply::Read(reply)));
     }
 
     /// Values went out of sight, or came back: tell the application.
-    pub fn on_expired(&mut self, near: &Surroundings<'_>, keys: &[Key]) {
+    pub fn on_expired(&mut self, near: &mut Surroundings<'_>, keys: &[Key]) {
         let keys: BTreeSet<&Key> = keys.iter().collect();
         let ids: Vec<RequestId> =
             self.watching.own.iter().filter(|(_, watch)| keys.contains(&watch.key)).map(|(&id, _)| id).collect();

@@ -1,14 +1,15 @@
 //! What an application does to a counter, a set or a map: which versions of the object go, and which one comes.
 //!
-//! All three are states of one kind: versions under dots, and a context that remembers those that went (Almeida, Shoker,
-//! Baquero, "Delta State Replicated Data Types", 2018, §7: the dot store). So they are joined by
+//! All three are states of one kind: versions under dots, and a context that remembers those that went (Almeida,
+//! Shoker, Baquero, "Delta State Replicated Data Types", 2018, §7: the dot store). So they are joined by
 //! [`Siblings::sync`](crate::clock::Siblings::sync) as everything else is: commutative, associative, idempotent; no
-//! replica looks inside. An edit is made at one node, on what that node holds, under a fresh dot, and takes away exactly
-//! the versions that it names, for a context cannot name one of an actor's dots without those before it.
+//! replica looks inside. An edit is made at one node, on what that node holds, under a fresh dot, and takes away
+//! exactly the versions that it names, for a context cannot name one of an actor's dots without those before it.
 //!
 //! - *Counter*: one version a writer, with the sum of what it has added. A writer takes its own last version away and
-//!   writes the new sum; nobody else's, or two would do so at once and count it twice. What was written under an earlier
-//!   epoch of the same node is another's: that node's disk may have been rolled back to before it went on from there.
+//!   writes the new sum; nobody else's, or two would do so at once and count it twice. What was written under an
+//!   earlier epoch of the same node is another's: that node's disk may have been rolled back to before it went on from
+//!   there.
 //! - *Set*: one version an item. Adding takes away those of the same item that are held; removing takes away those that
 //!   were seen, and so an add that the remover had not seen wins.
 //! - *Map*: one version a field, with the stamp of a hybrid clock; setting takes away those of the same field that are

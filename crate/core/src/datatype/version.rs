@@ -75,11 +75,43 @@ impl Version {
 /// The stored and sent form: its discriminant says in one byte what follows the payload.
 #[derive(Serialize, Deserialize)]
 enum Form {
-    Plain(Payload),
-    Expiring(Payload, WallTime),
-    Stamped(Payload, Stamp),
-    ExpiringStamped(Payload, WallTime, Stamp),
-    Part(Part, Payload, Option<WallTime>, Option<Stamp>),
+    Plain(#[serde(with = "payload")] Payload),
+    Expiring(#[serde(with = "payload")] Payload, WallTime),
+    Stamped(#[serde(with = "payload")] Payload, Stamp),
+    ExpiringStamped(#[serde(with = "payload")] Payload, WallTime, Stamp),
+    Part(Part, #[serde(with = "payload")] Payload, Option<WallTime>, Option<Stamp>),
+}
+
+/// A payload as bytes, which are copied at once, and not as a sequence of numbers.
+mod payload {
+    use core::fmt;
+
+    use serde::de::{Deserializer, Error, Visitor};
+    use serde::ser::Serializer;
+
+    use super::Payload;
+
+    struct Bytes;
+
+    impl Visitor<'_> for Bytes {
+        type Value = Payload;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("the bytes of a value")
+        }
+
+        fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Payload, E> {
+            Ok(bytes.into())
+        }
+    }
+
+    pub(super) fn serialize<S: Serializer>(payload: &Payload, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(payload)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Payload, D::Error> {
+        deserializer.deserialize_bytes(Bytes)
+    }
 }
 
 impl From<Version> for Form {

@@ -123,8 +123,9 @@ impl Release {
         core::mem::take(&mut self.released)
     }
 
-    /// Ask about the next batch. Keys of which `keeps` holds, told whether they are pinned, are not let go.
-    pub fn handle_timeout(&mut self, near: &mut Surroundings<'_>, keeps: impl Fn(&Key, bool) -> bool) {
+    /// Ask about the next batch. Keys that were shown, and of which there is no copy beside, or of which `keeps` holds,
+    /// are not let go.
+    pub fn handle_timeout(&mut self, near: &mut Surroundings<'_>, keeps: impl Fn(&Key) -> bool) {
         if self.round.as_ref().is_some_and(|round| round.deadline <= near.now) {
             near.marks.hit(Mark::AskedInVain);
             self.round = None;
@@ -166,18 +167,16 @@ impl Release {
     fn find_strays(
         &mut self,
         near: &Surroundings<'_>,
-        keeps: impl Fn(&Key, bool) -> bool,
+        keeps: impl Fn(&Key) -> bool,
         candidates: &mut BTreeMap<Key, Candidate>,
     ) {
+        let keeps = |key: &Key| keeps(key) || near.store.is_shown(key) && !near.store.is_pinned(key);
         let strayed = RangeSet::full().difference(&near.ring.arcs_of(near.me));
         let ahead = RangeSet::from_sorted([(self.cursor, u64::MAX)]).intersection(&strayed);
         let mut last = None;
         for (position, key, fingerprint) in near.store.items(&ahead) {
             let owners = near.ring.owners(position);
-            if owners.len() >= near.ring.n()
-                && can_be_asked(near, key, &owners)
-                && !keeps(key, near.store.is_pinned(key))
-            {
+            if owners.len() >= near.ring.n() && can_be_asked(near, key, &owners) && !keeps(key) {
                 let is_asked = |_: &NodeId| !near.planted.has(Plant::LetGoUnasked);
                 let waiting = owners.into_iter().filter(is_asked).collect();
                 candidates.insert(key.clone(), Candidate { why: Why::Stray, fingerprint, waiting });
@@ -196,15 +195,14 @@ impl Release {
     fn find_kept(
         &mut self,
         near: &Surroundings<'_>,
-        keeps: impl Fn(&Key, bool) -> bool,
+        keeps: impl Fn(&Key) -> bool,
         candidates: &mut BTreeMap<Key, Candidate>,
     ) {
         let Some(cursor) = self.kept.take() else { return };
+        let keeps = |key: &Key| keeps(key) || near.store.is_shown(key) && !near.store.is_pinned(key);
         let strayed = RangeSet::full().difference(&near.ring.arcs_of(near.me));
         let ahead = RangeSet::from_sorted([(cursor, u64::MAX)]).intersection(&strayed);
-        for (position, key, fingerprint) in
-            near.store.items(&ahead).filter(|(_, key, _)| keeps(key, near.store.is_pinned(key)))
-        {
+        for (position, key, fingerprint) in near.store.items(&ahead).filter(|(_, key, _)| keeps(key)) {
             if candidates.len() >= KEPT_MAX {
                 self.kept = Some(position.0);
                 return;
@@ -226,7 +224,7 @@ impl Release {
         let due = minute(wall.0.saturating_sub(horizon_ms));
         for (position, key) in near.store.tombstones_since(due).take(BATCH_MAX) {
             let mut owners = near.ring.owners(position);
-            owners.retain(|&owner| owner != near.me);
+            owners.retain(|owner| *owner != near.me);
             if near.is_settled_owner(position) && can_be_asked(near, key, &owners) {
                 let (fingerprint, waiting) = (near.store.fingerprint(key), owners.into_iter().collect());
                 candidates.insert(key.clone(), Candidate { why: Why::Old, fingerprint, waiting });
@@ -270,7 +268,7 @@ impl Release {
             }
         }
         let objects: Vec<_> =
-            differ.into_iter().filter_map(|key| near.store.object(&key).cloned().map(|object| (key, object))).collect();
+            differ.into_iter().filter_map(|key| near.store.object(&key).map(|object| (key, object))).collect();
         for batch in batches(objects) {
             shipments.send(near.now, from, Purpose::Repair, batch, None, near.out);
         }

@@ -329,7 +329,7 @@ impl Node {
             self.release.on_ring_change(now);
         } else {
             let coordinator = &self.coordinator;
-            self.release.handle_timeout(&mut near!(self, now), |key, is_pinned| coordinator.keeps(key, is_pinned));
+            self.release.handle_timeout(&mut near!(self, now), |key| coordinator.keeps(key));
         }
         self.retry_disk(now);
         self.settle(now);

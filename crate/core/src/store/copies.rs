@@ -17,6 +17,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use super::changed::rivals;
 use super::{Changed, Op, Store, Stored, Sum, Table};
 use crate::clock::VersionVector;
 use crate::id::{Key, Pin, Position};
@@ -202,18 +203,18 @@ impl Store {
             return None;
         }
         let mut object = held.unwrap_or_default();
-        let before = object.values().len();
+        let before = rivals(&object);
         if !object.sync(other) {
             return None;
         }
-        let after = object.values().len();
+        let after = rivals(&object);
         self.put_copy(key, object);
         Some(Changed { before, after })
     }
 
     /// What is held of a pinned key that others own is in its copy too, which stays when that is let go.
     pub fn follow(&mut self, key: &Key) {
-        if let Some(object) = self.object(key).cloned() {
+        if let Some(object) = self.object(key) {
             self.keep_copy(key, &object);
         }
     }
@@ -290,8 +291,8 @@ impl Store {
     }
 
     /// One object, as far as a comparison is about it.
-    pub fn object_of(&self, lens: &Lens, key: &Key) -> Option<&Object> {
-        if matches!(lens, Lens::Copies(_)) { self.copy(key) } else { self.object(key) }
+    pub fn object_of(&self, lens: &Lens, key: &Key) -> Option<Object> {
+        if matches!(lens, Lens::Copies(_)) { self.copy(key).cloned() } else { self.object(key) }
     }
 
     /// Take in a row of the disk. Tells whether it is one of a pin or of a copy.

@@ -73,6 +73,16 @@ pub enum Step {
     Pin,
     /// They are pinned no longer.
     Unpin,
+    /// Something is added to a counter.
+    Add,
+    /// An item is added to a set.
+    Insert,
+    /// An item is taken out of a set.
+    Remove,
+    /// A field of a map is set.
+    SetField,
+    /// A field is taken out of a map.
+    UnsetField,
     /// A tab dies.
     Crash,
     /// A tab dies while its disk takes the next batch, which is lost (0) or durable (1).
@@ -157,6 +167,11 @@ const REQUESTS: [(Step, u32); 10] = [
     (Step::BriefPut, 4),
     (Step::LastPut, 4),
 ];
+const EDITS: [(Step, u32); 5] =
+    [(Step::Add, 3), (Step::Insert, 3), (Step::Remove, 2), (Step::SetField, 3), (Step::UnsetField, 2)];
+/// In so many rooms of 256 there are edits, and how many at most for each hundred of other steps.
+const EDIT_SHARE: u8 = 140;
+const EDITS_PERCENT_MAX: u64 = 60;
 const FAULTS: [(Step, u32); 33] = [
     (Step::Crash, 3),
     (Step::CrashInPersist, 3),
@@ -211,7 +226,13 @@ impl Step {
 
     /// Whether an application asks it.
     pub fn is_request(self) -> bool {
-        REQUESTS.iter().chain(&PINNING).any(|(step, _)| *step == self)
+        let kinds = REQUESTS.iter().chain(&PINNING);
+        self.is_edit() || kinds.clone().any(|(step, _)| *step == self)
+    }
+
+    /// Whether it edits a counter, a set or a map.
+    pub fn is_edit(self) -> bool {
+        EDITS.iter().any(|(step, _)| *step == self)
     }
 }
 
@@ -253,6 +274,7 @@ impl Plan {
         if !is_calm {
             plan.add_leaves(pause_ms_max);
         }
+        plan.add_edits(pause_ms_max);
         plan.add_pins(pause_ms_max);
         plan
     }
@@ -267,6 +289,23 @@ impl Plan {
             let place = below(&mut random, self.acts.len() as u64 + 1) as usize;
             let weights = if number == 0 { &PINNING[..1] } else { &PINNING[..] };
             let act = Act::draw(&mut random, weights, self.keys, pause_ms_max);
+            self.acts.insert(place, act);
+        }
+    }
+
+    /// Drawn apart, too.
+    fn add_edits(&mut self, pause_ms_max: u64) {
+        let mut random = fastrand::Rng::with_seed(self.seed ^ 0xed17);
+        if random.u8(..) >= EDIT_SHARE {
+            return;
+        }
+        let mut kinds = vec![EDITS[below(&mut random, EDITS.len() as u64) as usize]];
+        kinds.extend(EDITS.iter().filter(|_| random.u8(..) < 150));
+        let percent = random.u64(5..=EDITS_PERCENT_MAX);
+        for _ in 0..self.acts.len() as u64 * percent / 100 {
+            let place = below(&mut random, self.acts.len() as u64 + 1) as usize;
+            // On few keys, or nobody meets anybody.
+            let act = Act::draw(&mut random, &kinds, self.keys.min(4), pause_ms_max);
             self.acts.insert(place, act);
         }
     }
@@ -299,6 +338,8 @@ impl Act {
         let (tab, draw) = (random.u32(0..24), random.u64(..));
         let other = if step.is_request() { random.u32(0..keys) } else { random.u32(0..24) };
         let amount = match step {
+            // A level, and which item or field.
+            _ if step.is_edit() => draw % 100,
             _ if step.is_request() => draw % 5,
             Step::CrashInPersist => draw % 2,
             Step::MassJoin | Step::MassLeave => 2 + draw % 5,
@@ -324,6 +365,7 @@ impl fmt::Display for Act {
         let Act { step, tab, other, amount, pause_ms } = self;
         let name = step.name();
         match step {
+            _ if step.is_edit() => write!(f, "tab {tab}: {name} key {other}, item and level {amount}")?,
             _ if step.is_request() => write!(f, "tab {tab}: {name} key {other}, level {amount}")?,
             Step::Lose | Step::Double | Step::Reorder | Step::Spike => write!(f, "{name} {amount} of 100 frames")?,
             Step::Leap => write!(f, "{name} {amount} days")?,
@@ -360,7 +402,8 @@ mod tests {
 
     #[test]
     fn every_step_is_drawn_by_some_seed_and_left_out_by_another() {
-        for (step, _) in REQUESTS.iter().chain(&PINNING).chain(&FAULTS).chain(&[(Step::Leave, 1), (Step::Leap, 1)]) {
+        let kinds = REQUESTS.iter().chain(&EDITS).chain(&PINNING).chain(&FAULTS);
+        for (step, _) in kinds.chain(&[(Step::Leave, 1), (Step::Leap, 1)]) {
             let has = |seed: u64| Plan::of(seed, &(3..17)).acts.iter().any(|act| act.step == *step);
             assert!((0..60).any(has), "{step:?} never happens");
             assert!(*step == Step::Put || (0..60).any(|seed| !has(seed)), "{step:?} always happens");

@@ -319,6 +319,9 @@ impl Soak {
         let levels = [Level::Local, Level::One, Level::Quorum, Level::All, Level::Count(2)];
         let level = levels[amount as usize % levels.len()];
         let terms = Terms { level: Some(level), timeout_ms: None };
+        if step.is_edit() {
+            return self.edit(step, tab, &key, amount / levels.len() as u64, terms);
+        }
         let read = || self.watch.read.get(&key).cloned().unwrap_or_default();
         match step {
             Step::BriefPut => {
@@ -361,7 +364,7 @@ impl Soak {
     /// A pin is one of all keys, or of a few. Its end drops copies alone: what the node holds for others stays, and
     /// nobody is told.
     fn pin(&mut self, tab: usize, step: Step, other: u32) {
-        let pin = Pin::new("soak", if other % 3 == 0 { "1" } else { "" }).expect("a short name");
+        let pin = Pin::new("soak", if other.is_multiple_of(3) { "1" } else { "" }).expect("a short name");
         if step == Step::Pin {
             self.world.request(tab, Request::Pin { pin });
             return;

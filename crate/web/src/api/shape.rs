@@ -99,6 +99,9 @@ fn read(read: &ReadReply) -> JsValue {
     let datatype = |datatype: &DataType| match datatype {
         DataType::Register => "siblings".into(),
         DataType::LastWriteWins => "lww".into(),
+        DataType::Counter => "counter".into(),
+        DataType::Set => "set".into(),
+        DataType::Map => "map".into(),
     };
     plain_object(&[
         ("met", read.met.into()),
@@ -185,8 +188,12 @@ fn protocol_event(event: &Event) -> JsValue {
         Event::Member { id, was, now } => {
             ("member", vec![("id", text(id)), ("was", was.map_or(JsValue::NULL, status)), ("now", status(*now))])
         }
-        Event::Written { key, is_delete, .. } => {
-            let kind = if *is_delete { "delete" } else { "put" };
+        Event::Written { key, is_delete, gone, .. } => {
+            let kind = match (gone, is_delete) {
+                (Some(_), _) => "edit",
+                (None, true) => "delete",
+                (None, false) => "put",
+            };
             let names = vec![("bucket", key.bucket().into()), ("key", key.name().into()), ("what", kind.into())];
             ("written", names)
         }

@@ -1,3 +1,5 @@
+//! The laws of counters, sets and maps: what replicas that edit and meet as they like show in the end.
+
 use super::*;
 use crate::datatype::{Stamp, merged};
 use crate::id::NodeId;
@@ -207,8 +209,11 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 0..60)
 }
 
-/// Three replicas after these steps, and all the edits that were made: by which dot, and what its maker had seen.
-fn played(steps: &[Step], edit: impl Fn(u8, bool) -> Edit) -> ([Replica; 3], Vec<(Dot, Edit, BTreeSet<Dot>)>) {
+/// An edit, its dot, and the dots that its maker had seen.
+type Made = (Dot, Edit, BTreeSet<Dot>);
+
+/// Three replicas after these steps, and all the edits that were made.
+fn played(steps: &[Step], edit: impl Fn(u8, bool) -> Edit) -> ([Replica; 3], Vec<Made>) {
     let mut replicas = [1, 2, 3].map(Replica::new);
     let mut seen: [BTreeSet<Dot>; 3] = Default::default();
     let mut made = Vec::new();
@@ -305,7 +310,8 @@ proptest! {
             }
         }
         let all = joined(&replicas);
-        let fields = expected.into_iter().map(|(name, value)| (name, Value::Number(f64::from(value)))).collect::<Vec<_>>();
+        let field = |(name, value)| (name, Value::Number(f64::from(value)));
+        let fields: Vec<(String, Value)> = expected.into_iter().map(field).collect();
         prop_assert_eq!(shown(&all, None), if fields.is_empty() { Value::Null } else { Value::Map(fields) });
     }
 }
