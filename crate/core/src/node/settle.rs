@@ -16,6 +16,7 @@ use crate::wire::{self, Message, Traffic};
 impl Node {
     pub(super) fn settle(&mut self, now: Instant) {
         self.expire(now);
+        self.settle_reach();
         self.settle_members(now);
         self.settle_comparisons(now);
         self.handoff.deliver(&mut near!(self, now));
@@ -24,10 +25,23 @@ impl Node {
         self.flush(now);
         self.settle_adoptions(now);
         self.settle_departure();
-        for id in self.overlay.dial(now, self.me, &self.membership) {
+        for id in self.overlay.dial(now, self.me, &self.membership, &self.routes) {
             self.outputs.push_back(Output::Dial(id));
         }
+        let (marks, out) = (&self.config.limits.marks, &mut self.scratch.out);
+        for id in self.overlay.trim(now, self.me, &self.membership, &mut self.routes, marks, out) {
+            self.outputs.push_back(Output::Hangup(id));
+        }
         self.drain(now);
+    }
+
+    /// The room has grown too large for links between all, or has shrunk.
+    fn settle_reach(&mut self) {
+        let is_sparse = self.overlay.is_sparse(&self.membership);
+        if is_sparse != self.membership.is_sparse() {
+            self.config.limits.marks.hit(if is_sparse { Mark::Sparse } else { Mark::Meshed });
+            self.membership.set_sparse(is_sparse);
+        }
     }
 
     /// Time has gone on, or the clock has been told: values go out of sight before anything else is done.
@@ -174,7 +188,7 @@ impl Node {
     fn drain(&mut self, now: Instant) {
         let leaves_tombstones = self.config.limits.planted.has(Plant::TombstoneNotSent);
         for (to, mut message) in core::mem::take(&mut self.scratch.out) {
-            if !self.membership.links().contains(&to) {
+            if !self.membership.links().contains(&to) && !message.is_relayable() {
                 continue;
             }
             if let Message::Ping { minutes, shared, .. } | Message::Ack { minutes, shared, .. } = &mut message {
@@ -186,17 +200,25 @@ impl Node {
             if let (true, Message::Objects { objects, .. }) = (leaves_tombstones, &mut message) {
                 objects.retain(|(_, object)| !object.is_tombstone());
             }
-            let bytes = wire::encode(&message);
-            if bytes.len() > wire::FRAME_BYTES_MAX {
-                self.dropped += 1;
-                continue;
+            let (membership, marks) = (&self.membership, &self.config.limits.marks);
+            match self.routes.wrap(now, to, &message, membership, &mut self.random, marks) {
+                None => self.send(to, &message),
+                Some(ways) => ways.iter().for_each(|(way, message)| self.send(*way, message)),
             }
-            *self.sent_mut(&message) += bytes.len() as u64;
-            self.outputs.push_back(Output::Send { to, lane: message.lane(), bytes });
         }
         for (id, result) in self.coordinator.take_replies() {
             self.outputs.push_back(Output::Reply { id, result });
         }
+    }
+
+    fn send(&mut self, to: NodeId, message: &Message) {
+        let bytes = wire::encode(message);
+        if bytes.len() > wire::FRAME_BYTES_MAX {
+            self.dropped += 1;
+            return;
+        }
+        *self.sent_mut(message) += bytes.len() as u64;
+        self.outputs.push_back(Output::Send { to, lane: message.lane(), bytes });
     }
 
     fn sent_mut(&mut self, message: &Message) -> &mut u64 {
