@@ -52,6 +52,8 @@ marks! {
     PutWaitsForMint: "a put waits until dots may be made",
     MintRefused: "the disk refuses the row that opens the mint, and puts that wait for it fail",
     PutRefusedHere: "the disk of its own node refuses a put",
+    EditReads: "an edit reads first, for its node does not hold enough",
+    EditTakesAway: "an item or a field is taken away",
     OwnerRefuses: "an owner's disk refuses a write, and a fallback is asked",
     FallbackRefuses: "a fallback's disk refuses a write, and the next one is asked",
     ReplicaGone: "one who was asked to store a write goes away before it answers",

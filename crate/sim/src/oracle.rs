@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use roundtable_core::clock::{Dot, VersionVector};
+use roundtable_core::datatype::{Edit, Part, Value, merged};
 use roundtable_core::id::Key;
-use roundtable_core::wire::Object;
+use roundtable_core::wire::{Object, Payload, Version};
 
 /// What is known of one write.
 #[derive(Debug, Clone)]
@@ -23,10 +24,18 @@ struct Superseding {
     context: VersionVector,
     /// Its own name: whoever has seen it knows of the change.
     dot: Dot,
+    /// Of an edit: what it takes away, and nothing else.
+    gone: Vec<Dot>,
     /// The write it belongs to; `None` for a delete.
     write: Option<u64>,
     /// Whose disks hold it, of those that acknowledged it: while there is one, it must not be lost.
     ackers: BTreeSet<usize>,
+}
+
+impl Superseding {
+    fn supersedes(&self, dot: &Dot) -> bool {
+        self.context.covers(dot) || self.gone.contains(dot)
+    }
 }
 
 /// Where the oracle keeps a change.
@@ -51,6 +60,10 @@ pub struct Oracle {
     superseding: BTreeMap<Key, Vec<Superseding>>,
     /// Writes with a time to live.
     expiring: BTreeSet<u64>,
+    /// What each write of a part of a value did.
+    edits: BTreeMap<u64, Edit>,
+    /// Edits that were made, each with what it took away, and not yet looked at.
+    unjudged: Vec<(Dot, Vec<Dot>, Edit)>,
     /// Tombstones were reaped: nobody need know any more of a write that a delete had seen.
     has_reaped: bool,
     violations: Vec<String>,
@@ -76,9 +89,54 @@ impl Oracle {
         self.supersede(key, dot, context, None)
     }
 
+    /// A change is an edit: it takes away these dots.
+    pub fn on_edit(&mut self, change: &Change, gone: &[Dot], edit: Option<&Edit>) {
+        let made = self.superseding.get_mut(&change.key).and_then(|changes| changes.get_mut(change.place));
+        let (Some(made), Some(edit)) = (made, edit) else {
+            self.violations.push(format!("{:?}: an edit that nobody asked for", change.key));
+            return;
+        };
+        made.gone = gone.to_vec();
+        if let Some(number) = made.write {
+            self.edits.insert(number, edit.clone());
+        }
+        self.unjudged.push((made.dot, gone.to_vec(), edit.clone()));
+    }
+
+    /// All edits that were made by now are known: what one takes away is of the same item or field, or of the same
+    /// writer.
+    pub fn judge_edits(&mut self) {
+        for (dot, gone, edit) in std::mem::take(&mut self.unjudged) {
+            for other in gone {
+                let was = self.dots.get(&other).and_then(|number| self.edits.get(number));
+                let is_same = match (&edit, was) {
+                    (Edit::Add(_), Some(Edit::Add(_))) => other.actor == dot.actor,
+                    (Edit::Insert(item) | Edit::Remove(item), Some(Edit::Insert(was))) => item == was,
+                    (Edit::Set { field, .. } | Edit::Unset { field }, Some(Edit::Set { field: was, .. })) => {
+                        field == was
+                    }
+                    _ => false,
+                };
+                if !is_same {
+                    self.violations.push(format!("{dot:?}: {edit:?} took away {was:?}"));
+                }
+            }
+        }
+    }
+
+    /// What the counter at a key shows if it is right: of all that was added what anybody knows.
+    fn sum(&self, key: &Key, end: &Object) -> Option<f64> {
+        let known = self.edits.iter().filter_map(|(number, edit)| match edit {
+            Edit::Add(by) => Some((self.writes.get(number)?, *by)),
+            _ => None,
+        });
+        let here = known.filter(|(written, _)| written.key == *key && end.context().covers(&written.dot));
+        here.map(|(_, by)| by).reduce(|sum, by| sum + by)
+    }
+
     fn supersede(&mut self, key: &Key, dot: Dot, context: VersionVector, write: Option<u64>) -> Change {
         let changes = self.superseding.entry(key.clone()).or_default();
-        changes.push(Superseding { context, dot, write, ackers: BTreeSet::new() });
+        changes.push(Superseding { context, dot, gone: Vec::new(), write, ackers: BTreeSet::new() });
         Change { key: key.clone(), place: changes.len() - 1 }
     }
 
@@ -161,10 +219,24 @@ impl Oracle {
 
     /// Judge what is left of a key, all copies joined.
     pub fn judge(&mut self, key: &Key, end: &Object) {
-        let values: BTreeSet<u64> = end.values().filter_map(|version| number_of(&version.payload)).collect();
+        // What a part of a value says is not its own number; its dot is.
+        let number_at = |dot: Dot, version: &Version| match version.part {
+            Part::Whole => number_of(&version.payload),
+            _ => Some(self.dots.get(&dot).copied().unwrap_or(u64::MAX)),
+        };
+        let values: BTreeSet<u64> =
+            end.dots().zip(end.values()).filter_map(|(dot, version)| number_at(dot, version)).collect();
+        let sum = self.sum(key, end);
+        if let Some(sum) = sum {
+            let shown = merged(end, None).siblings;
+            let right: Payload = Value::Number(sum).encode().into();
+            if shown != [right] {
+                self.violations.push(format!("{key:?}: the counter shows {shown:?}, and {sum} was added"));
+            }
+        }
         let changes = self.superseding.get(key).map(Vec::as_slice).unwrap_or_default();
         for (number, written) in self.writes.iter().filter(|(_, written)| written.key == *key) {
-            let is_superseded = |by: &&Superseding| by.write != Some(*number) && by.context.covers(&written.dot);
+            let is_superseded = |by: &&Superseding| by.write != Some(*number) && by.supersedes(&written.dot);
             let is_known = end.context().covers(&written.dot);
             let own = changes.iter().find(|by| by.write == Some(*number));
             let is_deleted = changes.iter().any(|by| by.write.is_none() && is_superseded(&by));
@@ -207,7 +279,6 @@ impl Oracle {
 mod tests {
     use super::*;
     use roundtable_core::id::{Actor, NodeId};
-    use roundtable_core::wire::Version;
 
     fn dot(counter: u64) -> Dot {
         Dot { actor: Actor { node: NodeId::from_bytes([1; 16]), epoch: 1 }, counter }

@@ -199,7 +199,7 @@ fn a_partition_heals_and_all_owners_hold_the_same() {
             let owners = world.node(0).view().preference_list(&key(&name)).owners;
             let held: Vec<_> = (0..5)
                 .filter(|&tab| owners.contains(&world.hosts[tab].id))
-                .map(|tab| world.node(tab).view().object(&key(&name)).cloned())
+                .map(|tab| world.node(tab).view().object(&key(&name)))
                 .collect();
             assert!(held.windows(2).all(|two| two[0] == two[1]), "seed {seed}: {held:?}");
             assert!(held[0].is_some(), "seed {seed}");

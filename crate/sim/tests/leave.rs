@@ -62,7 +62,7 @@ fn kept_of(world: &World, numbers: Range<usize>) -> usize {
     let owners = |number| world.node(alive[0]).view().preference_list(&key(number)).owners;
     let is_kept = |number: &usize| {
         let owners = owners(*number);
-        let held = |tab: usize| world.node(tab).view().object(&key(*number)).cloned().unwrap_or_default();
+        let held = |tab: usize| world.node(tab).view().object(&key(*number)).unwrap_or_default();
         let copies: Vec<_> =
             alive.iter().filter(|&&tab| owners.contains(&world.hosts[tab].id)).map(|&tab| held(tab)).collect();
         let is_same = copies.iter().all(|copy| copy.values().len() == 1 && *copy == copies[0]);
@@ -76,7 +76,7 @@ fn joined(world: &World, number: usize) -> Object {
     let mut joined = Object::new();
     for tab in world.alive() {
         world.node(tab).view().object(&key(number)).into_iter().for_each(|object| {
-            joined.sync(object);
+            joined.sync(&object);
         });
     }
     joined
@@ -463,7 +463,7 @@ fn the_joins_and_leaves_of_a_busy_room_lose_no_acknowledged_write() {
             let joined = joined(&world, number);
             let owners = world.node(0).view().preference_list(&key(number)).owners;
             let is_owner = |tab: &usize| owners.contains(&world.hosts[*tab].id);
-            let is_whole = |tab: &usize| world.node(*tab).view().object(&key(number)) == Some(&joined);
+            let is_whole = |tab: &usize| world.node(*tab).view().object(&key(number)) == Some(joined.clone());
             let whole = world.alive().into_iter().filter(is_owner).filter(is_whole).count();
             assert_eq!(whole, 3, "seed {seed} key {number}");
         }

@@ -38,6 +38,11 @@ fn a_put_and_a_get_take_one_round_trip_and_two_messages_an_owner() {
 }
 
 #[test]
+fn a_key_takes_two_hundred_bytes_of_memory_beside_itself_and_its_value() {
+    assert_holds(Subject::Memory, &quick());
+}
+
+#[test]
 fn the_page_tells_of_every_subject_and_of_no_missed_bar() {
     let page = include_str!("../MEASURED.md");
     for subject in Subject::ALL {

@@ -1,16 +1,23 @@
 // One node as the application holds it.
-import { type Behind, RegisterBucket } from "./bucket.js";
+import type { Behind } from "./any.js";
+import { RegisterBucket } from "./bucket.js";
 import { attempt, closed, errorFrom, invalid, RoundtableError } from "./error.js";
 import { type Events, eventNames } from "./events.js";
-import type { Failure, OnCondition, RawLeft } from "./roundtable_web.js";
+import type { Merge } from "./read.js";
+import type { BucketType, Failure, OnCondition, RawLeft } from "./roundtable_web.js";
+import { NodeCounterBucket, NodeMapBucket, NodeSetBucket } from "./typed.js";
 import type {
   Bucket,
   BucketOptions,
+  CounterBucket,
   Invite,
+  KeepOptions,
+  MapBucket,
   Member,
   Mesh,
   MeshEvents,
   Metrics,
+  SetBucket,
   Storable,
   Token,
   Value,
@@ -22,13 +29,17 @@ const settledTimeoutMs = 30_000;
 /** Beyond what setTimeout can count. */
 const timeoutMsMax = 2 ** 31 - 1;
 
+const types: readonly BucketType[] = ["siblings", "lww", "counter", "set", "map"];
+
+type Opened<T> = RegisterBucket<T> | NodeCounterBucket | NodeSetBucket<T> | NodeMapBucket<T>;
+
 export class NodeMesh implements Mesh {
   readonly id: string;
   readonly room: string;
   readonly #behind: Behind;
   readonly #events: Events;
-  // One bucket a name; whoever names it says what is in it.
-  readonly #buckets = new Map<string, object>();
+  /** One a name. */
+  readonly #buckets = new Map<string, { readonly type: BucketType }>();
   #closing: Promise<void> | undefined;
 
   constructor(room: string, behind: Omit<Behind, "isClosed">, events: Events) {
@@ -39,35 +50,51 @@ export class NodeMesh implements Mesh {
     events.onProtocolHeard = (isHeard) => behind.peer.hearProtocol(isHeard);
   }
 
-  bucket<T extends Storable<T> = Value>(name: string, options?: BucketOptions<T>): Bucket<T> {
+  bucket<T extends Storable<T> = Value>(name: string, options?: BucketOptions<T>): Bucket<T>;
+  bucket(name: string, options: { type: "counter" } & KeepOptions): CounterBucket;
+  bucket<T extends Storable<T> = Value>(name: string, options: { type: "set" } & KeepOptions): SetBucket<T>;
+  bucket<T extends Storable<T> = Value>(name: string, options: { type: "map" } & KeepOptions): MapBucket<T>;
+  bucket<T>(
+    name: string,
+    options: KeepOptions & { type?: BucketType; merge?: Merge<T> } = {},
+  ): Bucket<T> | CounterBucket | SetBucket<T> | MapBucket<T> {
     checkText("bucket: name", name);
     checkOptions("bucket", options, ["type", "merge", "offline"]);
-    const type: unknown = options?.type;
-    if (type === "counter" || type === "set" || type === "map") {
-      throw notYet(
-        `bucket: type "${type}"`,
-        'use "siblings", which shows you every concurrent value, with a merge function',
-      );
+    const { type = "siblings", merge, offline } = options;
+    if (!types.includes(type))
+      throw invalid(`bucket: type must be ${types.map((known) => `"${known}"`).join(", ")}, not ${describe(type)}`);
+    if (offline !== undefined && offline !== false) {
+      if (offline === true) throw notYet("bucket: offline", "leave it out; what this node owns or watches is kept");
+      throw invalid(`bucket: offline must be true or false, not ${describe(offline)}`);
     }
-    if (type !== undefined && type !== "siblings" && type !== "lww")
-      throw invalid(`bucket: type must be "siblings" or "lww", not ${describe(type)}`);
-    if (options?.offline !== undefined && options.offline !== false) {
-      if (options.offline === true)
-        throw notYet("bucket: offline", "leave it out; what this node owns or watches is kept");
-      throw invalid(`bucket: offline must be true or false, not ${describe(options.offline)}`);
+    if (merge !== undefined) {
+      checkFunction("bucket: merge", merge);
+      if (type !== "siblings")
+        throw invalid(`bucket: a bucket of type "${type}" has only one value to show; leave merge out`);
     }
-    if (options?.merge !== undefined) checkFunction("bucket: merge", options.merge);
-    if (options?.merge !== undefined && type === "lww")
-      throw invalid('bucket: a bucket of type "lww" has only one value to show; leave merge out');
     attempt(() => this.#behind.wasm.checkKey(name, ""));
-    const known = this.#buckets.get(name) as RegisterBucket<T> | undefined;
-    const bucket = known ?? new RegisterBucket<T>(name, type ?? "siblings", this.#behind);
-    if (bucket.type !== (type ?? "siblings")) {
-      throw invalid(`bucket: "${name}" is already open with type "${bucket.type}"; one bucket has one type`);
+    const known = this.#buckets.get(name);
+    if (known !== undefined && known.type !== type) {
+      throw invalid(`bucket: "${name}" is already open with type "${known.type}"; one bucket has one type`);
     }
-    if (known === undefined) this.#buckets.set(name, bucket);
-    if (options?.merge !== undefined) bucket.merge = options.merge;
+    // Whoever names a bucket says what is in it.
+    const bucket = (known as Opened<T> | undefined) ?? this.#open<T>(name, type);
+    this.#buckets.set(name, bucket);
+    if (merge !== undefined && bucket instanceof RegisterBucket) bucket.merge = merge;
     return bucket;
+  }
+
+  #open<T>(name: string, type: BucketType): Opened<T> {
+    switch (type) {
+      case "counter":
+        return new NodeCounterBucket(name, this.#behind);
+      case "set":
+        return new NodeSetBucket<T>(name, this.#behind);
+      case "map":
+        return new NodeMapBucket<T>(name, this.#behind);
+      default:
+        return new RegisterBucket<T>(name, type, this.#behind);
+    }
   }
 
   members(): readonly Member[] {

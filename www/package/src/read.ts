@@ -19,10 +19,12 @@ export interface Decoded<T> {
 export interface Law<T> {
   readonly type: BucketType;
   readonly merge: Merge<T> | undefined;
+  /** What a decoded value becomes before it is handed out; frozen. */
+  readonly shape?: (value: T) => T;
 }
 
 /** A read as the application gets it. Throws "incompatible" if a value cannot be read here, or is of another type. */
-export function decodeRead<T>(wasm: Wasm, raw: RawRead, { type, merge }: Law<T>): Decoded<T> {
+export function decodeRead<T>(wasm: Wasm, raw: RawRead, { type, merge, shape }: Law<T>): Decoded<T> {
   checkType(raw, type);
   const outcome = {
     met: raw.met,
@@ -31,7 +33,8 @@ export function decodeRead<T>(wasm: Wasm, raw: RawRead, { type, merge }: Law<T>)
     context: raw.context as Context,
   };
   // What is stored under this bucket's name is a T by the application's own word.
-  const [first, ...others] = decodeAll(wasm, raw, true) as T[];
+  const decoded = decodeAll(wasm, raw, true) as T[];
+  const [first, ...others] = shape === undefined ? decoded : decoded.map(shape);
   if (raw.siblings.length === 0 || first === undefined) {
     const read: Read<T> = { ...outcome, found: false, value: undefined, siblings: Object.freeze([] as const) };
     return { read: Object.freeze(read), mergeError: undefined };

@@ -34,9 +34,12 @@ export interface RawReceipt {
   readonly devices: number;
   readonly ended: "complete" | "superseded" | undefined;
 }
-export type BucketType = "siblings" | "lww";
-export interface RawPutOptions {
-  readonly type: BucketType;
+export type BucketType = "siblings" | "lww" | "counter" | "set" | "map";
+export type EditKind = "add" | "insert" | "remove" | "set" | "unset";
+export interface RawPutOptions extends RawWriteOptions {
+  readonly type: "siblings" | "lww";
+}
+export interface RawWriteOptions {
   readonly ttlMs: number | undefined;
   readonly context: string | undefined;
   readonly level: Level | undefined;
@@ -51,6 +54,10 @@ export interface RawRead {
   readonly siblings: readonly Uint8Array[];
   /** Of which types of bucket they are. */
   readonly types: readonly BucketType[];
+}
+export interface RawChange {
+  readonly key: string;
+  readonly read: RawRead;
 }
 export interface RawKeys {
   readonly met: boolean;
@@ -75,6 +82,16 @@ export class PeerHandle {
   /** Until somebody listens to "protocol", its events are not made. */
   hearProtocol(hears: boolean): void;
   put(bucket: string, key: string, value: unknown, options: RawPutOptions, onReceipt: Callback<RawReceipt>): number;
+  /** What it adds, inserts, removes or sets is `value`; of a map, in or from `field`. */
+  edit(
+    bucket: string,
+    key: string,
+    kind: EditKind,
+    field: string | undefined,
+    value: unknown,
+    options: RawWriteOptions,
+    onReceipt: Callback<RawReceipt>,
+  ): number;
   remove(
     bucket: string,
     key: string,
@@ -98,6 +115,7 @@ export class PeerHandle {
     onKeys: Callback<RawKeys>,
   ): number;
   watch(bucket: string, key: string, onRead: Callback<RawRead>): number;
+  watchAll(bucket: string, prefix: string, onChanges: Callback<readonly RawChange[]>): number;
   leave(timeoutMs: number | undefined, onLeft: Callback<RawLeft>): number;
   cancel(request: number): void;
   whenLinked(peers: number, onLinked: OnCondition): number;

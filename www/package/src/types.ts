@@ -89,6 +89,9 @@ export interface Mesh {
   /** The same name gives the same bucket; the newest `merge` counts; another type is "invalid-argument". Objects carry
    *  their type: one that a peer wrote under another type rejects with "incompatible". */
   bucket<T extends Storable<T> = Value>(name: string, options?: BucketOptions<T>): Bucket<T>;
+  bucket(name: string, options: { type: "counter" } & KeepOptions): CounterBucket;
+  bucket<T extends Storable<T> = Value>(name: string, options: { type: "set" } & KeepOptions): SetBucket<T>;
+  bucket<T extends Storable<T> = Value>(name: string, options: { type: "map" } & KeepOptions): MapBucket<T>;
   /** Self first, then by id. The same array until something in it changes; each change fires "member". */
   members(): readonly Member[];
   preferenceList(
@@ -201,6 +204,11 @@ export interface Receipt {
   onProgress(listener: (receipt: Receipt) => void): () => void;
 }
 
+export interface Change<V> {
+  readonly key: string;
+  readonly read: Read<V>;
+}
+
 export interface AnyBucket<V> {
   readonly name: string;
   get(key: string, options?: ReadOptions): Promise<Read<V>>;
@@ -212,6 +220,12 @@ export interface AnyBucket<V> {
    * watched.
    */
   watch(key: string, listener: (read: Read<V>) => void): () => void;
+  /**
+   * The same for all keys that begin with `prefix`, in one call: the first call holds all that this node has, even
+   * nothing; then batches of what has changed here, in the order of the keys. It brings what reaches this node: what it
+   * owns, keeps `offline`, watches by `watch`, or writes.
+   */
+  watchAll(options: { prefix?: string }, listener: (changes: readonly Change<V>[]) => void): () => void;
   /** In the order of their UTF-8 bytes, merged from r owners of every arc; `met` is false when an arc had too few to ask. */
   keys(options?: ReadOptions & { prefix?: string }): Promise<Outcome & { readonly keys: readonly string[] }>;
 }
@@ -222,6 +236,33 @@ export interface Bucket<T> extends AnyBucket<T> {
    *  sibling it was shown: set `merge`, or use the second argument. Updates of one key in one tab run one after
    * another. */
   update(key: string, change: (value: T | undefined, siblings: T[]) => T, options?: WriteOptions): Promise<Receipt>;
+}
+/**
+ * What all tabs have added, each amount once, whoever had met whom. A tab that does not own the key reads it before it
+ * adds, unless at level "local". At most 4,095 writers a key (a tab is one, and one more after each unclean stop); then
+ * "too-large". A delete takes away what it has seen: the sum of a tab that adds at the same moment stays whole.
+ */
+export interface CounterBucket extends AnyBucket<number> {
+  /** `by`: any finite number, 1 by default. Integers are exact up to 2^53. With `ttlMs`, what is added is taken off again then. */
+  add(key: string, by?: number, options?: WriteOptions): Promise<Receipt>;
+}
+/**
+ * Items are equal by their canonical encoding, and come in its order. An add wins over a removal that had not seen it.
+ * All items of a key together have at most 1 MiB.
+ */
+export interface SetBucket<T> extends AnyBucket<T[]> {
+  add(key: string, item: T, options?: WriteOptions): Promise<Receipt>;
+  /** Takes away what was seen of the item: `context`, else what this session was shown, else what the owners hold. */
+  remove(key: string, item: T, options?: PutOptions): Promise<Receipt>;
+}
+/**
+ * Values by name. Different fields never meet; of one field set in several tabs at once, the last by their clocks is
+ * shown, as in a bucket of type "lww". The record has no prototype. All fields of a key together have at most 1 MiB.
+ */
+export interface MapBucket<T> extends AnyBucket<Record<string, T>> {
+  set(key: string, field: string, value: T, options?: WriteOptions): Promise<Receipt>;
+  /** Takes away what was seen of the field: `context`, else what this session was shown, else what the owners hold. */
+  unset(key: string, field: string, options?: PutOptions): Promise<Receipt>;
 }
 
 // ---- events, metrics, errors --------------------------------------------------------------------------------------

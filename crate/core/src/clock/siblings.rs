@@ -3,9 +3,11 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeStruct;
+use serde::{Deserialize, Serialize, Serializer};
+use smallvec::SmallVec;
 
-use super::vector::grow;
+use super::vector::deserialize_few;
 use super::{Dot, VersionVector};
 use crate::planted::{Plant, Planted};
 
@@ -13,18 +15,19 @@ use crate::planted::{Plant, Planted};
 ///
 /// Invariants: every dot is covered by the context; dots are in ascending order and distinct.
 /// Empty context: never written. No values under a context: a tombstone.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "Compact<V>", into = "Compact<V>")]
-#[serde(bound(serialize = "V: Serialize + Clone", deserialize = "V: Deserialize<'de>"))]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "Compact<V>")]
+#[serde(bound(deserialize = "V: Deserialize<'de>"))]
 pub struct Siblings<V> {
     context: VersionVector,
-    values: Vec<(Dot, V)>,
+    /// Most keys have one, which lies here itself.
+    values: SmallVec<[(Dot, V); 1]>,
 }
 
 impl<V> Siblings<V> {
     /// A key that was never written.
     pub const fn new() -> Siblings<V> {
-        Siblings { context: VersionVector::new(), values: Vec::new() }
+        Siblings { context: VersionVector::new(), values: SmallVec::new_const() }
     }
 }
 
@@ -79,7 +82,6 @@ impl<V: Clone> Siblings<V> {
         self.forget(context);
         self.context.see(dot);
         let place = self.values.partition_point(|(known, _)| *known < dot);
-        grow(&mut self.values);
         self.values.insert(place, (dot, value));
     }
 
@@ -89,6 +91,21 @@ impl<V: Clone> Siblings<V> {
         assert!(!self.context.covers(&dot) && !context.covers(&dot), "a dot is minted once: {dot:?}");
         self.forget(context);
         self.context.see(dot);
+    }
+
+    /// Take away the values of these `dots`, in ascending order, and no others, whatever has been seen; and write
+    /// `value`, if there is one, under a fresh `dot`. A context could not say this: it covers an actor's dots up to a
+    /// number
+    /// (Bieniusa, Zawirski, Preguiça, Shapiro, Baquero, Balegas, Duarte, "An Optimized Conflict-free Replicated Set",
+    /// 2012, §3: what is removed is what is in the context and no longer among the values).
+    pub fn edit(&mut self, dots: &[Dot], dot: Dot, value: Option<V>) {
+        assert!(!self.context.covers(&dot), "a dot is minted once: {dot:?}");
+        self.values.retain(|(known, _)| dots.binary_search(known).is_err());
+        self.context.see(dot);
+        if let Some(value) = value {
+            let place = self.values.partition_point(|(known, _)| *known < dot);
+            self.values.insert(place, (dot, value));
+        }
     }
 
     /// Take in that all of this was seen: values that it covers go.
@@ -121,7 +138,6 @@ impl<V: Clone> Siblings<V> {
         for (dot, value) in &other.values {
             if !self.context.covers(dot) {
                 let place = self.values.partition_point(|(known, _)| known < dot);
-                grow(&mut self.values);
                 self.values.insert(place, (*dot, value.clone()));
                 added = true;
             }
@@ -139,8 +155,8 @@ impl<V: Clone> Siblings<V> {
 
     /// Whether joining `other` would change nothing here.
     pub fn includes(&self, other: &Siblings<V>) -> bool {
-        self.context.descends(&other.context)
-            && self.dots().all(|dot| !other.context.covers(&dot) || other.dots().any(|theirs| theirs == dot))
+        let kept = |dot: &Dot| other.values.binary_search_by(|(known, _)| known.cmp(dot)).is_ok();
+        self.context.descends(&other.context) && self.dots().all(|dot| !other.context.covers(&dot) || kept(&dot))
     }
 
     /// A copy without the values: enough to tell what one copy would learn from another.
@@ -161,22 +177,33 @@ impl<V: Clone> Siblings<V> {
 }
 
 /// The stored and sent form: a value's actor is its place in the context, for an actor takes 24 bytes and an index one.
-#[derive(Serialize, Deserialize)]
-#[serde(bound(serialize = "V: Serialize", deserialize = "V: Deserialize<'de>"))]
+#[derive(Deserialize)]
+#[serde(bound(deserialize = "V: Deserialize<'de>"))]
 struct Compact<V> {
     context: VersionVector,
-    values: Vec<(u16, u64, V)>,
+    #[serde(deserialize_with = "deserialize_few")]
+    values: SmallVec<[(u16, u64, V); 1]>,
 }
 
-impl<V> From<Siblings<V>> for Compact<V> {
-    fn from(siblings: Siblings<V>) -> Compact<V> {
-        let Siblings { context, values } = siblings;
+// Written as a `Compact` without making one: nothing is copied but to where it is written.
+impl<V: Serialize> Serialize for Siblings<V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut compact = serializer.serialize_struct("Compact", 2)?;
+        compact.serialize_field("context", &self.context)?;
+        compact.serialize_field("values", &CompactValues(self))?;
+        compact.end()
+    }
+}
+
+struct CompactValues<'a, V>(&'a Siblings<V>);
+
+impl<V: Serialize> Serialize for CompactValues<'_, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let index = |dot: &Dot| {
-            let place = context.find(&dot.actor).expect("every dot is covered by the context");
+            let place = self.0.context.find(&dot.actor).expect("every dot is covered by the context");
             u16::try_from(place).expect("a version vector has at most 4,096 actors")
         };
-        let values = values.into_iter().map(|(dot, value)| (index(&dot), dot.counter, value)).collect();
-        Compact { context, values }
+        serializer.collect_seq(self.0.values.iter().map(|(dot, value)| (index(dot), dot.counter, value)))
     }
 }
 
@@ -190,7 +217,7 @@ impl<V> TryFrom<Compact<V>> for Siblings<V> {
                 let actor = context.actor_at(usize::from(index)).ok_or(SiblingsError)?;
                 Ok((Dot { actor, counter }, value))
             })
-            .collect::<Result<Vec<(Dot, V)>, SiblingsError>>()?;
+            .collect::<Result<SmallVec<[(Dot, V); 1]>, SiblingsError>>()?;
         let ordered = values.windows(2).all(|pair| pair[0].0 < pair[1].0);
         let covered = values.iter().all(|(dot, _)| dot.counter > 0 && context.covers(dot));
         if ordered && covered { Ok(Siblings { context, values }) } else { Err(SiblingsError) }

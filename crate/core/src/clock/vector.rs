@@ -2,8 +2,11 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::marker::PhantomData;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smallvec::SmallVec;
 
 use super::Dot;
 use crate::id::Actor;
@@ -12,18 +15,14 @@ use crate::id::Actor;
 /// be.
 pub const ACTORS_MAX: usize = 4096;
 
-/// Counters by actor, in the order of the actors; no counter is zero.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(try_from = "Vec<(Actor, u64)>", into = "Vec<(Actor, u64)>")]
-pub struct VersionVector {
-    entries: Vec<(Actor, u64)>,
-}
+/// Counters in the order of their actors. Most keys are written by one actor, and its counter lies in the vector
+/// itself.
+type Entries = SmallVec<[(Actor, u64); 1]>;
 
-/// Make room for one more. Most keys have one value of one actor, and a `Vec` makes room for four at first.
-pub(super) fn grow<T>(entries: &mut Vec<T>) {
-    if entries.len() < 4 {
-        entries.reserve_exact(1);
-    }
+/// Counters by actor, in the order of the actors; no counter is zero.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct VersionVector {
+    entries: Entries,
 }
 
 /// The bytes are not a version vector: truncated, out of order, with a zero counter, or of over 4,096 actors.
@@ -41,7 +40,7 @@ impl core::error::Error for ContextError {}
 impl VersionVector {
     /// A vector that has seen nothing.
     pub const fn new() -> VersionVector {
-        VersionVector { entries: Vec::new() }
+        VersionVector { entries: SmallVec::new_const() }
     }
 
     /// Up to which of this actor's dots have been seen; zero for none.
@@ -86,10 +85,7 @@ impl VersionVector {
         }
         match self.find(&dot.actor) {
             Ok(index) => self.entries[index].1 = self.entries[index].1.max(dot.counter),
-            Err(index) => {
-                grow(&mut self.entries);
-                self.entries.insert(index, (dot.actor, dot.counter));
-            }
+            Err(index) => self.entries.insert(index, (dot.actor, dot.counter)),
         }
     }
 
@@ -122,9 +118,8 @@ impl VersionVector {
     }
 }
 
-impl TryFrom<Vec<(Actor, u64)>> for VersionVector {
-    type Error = ContextError;
-    fn try_from(entries: Vec<(Actor, u64)>) -> Result<VersionVector, ContextError> {
+impl VersionVector {
+    fn of(entries: Entries) -> Result<VersionVector, ContextError> {
         let ordered = entries.windows(2).all(|pair| pair[0].0 < pair[1].0);
         if ordered && entries.len() <= ACTORS_MAX && entries.iter().all(|&(_, counter)| counter > 0) {
             Ok(VersionVector { entries })
@@ -134,9 +129,40 @@ impl TryFrom<Vec<(Actor, u64)>> for VersionVector {
     }
 }
 
-impl From<VersionVector> for Vec<(Actor, u64)> {
-    fn from(vector: VersionVector) -> Vec<(Actor, u64)> {
-        vector.entries
+impl<'de> Deserialize<'de> for VersionVector {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<VersionVector, D::Error> {
+        VersionVector::of(deserialize_few(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Read a sequence that mostly has one item. Room is made as items come: what is said of their number is not believed.
+pub(super) fn deserialize_few<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<SmallVec<[T; 1]>, D::Error> {
+    struct Few<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Few<T> {
+        type Value = SmallVec<[T; 1]>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a sequence")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+            let mut few = SmallVec::new();
+            while let Some(item) = items.next_element()? {
+                few.push(item);
+            }
+            Ok(few)
+        }
+    }
+
+    deserializer.deserialize_seq(Few(PhantomData))
+}
+
+impl Serialize for VersionVector {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(&self.entries)
     }
 }
 

@@ -28,7 +28,7 @@ impl Coordinator {
         self.is_closed = true;
         let waiting = core::mem::take(&mut self.waiting).into_iter().map(|(id, _)| id);
         let reads = core::mem::take(&mut self.reads).into_values().filter_map(|read| match read.reader {
-            Reader::Get(id) | Reader::Delete(id, _) if !read.is_answered => Some(id),
+            Reader::Get(id) | Reader::Delete(id, _) | Reader::Edit(id, _) if !read.is_answered => Some(id),
             _ => None,
         });
         let listings = core::mem::take(&mut self.listings).into_values().map(|listing| listing.id);

@@ -59,7 +59,7 @@ impl Coordinator {
         let own: Vec<(String, bool)> = near
             .store
             .list(&listing.bucket, &listing.prefix)
-            .map(|(key, object, _)| (key.name().into(), lives(object, wall)))
+            .map(|(key, object, _)| (key.name().into(), lives(&object, wall)))
             .collect();
         own.into_iter().for_each(|(name, lives)| listing.note(name, lives));
         listing.quorum.ask(near.me);
@@ -224,7 +224,7 @@ pub fn answer_list(near: &mut Surroundings<'_>, from: NodeId, request: u64, buck
     let keys: Vec<(String, bool, u64)> = near
         .store
         .list(bucket, prefix)
-        .map(|(key, object, fingerprint)| (key.name().into(), lives(object, wall), fingerprint as u64))
+        .map(|(key, object, fingerprint)| (key.name().into(), lives(&object, wall), fingerprint as u64))
         .collect();
     let incoming = !near.incoming.is_empty() || !near.knows(from);
     let mut parts = keys.chunks(KEYS_PER_MESSAGE).map(<[_]>::to_vec).peekable();

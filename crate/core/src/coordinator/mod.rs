@@ -11,27 +11,32 @@
 //!
 //! - `quorum`: when enough have answered, as a pure accumulator.
 //! - `puts`: what a put makes.
+//! - `edits`: what an edit of a counter, a set or a map makes.
 //! - `writes`: writes in flight, deletes, and receipts.
 //! - `reads`: gets.
 //! - `listing`: keys.
 //! - `watching`: watches.
+//! - `scanning`: watches of many keys.
 //! - `leave`: the end of all requests.
 //!
 //! It moves nothing in the background: `handoff` delivers hints, `repair` compares.
 
+mod edits;
 mod latency;
 mod leave;
 mod listing;
+mod nodes;
 mod puts;
 mod quorum;
 mod reads;
 mod request;
+mod scanning;
 mod watching;
 mod writes;
 
 pub use quorum::{Progress, Quorum};
 pub use request::{
-    Ended, Keep, KeysReply, Level, Reached, ReadReply, Receipt, Reply, Request, RequestError, TTL_MS_MAX, Terms,
+    Change, Ended, Keep, KeysReply, Level, Reached, ReadReply, Receipt, Reply, Request, RequestError, TTL_MS_MAX, Terms,
 };
 
 pub use crate::wire::Payload;
@@ -39,7 +44,6 @@ pub use crate::wire::Payload;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
-use crate::clock::VersionVector;
 use crate::datatype::HybridClock;
 use crate::id::{Key, NodeId, Position, RequestId};
 use crate::marks::Marks;
@@ -50,11 +54,13 @@ use crate::store::{Changed, PersistError, Store};
 use crate::time::{Instant, Millis, WallClock};
 use crate::wire::{Object, Outbox};
 
+use edits::Editing;
 pub use latency::Latency;
 use listing::Listing;
 pub use listing::answer_list;
 use puts::Put;
 use reads::Read;
+use scanning::Scanning;
 use watching::Watching;
 pub use writes::Made;
 use writes::{Delete, Write};
@@ -159,6 +165,8 @@ enum Waiting {
     Request(Request),
     /// A delete that knows what it supersedes.
     Delete(Delete),
+    /// An edit that has read what it had to.
+    Edit(Editing),
 }
 
 /// All requests in flight at one node.
@@ -177,8 +185,7 @@ pub struct Coordinator {
     reads: BTreeMap<u64, Read>,
     listings: BTreeMap<u64, Listing>,
     watching: Watching,
-    /// What this session's application was shown of each key: the context of its next write.
-    shown: BTreeMap<Key, VersionVector>,
+    scanning: Scanning,
     /// Stamps last-write-wins values.
     hybrid: HybridClock,
     /// Requests to leave, with their deadlines, for the node to carry out.
@@ -206,7 +213,7 @@ impl Coordinator {
             reads: BTreeMap::new(),
             listings: BTreeMap::new(),
             watching: Watching::default(),
-            shown: BTreeMap::new(),
+            scanning: Scanning::default(),
             hybrid: HybridClock::new(planted),
             leaves: Vec::new(),
             is_closed: false,
@@ -234,9 +241,13 @@ impl Coordinator {
                 self.put(near, id, Put { key, value, keep, context, terms });
             }
             Request::Delete { key, context, terms } => self.delete(near, id, key, context, terms),
+            Request::Edit { key, edit, ttl_ms, context, terms } => {
+                self.edit(near, id, Editing { key, edit, ttl_ms, context, terms, is_sure: true });
+            }
             Request::Get { key, terms } => self.get(near, id, key, terms),
             Request::Keys { bucket, prefix, terms } => self.list(near, id, bucket, prefix, terms),
             Request::Watch { key } => self.watch(near, id, key),
+            Request::WatchAll { bucket, prefix } => self.scanning.begin(id, bucket, prefix),
             Request::Leave { timeout_ms } => self.leave(near.now, id, timeout_ms),
         }
     }
@@ -248,7 +259,8 @@ impl Coordinator {
             match waiting {
                 Waiting::Request(request) => self.start(near, id, request),
                 Waiting::Delete(delete) if self.waiting.is_empty() => self.delete_seen(near, id, delete),
-                delete => self.waiting.push_back((id, delete)),
+                Waiting::Edit(editing) if self.waiting.is_empty() => self.edit_seen(near, id, editing),
+                read => self.waiting.push_back((id, read)),
             }
         }
     }
@@ -257,7 +269,7 @@ impl Coordinator {
     pub fn refuse(&mut self, near: &mut Surroundings<'_>, reason: PersistError) {
         for (id, waiting) in core::mem::take(&mut self.waiting) {
             match waiting {
-                Waiting::Request(Request::Put { .. }) | Waiting::Delete(_) => {
+                Waiting::Request(Request::Put { .. }) | Waiting::Delete(_) | Waiting::Edit(_) => {
                     self.replies.push((id, Reply::Failed(RequestError::from(reason))));
                 }
                 Waiting::Request(other) => self.begin(near, id, other),
@@ -268,19 +280,23 @@ impl Coordinator {
     /// Nobody listens to this request any more.
     pub fn cancel(&mut self, id: RequestId) {
         // A write that waits goes on; whatever else waits has no effect but its answer.
-        let has_effect = |waiting: &Waiting| {
-            matches!(waiting, Waiting::Request(Request::Put { .. } | Request::Delete { .. }) | Waiting::Delete(_))
+        let has_effect = |waiting: &Waiting| match waiting {
+            Waiting::Request(request) => {
+                matches!(request, Request::Put { .. } | Request::Delete { .. } | Request::Edit { .. })
+            }
+            Waiting::Delete(_) | Waiting::Edit(_) => true,
         };
         self.waiting.retain(|(waits, waiting)| *waits != id || has_effect(waiting));
         self.watching.cancel(id);
+        self.scanning.cancel(id);
         for write in self.writes.values_mut().filter(|write| write.is_for(id)) {
             write.is_listened_to = false;
         }
     }
 
-    /// Whether this node's application has to do with a key: it was shown it, or a write of it is still followed.
+    /// Whether this node's application has to do with a key beside being shown it: a write of it is still followed.
     pub fn keeps(&self, key: &Key) -> bool {
-        self.shown.contains_key(key) || self.writes_by_key.contains_key(key)
+        self.writes_by_key.contains_key(key)
     }
 
     /// What the application is to be told, in order.
@@ -324,11 +340,6 @@ impl Coordinator {
     fn number(&mut self) -> u64 {
         self.next += 1;
         self.next
-    }
-
-    /// Remember what the application was shown.
-    fn show(&mut self, key: &Key, context: &VersionVector) {
-        self.shown.entry(key.clone()).or_default().merge(context);
     }
 
     fn deadline(&self, now: Instant, terms: Terms) -> Instant {

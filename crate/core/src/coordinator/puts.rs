@@ -11,11 +11,11 @@
 use super::writes::Order;
 use super::{Coordinator, Keep, Made, Reply, Request, RequestError, Surroundings, TTL_MS_MAX, Terms, Waiting};
 use crate::clock::{ACTORS_MAX, Context};
-use crate::datatype::DataType;
+use crate::datatype::{DataType, Part, Stamp};
 use crate::id::{Key, RequestId};
 use crate::marks::Mark;
 use crate::planted::Plant;
-use crate::time::WallTime;
+use crate::time::{Millis, WallTime};
 use crate::wire::{Object, Payload, Version};
 
 /// What an application asks to be put.
@@ -35,8 +35,10 @@ impl From<Put> for Request {
 
 impl Coordinator {
     pub(super) fn put(&mut self, near: &mut Surroundings<'_>, id: RequestId, put: Put) {
-        let context = self.context_of(near, &put);
-        if let Err(error) = self.judge(near, &put, &context) {
+        let held = near.store.object(&put.key);
+        let context = context_of(near, &put, held.as_ref());
+        let held = held.unwrap_or_default();
+        if let Err(error) = self.judge(near, &put, &held, &context) {
             return self.replies.push((id, Reply::Failed(error)));
         }
         if !near.store.is_ready(&put.key, &context) && !near.store.open_mint() {
@@ -45,29 +47,27 @@ impl Coordinator {
             self.waiting.push_back((id, Waiting::Request(Request::from(put))));
             return;
         }
-        let version = self.version(near, &put);
+        let version = self.version(near, &put, &held);
         let Put { key, terms, .. } = put;
         let (dot, changed) = near.store.put(&key, &context, version);
         near.changed.push((key.clone(), None, changed));
-        self.made.push(Made { id, key: key.clone(), dot, context: context.clone(), is_delete: false });
+        self.made.push(Made { id, key: key.clone(), dot, context: context.clone(), is_delete: false, gone: None });
         let mut seen = context;
         seen.see(dot);
+        near.store.show(&key, &seen);
         self.follow(near, Order { id, key, context: seen, terms, is_sure: true });
     }
 
     /// Whether it can be stored as it is asked for.
-    fn judge(&self, near: &Surroundings<'_>, put: &Put, context: &Context) -> Result<(), RequestError> {
+    fn judge(&self, near: &Surroundings<'_>, put: &Put, held: &Object, context: &Context) -> Result<(), RequestError> {
         if put.value.len() > self.settings.value_bytes_max {
             return Err(RequestError::TooLarge);
         }
-        if put.keep.ttl_ms.is_some_and(|ttl_ms| ttl_ms == 0 || ttl_ms > TTL_MS_MAX) {
-            return Err(RequestError::TimeToLive);
+        judge_ttl(near, put.keep.ttl_ms)?;
+        let is_whole = matches!(put.keep.datatype, DataType::Register | DataType::LastWriteWins);
+        if !is_whole || held.values().any(|version| version.part != Part::Whole) {
+            return Err(RequestError::OtherType);
         }
-        if put.keep.ttl_ms.is_some() && near.wall.trusted(near.now).is_none() {
-            return Err(RequestError::TimeUnknown);
-        }
-        let none = Object::new();
-        let held = near.store.object(&put.key).unwrap_or(&none);
         let kept = held.dots().zip(held.values()).filter(|(dot, _)| !context.covers(dot));
         let kept: usize = kept.map(|(_, version)| version.size()).sum();
         let actors = held.context().union_len(context);
@@ -77,26 +77,42 @@ impl Coordinator {
         Ok(())
     }
 
-    /// What it supersedes: what it was given, or what the application was shown of the key, or, if it never was, what
-    /// this node holds.
-    fn context_of(&self, near: &Surroundings<'_>, put: &Put) -> Context {
-        let held = || near.store.object(&put.key).map(|object| object.context().clone());
-        let shown = || self.shown.get(&put.key).filter(|_| !near.planted.has(Plant::SupersedeUnseen)).cloned();
-        let mut context = put.context.clone().or_else(shown).or_else(held).unwrap_or_default();
-        if put.keep.datatype == DataType::LastWriteWins && !near.planted.has(Plant::LwwByStampAlone) {
-            held().iter().for_each(|held| context.merge(held));
-        }
-        context
+    fn version(&mut self, near: &Surroundings<'_>, put: &Put, held: &Object) -> Version {
+        let wall = near.wall.trusted(near.now);
+        let stamp = (put.keep.datatype == DataType::LastWriteWins).then(|| self.stamp(near, held));
+        Version { payload: put.value.clone(), expires: expiry(wall, put.keep.ttl_ms), stamp, part: Part::Whole }
     }
 
-    fn version(&mut self, near: &Surroundings<'_>, put: &Put) -> Version {
+    /// A stamp that is later than those held of a key.
+    pub(super) fn stamp(&mut self, near: &Surroundings<'_>, held: &Object) -> Stamp {
         let wall = near.wall.trusted(near.now);
-        let expires = put.keep.ttl_ms.zip(wall).map(|(ttl_ms, wall)| WallTime(wall.0.saturating_add(ttl_ms)));
-        let stamp = (put.keep.datatype == DataType::LastWriteWins).then(|| {
-            let held = near.store.object(&put.key).into_iter().flat_map(|object| object.values());
-            held.filter_map(|version| version.stamp).for_each(|stamp| self.hybrid.observe(stamp, wall));
-            self.hybrid.tick(wall)
-        });
-        Version { payload: put.value.clone(), expires, stamp }
+        held.values().filter_map(|version| version.stamp).for_each(|stamp| self.hybrid.observe(stamp, wall));
+        self.hybrid.tick(wall)
     }
+}
+
+/// When something expires that is given a time to live now.
+pub(super) fn expiry(wall: Option<WallTime>, ttl_ms: Option<Millis>) -> Option<WallTime> {
+    ttl_ms.zip(wall).map(|(ttl_ms, wall)| WallTime(wall.0.saturating_add(ttl_ms)))
+}
+
+/// Whether a value can be given this time to live here and now.
+pub(super) fn judge_ttl(near: &Surroundings<'_>, ttl_ms: Option<Millis>) -> Result<(), RequestError> {
+    match ttl_ms {
+        Some(ttl_ms) if ttl_ms == 0 || ttl_ms > TTL_MS_MAX => Err(RequestError::TimeToLive),
+        Some(_) if near.wall.trusted(near.now).is_none() => Err(RequestError::TimeUnknown),
+        _ => Ok(()),
+    }
+}
+
+/// What a put supersedes: what it was given, or what the application was shown of the key, or, if it never was, what
+/// this node holds.
+fn context_of(near: &Surroundings<'_>, put: &Put, held: Option<&Object>) -> Context {
+    let held = held.map(Object::context);
+    let shown = || near.store.shown(&put.key).filter(|_| !near.planted.has(Plant::SupersedeUnseen));
+    let mut context = put.context.clone().or_else(shown).or_else(|| held.cloned()).unwrap_or_default();
+    if put.keep.datatype == DataType::LastWriteWins && !near.planted.has(Plant::LwwByStampAlone) {
+        held.into_iter().for_each(|held| context.merge(held));
+    }
+    context
 }

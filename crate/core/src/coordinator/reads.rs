@@ -8,9 +8,11 @@
 //! not count either, and it is asked again. So a read that begins while data moves takes a little longer, and is not
 //! met by nodes that have nothing.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
+use super::edits::Editing;
 use super::writes::Delete;
 use super::{Coordinator, Level, Progress, Quorum, ReadReply, Reply, Surroundings, Terms};
 use crate::datatype::{self, Merged};
@@ -25,12 +27,14 @@ use crate::wire::{Message, Object, Purpose, Says};
 const RETRY_MS: Millis = 60;
 
 /// Whom a read is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Reader {
     /// An application's get.
     Get(RequestId),
     /// A delete without a context.
     Delete(RequestId, Terms),
+    /// An edit of which this node does not hold enough.
+    Edit(RequestId, Box<Editing>),
     /// A watch that has begun.
     Watch(RequestId),
     /// A listing in which two owners disagree about this key.
@@ -89,7 +93,12 @@ impl Read {
         let is_near = |id: &NodeId| {
             *id != near.me && near.membership.status(*id) == Some(Status::Up) && !self.quorum.was_asked(*id)
         };
-        matches!(self.reader, Reader::Delete(..)) && near.ring.owners(near.position(&self.key)).iter().any(is_near)
+        let takes_away = match &self.reader {
+            Reader::Delete(..) => true,
+            Reader::Edit(_, editing) => editing.edit.is_removal(),
+            Reader::Get(_) | Reader::Watch(_) | Reader::Listing(_) => false,
+        };
+        takes_away && near.ring.owners(near.position(&self.key)).iter().any(is_near)
     }
 }
 
@@ -105,7 +114,7 @@ impl Coordinator {
 
     pub(super) fn read(&mut self, near: &mut Surroundings<'_>, reader: Reader, key: Key, terms: Terms) {
         let level = terms.level.unwrap_or(self.settings.r);
-        let held = near.store.object(&key).cloned().unwrap_or_default();
+        let held = near.store.object(&key).unwrap_or_default();
         let known = near.store.known(&key);
         if level == Level::Local {
             let mut quorum = Quorum::new(1);
@@ -237,13 +246,19 @@ impl Coordinator {
         match reader {
             Reader::Get(id) => {
                 self.gets.add(near.now.since(started));
-                self.show(key, merged.context());
+                near.store.show(key, merged.context());
                 self.replies.push((*id, Reply::Read(reply)));
             }
             Reader::Delete(id, terms) => {
                 let is_sure = reply.met;
                 let (key, context) = (key.clone(), merged.context().clone());
                 self.delete_seen(near, *id, Delete { key, context, terms: *terms, is_sure });
+            }
+            Reader::Edit(id, editing) => {
+                // It is made on what is held here, so that what was read has to lie here first.
+                near.merge(key, merged, near.me);
+                let is_sure = reply.met || !editing.edit.is_removal();
+                self.edit_seen(near, *id, Editing { is_sure, ..(**editing).clone() });
             }
             Reader::Watch(id) => self.on_watch_read(near, *id, merged, reply),
             Reader::Listing(listing) => {
@@ -341,7 +356,7 @@ impl Coordinator {
             } else if near.is_settled_owner(position) {
                 near.marks.hit(Mark::OwnArcArrives);
                 if let Some(held) = near.store.object(&read.key) {
-                    read.merged.sync(held);
+                    read.merged.sync(&held);
                 }
                 read.quorum.ask(near.me);
                 read.quorum.answer(near.me);

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::clock::Context;
-use crate::datatype::DataType;
+use crate::datatype::{DataType, Edit, EditError};
 use crate::id::{Key, NodeId};
 use crate::store::PersistError;
 use crate::time::Millis;
@@ -53,14 +53,15 @@ pub const TTL_MS_MAX: Millis = 3_653 * 24 * 60 * 60 * 1_000;
 /// How a value is kept; by default, as one of the key's siblings until something supersedes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Keep {
-    /// By which law it is merged with concurrent values.
+    /// By which law it is merged with concurrent values: a register, or the last write wins. What else there is is not
+    /// put but edited, by [`Request::Edit`].
     pub datatype: DataType,
     /// When it expires, in milliseconds from now by the wall clock: 1 to [`TTL_MS_MAX`]. `None`: never.
     pub ttl_ms: Option<Millis>,
 }
 
 /// What an application asks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Request {
     /// Store a value. Answered by [`Reply::Receipt`], at first when the level is met or cannot be, then each time it
     /// rises.
@@ -81,6 +82,22 @@ pub enum Request {
         /// Where.
         key: Key,
         /// What this delete supersedes.
+        context: Option<Context>,
+        /// When it counts as done.
+        terms: Terms,
+    },
+    /// Edit a counter, a set or a map. Answered as a put is. A node that does not own the key reads it first, at its
+    /// `r`, unless the level is [`Level::Local`]; so does whoever takes something away and does not hold all that this
+    /// is to have seen.
+    Edit {
+        /// Where.
+        key: Key,
+        /// What is done.
+        edit: Edit,
+        /// When what it writes expires, as for a put.
+        ttl_ms: Option<Millis>,
+        /// For what takes something away: what that was seen of the key. `None`: what the application was shown of it,
+        /// or else what the owners hold.
         context: Option<Context>,
         /// When it counts as done.
         terms: Terms,
@@ -107,6 +124,14 @@ pub enum Request {
         /// Which.
         key: Key,
     },
+    /// Be told of all keys of a bucket that begin with a prefix: at once what this node holds, then every change that
+    /// reaches it. Answered by [`Reply::Changes`] until cancelled.
+    WatchAll {
+        /// Of which bucket.
+        bucket: String,
+        /// Those that begin so; empty for all.
+        prefix: String,
+    },
     /// Hand everything off, then depart for good. Answered once by [`Reply::Left`]; a second one, while the first is
     /// under way, shares its outcome.
     Leave {
@@ -118,12 +143,15 @@ pub enum Request {
 /// What an application is told of a request. All but the first reply to a put are its receipt rising.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// Of a put or a delete.
+    /// Of a put, an edit or a delete.
     Receipt(Receipt),
     /// Of a get or a watch.
     Read(ReadReply),
     /// Of a listing.
     Keys(KeysReply),
+    /// Of a watch of many keys: those that changed, in the order of their names; the first time all that are held, even
+    /// none.
+    Changes(Vec<Change>),
     /// Of a leave.
     Left {
         /// All that was held here is durable on other devices, and this node has departed: its database may be deleted,
@@ -149,16 +177,25 @@ pub struct ReadReply {
     /// What has been seen: hand it to the write that supersedes this.
     pub context: Context,
     /// Every concurrent value, in the order of their dots: the same on every node. Of last-write-wins values only the
-    /// latest. Empty: not found, deleted, or expired.
+    /// latest; of a counter, a set or a map the one that it makes. Empty: not found, deleted, or expired.
     pub siblings: Vec<Payload>,
     /// Of which types these are: more than one if nodes disagree about the bucket.
     pub datatypes: BTreeSet<DataType>,
 }
 
+/// One key that changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Its name within the bucket.
+    pub key: String,
+    /// What this node holds of it; nobody was asked.
+    pub read: ReadReply,
+}
+
 /// How far a write has got.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
-    /// What this write has seen, itself included.
+    /// What this write has seen, itself included. An edit has seen itself alone.
     pub context: Context,
     /// What was asked for.
     pub requested: Level,
@@ -221,6 +258,13 @@ pub enum RequestError {
     /// The key has so many concurrent values that one more would not fit a message; read it and write one that
     /// supersedes them.
     TooManySiblings,
+    /// The counter, set or map is as large as it may be, or has as many writers; nothing was stored.
+    Full,
+    /// The key holds a value of another type; nothing was stored.
+    OtherType,
+    /// It can be no part of a value of its type: it nests too deep, or makes a sum beyond what a number can be. Nothing
+    /// was stored.
+    Value,
     /// The time to live is zero or longer than [`TTL_MS_MAX`]; nothing was stored.
     TimeToLive,
     /// The value is to expire, and this node does not know the time: its clock has jumped by more than a day, and no
@@ -232,6 +276,15 @@ pub enum RequestError {
     Storage,
     /// This node has left for good; nothing was stored.
     Closed,
+}
+
+impl From<EditError> for RequestError {
+    fn from(error: EditError) -> RequestError {
+        match error {
+            EditError::OtherType => RequestError::OtherType,
+            EditError::Value => RequestError::Value,
+        }
+    }
 }
 
 impl From<PersistError> for RequestError {

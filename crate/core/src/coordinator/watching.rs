@@ -95,23 +95,23 @@ impl Coordinator {
         }
     }
 
-    fn tell_watch(&mut self, near: &Surroundings<'_>, id: RequestId) {
+    fn tell_watch(&mut self, near: &mut Surroundings<'_>, id: RequestId) {
         let Some(watch) = self.watching.own.get(&id) else { return };
         let key = watch.key.clone();
-        let none = Object::new();
-        let object = near.store.object(&key).unwrap_or(&none);
+        let object = near.store.object(&key).unwrap_or_default();
         let quorum = Quorum::new(self.settings.r.needed(near.membership.n()));
-        let mut reply = read_reply(object, &quorum, near.store.expiry_clock());
+        let mut reply = read_reply(&object, &quorum, near.store.expiry_clock());
         if let Some(quorum) = &watch.quorum {
             let ReadReply { met, needed, answered, .. } = quorum.clone();
             reply = ReadReply { met, needed, answered, ..reply };
         }
-        self.show(&key, &reply.context.clone());
+        near.store.show(&key, &reply.context);
         self.replies.push((id, Reply::Read(reply)));
     }
 
     /// Values went out of sight, or came back: tell the application.
-    pub fn on_expired(&mut self, near: &Surroundings<'_>, keys: &[Key]) {
+    pub fn on_expired(&mut self, near: &mut Surroundings<'_>, keys: &[Key]) {
+        keys.iter().for_each(|key| self.scanning.on_changed(key));
         let keys: BTreeSet<&Key> = keys.iter().collect();
         let ids: Vec<RequestId> =
             self.watching.own.iter().filter(|(_, watch)| keys.contains(&watch.key)).map(|(&id, _)| id).collect();
@@ -120,6 +120,7 @@ impl Coordinator {
 
     /// A key has changed here: tell the application, and those who asked.
     pub fn on_changed(&mut self, near: &mut Surroundings<'_>, key: &Key, from: Option<NodeId>) {
+        self.scanning.on_changed(key);
         let ids: Vec<RequestId> =
             self.watching.own.iter().filter(|(_, watch)| watch.key == *key).map(|(&id, _)| id).collect();
         ids.into_iter().for_each(|id| self.tell_watch(near, id));

@@ -9,14 +9,22 @@
 //! - *Last write wins*: of those, the one with the latest stamp is shown, by its dot if stamps are equal. The others
 //!   are lost as soon as somebody writes. This loses concurrent writes by design (Jepsen on Riak, 2013: 30 to 70 % of
 //!   them at any quorum) and is for values of which only the newest matters.
+//! - *Counter*: the sum of all amounts, in the order of their dots, since floats add up differently in another.
+//! - *Set*: a list of the items, in the order of their canonical bytes.
+//! - *Map*: a map of the fields; of several versions of one field the one with the latest stamp, then dot. A field's
+//!   concurrent values are thus merged as last-write-wins values are, and those of different fields never meet.
 //!
-//! A key may hold both, if one node opened the bucket as the one and another as the other: then all registers are shown
-//! and the winner, and the reader is told of which types they are.
+//! A part that is not what it should be was written by nobody who plays fair, and is not shown. A key may hold several
+//! types, if one node opened the bucket as the one and another as the other: then all are shown, and the reader is
+//! told of which types they are.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use super::{Object, Payload, Version};
+use super::edit::amount;
+use super::value::{Value, decode_field, is_inner, list_of, map_of};
+use super::{Object, Part, Payload, Stamp, Version};
+use crate::clock::Dot;
 use crate::time::WallTime;
 
 /// What a value is, and so by which law it is merged.
@@ -27,33 +35,84 @@ pub enum DataType {
     Register,
     /// The latest by the hybrid clock is shown.
     LastWriteWins,
+    /// A number that is added to.
+    Counter,
+    /// Items, of which each is there once.
+    Set,
+    /// Values by name.
+    Map,
 }
 
 /// What is shown of a key.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Merged {
-    /// The values, in the order of their dots.
+    /// The values, in the order of their dots; of a counter, a set or a map the one that it makes.
     pub siblings: Vec<Payload>,
     /// Of which types they are; more than one if nodes disagree about the bucket.
     pub datatypes: BTreeSet<DataType>,
 }
 
 impl Version {
-    /// What it is.
+    /// What it is, or what it is a part of.
     pub fn datatype(&self) -> DataType {
-        if self.stamp.is_some() { DataType::LastWriteWins } else { DataType::Register }
+        match self.part {
+            Part::Whole if self.stamp.is_some() => DataType::LastWriteWins,
+            Part::Whole => DataType::Register,
+            Part::Amount => DataType::Counter,
+            Part::Item => DataType::Set,
+            Part::Field => DataType::Map,
+        }
     }
 }
 
 /// What is shown of an object at a wall time; `None` lets nothing expire.
 pub fn merged(object: &Object, wall: Option<WallTime>) -> Merged {
     let live = || object.dots().zip(object.values()).filter(|(_, version)| !version.is_over(wall));
-    let winner = live().filter_map(|(dot, version)| version.stamp.map(|stamp| (stamp, dot))).max();
+    let whole = || live().filter(|(_, version)| version.part == Part::Whole);
+    let winner = whole().filter_map(|(dot, version)| version.stamp.map(|stamp| (stamp, dot))).max();
     let is_shown = |dot, version: &Version| version.stamp.is_none_or(|stamp| winner == Some((stamp, dot)));
-    let shown = || live().filter(|(dot, version)| is_shown(*dot, version)).map(|(_, version)| version);
-    Merged {
+    let shown = || whole().filter(|(dot, version)| is_shown(*dot, version)).map(|(_, version)| version);
+    let mut merged = Merged {
         siblings: shown().map(|version| version.payload.clone()).collect(),
         datatypes: shown().map(Version::datatype).collect(),
+    };
+    if object.values().any(|version| version.part != Part::Whole) {
+        for (part, datatype) in
+            [(Part::Amount, DataType::Counter), (Part::Item, DataType::Set), (Part::Field, DataType::Map)]
+        {
+            let mut parts = live().filter(|(_, version)| version.part == part).peekable();
+            if parts.peek().is_some() {
+                merged.siblings.push(composed(part, parts).into());
+                merged.datatypes.insert(datatype);
+            }
+        }
+    }
+    merged
+}
+
+/// The value that parts of one type make, as its canonical bytes.
+fn composed<'a>(part: Part, parts: impl Iterator<Item = (Dot, &'a Version)>) -> Vec<u8> {
+    match part {
+        Part::Amount => {
+            let sum = parts.fold(0.0, |sum: f64, (_, version)| sum + amount(&version.payload));
+            // Of amounts near the largest number there is, the sum may be beyond it, which cannot be stored.
+            Value::Number(sum.clamp(f64::MIN, f64::MAX)).encode()
+        }
+        Part::Item | Part::Whole => {
+            let items: BTreeSet<&[u8]> =
+                parts.map(|(_, version)| &version.payload[..]).filter(|item| is_inner(item)).collect();
+            list_of(items.into_iter())
+        }
+        Part::Field => {
+            let mut fields: BTreeMap<&str, (Option<Stamp>, Dot, &[u8])> = BTreeMap::new();
+            for (dot, version) in parts {
+                let Some((name, value)) = decode_field(&version.payload) else { continue };
+                let candidate = (version.stamp, dot, value);
+                let latest = fields.entry(name).or_insert(candidate);
+                *latest = candidate.max(*latest);
+            }
+            map_of(fields.into_iter().map(|(name, (_, _, value))| (name, value)))
+        }
     }
 }
 
@@ -65,8 +124,7 @@ pub fn lives(object: &Object, wall: Option<WallTime>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::{Dot, VersionVector};
-    use crate::datatype::Stamp;
+    use crate::clock::VersionVector;
     use crate::id::{Actor, NodeId};
     use proptest::prelude::*;
 
@@ -76,7 +134,7 @@ mod tests {
 
     fn version(byte: u8, expires: Option<u64>, stamp: Option<u64>) -> Version {
         let stamp = stamp.map(|wall| Stamp { wall: WallTime(wall), count: 0 });
-        Version { payload: alloc::vec![byte].into(), expires: expires.map(WallTime), stamp }
+        Version { payload: alloc::vec![byte].into(), expires: expires.map(WallTime), stamp, part: Part::Whole }
     }
 
     /// Versions that had not seen each other, each with the next dot of an actor of its own.

@@ -103,6 +103,42 @@ impl Value {
     }
 }
 
+/// Whether bytes are a value that a list or a map may hold.
+pub(super) fn is_inner(bytes: &[u8]) -> bool {
+    let mut reader = Reader { bytes };
+    reader.value(1).is_ok() && reader.bytes.is_empty()
+}
+
+/// The canonical bytes of a list of values, given as theirs.
+pub(super) fn list_of<'a>(items: impl ExactSizeIterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut out = alloc::vec![LIST];
+    encode_length(items.len() as u64, &mut out);
+    items.for_each(|item| out.extend_from_slice(item));
+    out
+}
+
+/// The canonical bytes of a map, of names in the order of their bytes and of values, given as theirs.
+pub(super) fn map_of<'a>(fields: impl ExactSizeIterator<Item = (&'a str, &'a [u8])>) -> Vec<u8> {
+    let mut out = alloc::vec![MAP];
+    encode_length(fields.len() as u64, &mut out);
+    fields.for_each(|(name, value)| encode_field(name, value, &mut out));
+    out
+}
+
+/// One field of a map, with the bytes of its value.
+pub(super) fn encode_field(name: &str, value: &[u8], out: &mut Vec<u8>) {
+    encode_length(name.len() as u64, out);
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(value);
+}
+
+/// The name and the bytes of the value of one field, if they are such.
+pub(super) fn decode_field(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let mut reader = Reader { bytes };
+    let name = core::str::from_utf8(reader.run().ok()?).ok()?;
+    is_inner(reader.bytes).then_some((name, reader.bytes))
+}
+
 /// Integers that a float holds exactly travel as zigzag varints, all else as eight bytes. Minus zero is a float.
 fn encode_number(number: f64, out: &mut Vec<u8>) {
     const EXACT: f64 = 9_007_199_254_740_991.0;

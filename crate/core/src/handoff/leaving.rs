@@ -19,7 +19,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use super::{Shipments, batches, size};
+use super::{Shipments, batches};
 use crate::clock::VersionVector;
 use crate::coordinator::Surroundings;
 use crate::id::{Key, NodeId, RequestId};
@@ -27,7 +27,7 @@ use crate::planted::Plant;
 use crate::ring::RangeSet;
 use crate::store::Sum;
 use crate::time::{Instant, Millis};
-use crate::wire::{Held, Message, Purpose};
+use crate::wire::{Held, Message, Purpose, size};
 
 /// How many keys are asked about at a time, and about how many bytes they may hold together: all may have to be sent.
 const BATCH_KEYS_MAX: usize = 512;
@@ -151,7 +151,7 @@ impl Leaving {
                 break;
             }
             last = position.0;
-            bytes += near.store.object(key).map_or(0, size);
+            bytes += near.store.object(key).map_or(0, |object| size(&object));
             keys.insert(key.clone(), BTreeSet::new());
         }
         let sum = near.store.sum(&RangeSet::from_sorted([part]));
@@ -212,7 +212,7 @@ impl Leaving {
                 Held::NotYet => {}
             }
         }
-        let with_object = |key: Key| near.store.object(&key).cloned().map(|object| (key, object));
+        let with_object = |key: Key| near.store.object(&key).map(|object| (key, object));
         let objects: Vec<_> = differ.into_iter().filter_map(with_object).collect();
         round.shipped.extend(objects.iter().map(|(key, _)| ((from, key.clone()), near.now)));
         for batch in batches(objects) {
@@ -235,7 +235,7 @@ impl Leaving {
         let Some(round) = &mut self.round else { return };
         for (key, seen) in contents.iter().filter(|_| durable) {
             round.shipped.remove(&(from, key.clone()));
-            let has_all = near.store.object(key).is_some_and(|object| seen.descends(object.context()));
+            let has_all = near.store.context(key).is_some_and(|context| seen.descends(&context));
             if let Some(confirmed) = round.keys.get_mut(key).filter(|_| has_all) {
                 confirmed.insert(from);
             }

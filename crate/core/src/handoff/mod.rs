@@ -32,7 +32,7 @@ use crate::membership::Status;
 use crate::planted::Plant;
 use crate::ring::{RangeSet, Ring};
 use crate::time::{Instant, Millis};
-use crate::wire::{Message, Object, Outbox, Purpose};
+use crate::wire::{Message, Object, Outbox, Purpose, size};
 
 /// How many objects and about how many bytes travel in one batch.
 const BATCH_OBJECTS_MAX: usize = 512;
@@ -218,10 +218,8 @@ impl Handoff {
 
     /// Send what is held for nodes that answer.
     pub fn deliver(&mut self, near: &mut Surroundings<'_>) {
-        if near.store.hints().is_empty() {
-            return;
-        }
-        let answering: Vec<NodeId> = near.membership.answering().filter(|&id| near.store.hints().any_for(id)).collect();
+        let owners = near.store.hints().owners();
+        let answering: Vec<NodeId> = owners.filter(|&id| near.membership.answers(id)).collect();
         for id in answering {
             let is_busy = self.shipments.has_hints_for(id) || self.full.get(&id).is_some_and(|&until| until > near.now);
             if is_busy {
@@ -328,16 +326,11 @@ fn gather(near: &Surroundings<'_>, keys: impl Iterator<Item = Key>) -> Vec<(Key,
     let (mut objects, mut bytes) = (Vec::new(), 0);
     for key in keys.take(BATCH_OBJECTS_MAX) {
         let Some(object) = near.store.object(&key) else { continue };
-        bytes += key.as_bytes().len() + size(object);
+        bytes += key.as_bytes().len() + size(&object);
         if bytes > BATCH_BYTES_MAX && !objects.is_empty() {
             break;
         }
-        objects.push((key, object.clone()));
+        objects.push((key, object));
     }
     objects
-}
-
-/// About how many bytes an object takes in a message.
-pub fn size(object: &Object) -> usize {
-    object.values().map(|version| version.payload.len() + 4).sum::<usize>() + object.context().len() * 26
 }

@@ -124,7 +124,7 @@ impl Release {
         core::mem::take(&mut self.released)
     }
 
-    /// Ask about the next batch. Keys of which `keeps` holds are not let go.
+    /// Ask about the next batch. Keys that were shown, or of which `keeps` holds, are not let go.
     pub fn handle_timeout(&mut self, near: &mut Surroundings<'_>, keeps: impl Fn(&Key) -> bool) {
         if self.round.as_ref().is_some_and(|round| round.deadline <= near.now) {
             near.marks.hit(Mark::AskedInVain);
@@ -169,6 +169,7 @@ impl Release {
         keeps: impl Fn(&Key) -> bool,
         candidates: &mut BTreeMap<Key, Candidate>,
     ) {
+        let keeps = |key: &Key| keeps(key) || near.store.is_shown(key);
         let strayed = RangeSet::full().difference(&near.ring.arcs_of(near.me));
         let ahead = RangeSet::from_sorted([(self.cursor, u64::MAX)]).intersection(&strayed);
         let mut last = None;
@@ -197,6 +198,7 @@ impl Release {
         candidates: &mut BTreeMap<Key, Candidate>,
     ) {
         let Some(cursor) = self.kept.take() else { return };
+        let keeps = |key: &Key| keeps(key) || near.store.is_shown(key);
         let strayed = RangeSet::full().difference(&near.ring.arcs_of(near.me));
         let ahead = RangeSet::from_sorted([(cursor, u64::MAX)]).intersection(&strayed);
         for (position, key, fingerprint) in near.store.items(&ahead).filter(|(_, key, _)| keeps(key)) {
@@ -221,7 +223,7 @@ impl Release {
         let due = minute(wall.0.saturating_sub(horizon_ms));
         for (position, key) in near.store.tombstones_since(due).take(BATCH_MAX) {
             let mut owners = near.ring.owners(position);
-            owners.retain(|&owner| owner != near.me);
+            owners.retain(|owner| *owner != near.me);
             if near.is_settled_owner(position) && can_be_asked(near, key, &owners) {
                 let (fingerprint, waiting) = (near.store.fingerprint(key), owners.into_iter().collect());
                 candidates.insert(key.clone(), Candidate { why: Why::Old, fingerprint, waiting });
@@ -265,7 +267,7 @@ impl Release {
             }
         }
         let objects: Vec<_> =
-            differ.into_iter().filter_map(|key| near.store.object(&key).cloned().map(|object| (key, object))).collect();
+            differ.into_iter().filter_map(|key| near.store.object(&key).map(|object| (key, object))).collect();
         for batch in batches(objects) {
             shipments.send(near.now, from, Purpose::Repair, batch, None, near.out);
         }
@@ -277,7 +279,7 @@ impl Release {
     /// An owner's disk now has all of these, up to the given history.
     pub fn on_delivered(&mut self, near: &mut Surroundings<'_>, from: NodeId, contents: &[(Key, VersionVector)]) {
         for (key, seen) in contents {
-            if near.store.object(key).is_some_and(|object| seen.descends(object.context())) {
+            if near.store.context(key).is_some_and(|context| seen.descends(&context)) {
                 self.confirm(near, from, key);
             }
         }

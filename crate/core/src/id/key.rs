@@ -8,7 +8,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// The longest bucket and the longest name, in UTF-8 bytes, taken together.
 pub const KEY_BYTES_MAX: usize = 1024;
@@ -16,8 +17,7 @@ pub const KEY_BYTES_MAX: usize = 1024;
 const BUCKET_BYTES_MAX: usize = 255;
 
 /// Where an object is kept: `(bucket, name)`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "Vec<u8>", into = "Vec<u8>")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Arc<[u8]>);
 
 /// Why a key was refused. Nothing was stored.
@@ -48,12 +48,8 @@ impl core::error::Error for KeyError {}
 impl Key {
     /// The key of `name` in `bucket`. An empty name is allowed, an empty bucket is not.
     pub fn new(bucket: &str, name: &str) -> Result<Key, KeyError> {
-        let length = bucket.len() + name.len();
-        if length > KEY_BYTES_MAX {
-            return Err(KeyError::TooLong(length));
-        }
-        let prefix = u8::try_from(bucket.len()).ok().filter(|&n| n > 0).ok_or(KeyError::Bucket)?;
-        let mut bytes = Vec::with_capacity(1 + length);
+        let prefix = check(bucket, name)?;
+        let mut bytes = Vec::with_capacity(1 + bucket.len() + name.len());
         bytes.push(prefix);
         bytes.extend_from_slice(bucket.as_bytes());
         bytes.extend_from_slice(name.as_bytes());
@@ -65,7 +61,9 @@ impl Key {
         let (&prefix, rest) = bytes.split_first().ok_or(KeyError::Malformed)?;
         let (bucket, name) = rest.split_at_checked(usize::from(prefix)).ok_or(KeyError::Malformed)?;
         let text = |part| core::str::from_utf8(part).map_err(|_| KeyError::Malformed);
-        Key::new(text(bucket)?, text(name)?)
+        check(text(bucket)?, text(name)?)?;
+        // They are the very bytes that are kept.
+        Ok(Key(bytes.into()))
     }
 
     /// The bytes: what is hashed, stored and sent.
@@ -90,16 +88,39 @@ impl Key {
     }
 }
 
-impl TryFrom<Vec<u8>> for Key {
-    type Error = KeyError;
-    fn try_from(bytes: Vec<u8>) -> Result<Key, KeyError> {
-        Key::from_bytes(&bytes)
+/// Whether a bucket and a name make a key; the first byte of it.
+fn check(bucket: &str, name: &str) -> Result<u8, KeyError> {
+    let length = bucket.len() + name.len();
+    if length > KEY_BYTES_MAX {
+        return Err(KeyError::TooLong(length));
+    }
+    u8::try_from(bucket.len()).ok().filter(|&n| n > 0).ok_or(KeyError::Bucket)
+}
+
+// As bytes, which are copied at once, and not as a sequence of numbers.
+impl Serialize for Key {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
     }
 }
 
-impl From<Key> for Vec<u8> {
-    fn from(key: Key) -> Vec<u8> {
-        key.0.to_vec()
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Key, D::Error> {
+        deserializer.deserialize_bytes(KeyVisitor)
+    }
+}
+
+struct KeyVisitor;
+
+impl Visitor<'_> for KeyVisitor {
+    type Value = Key;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the bytes of a key")
+    }
+
+    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Key, E> {
+        Key::from_bytes(bytes).map_err(E::custom)
     }
 }
 

@@ -179,6 +179,8 @@ pub enum Event {
         context: Context,
         /// Whether it put nothing in its place.
         is_delete: bool,
+        /// Of an edit of a counter, a set or a map: which dots it took away, and no others. Its context is empty.
+        gone: Option<Vec<Dot>>,
     },
     /// This node stored a hint.
     HintStored {

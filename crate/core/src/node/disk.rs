@@ -6,7 +6,7 @@
 //! durable nobody else is told that all is: an object that is joined once more and does not change makes no batch of
 //! its own, and the one that holds it may be the one that was refused.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use super::{Begun, CLEAN_AFTER_MS, Event, Node, Output, near};
@@ -50,8 +50,9 @@ impl Waiting {
 }
 
 /// A batch that the disk has, and has not yet answered.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct UnderWay {
+    id: BatchId,
     rows: Vec<(Table, Vec<u8>)>,
     waiting: Waiting,
 }
@@ -63,7 +64,8 @@ fn has_mint_row(batch: &UnderWay) -> bool {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Disk {
     next: u64,
-    under_way: BTreeMap<BatchId, UnderWay>,
+    /// In the order of their numbers; mostly it answers the first.
+    under_way: VecDeque<UnderWay>,
     refused: BTreeSet<(Table, Vec<u8>)>,
     /// Who waits for "all that is held by now" while some of it was refused.
     parked: Waiting,
@@ -97,8 +99,13 @@ impl Disk {
     /// A link has ended, and with it whatever was asked over it. Over the next one there may be another life of that
     /// node, which counts its requests from one again: what answers the last life would be taken for its own.
     pub(super) fn forget_answers(&mut self, id: NodeId) {
-        let waiting = self.under_way.values_mut().map(|batch| &mut batch.waiting).chain([&mut self.parked]);
+        let waiting = self.under_way.iter_mut().map(|batch| &mut batch.waiting).chain([&mut self.parked]);
         waiting.for_each(|waiting| waiting.then_send.retain(|(to, _)| *to != id));
+    }
+
+    fn take(&mut self, id: BatchId) -> Option<UnderWay> {
+        let place = self.under_way.iter().position(|batch| batch.id == id)?;
+        self.under_way.remove(place)
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
@@ -126,10 +133,10 @@ impl Node {
             self.disk.next += 1;
             let id = BatchId(self.disk.next);
             let rows = batch.ops.iter().map(|op| (op.table, op.key.clone())).collect();
-            self.disk.under_way.insert(id, UnderWay { rows, waiting });
+            self.disk.under_way.push_back(UnderWay { id, rows, waiting });
             self.outputs.push_back(Output::Persist { id, batch });
-        } else if let Some(mut latest) = self.disk.under_way.last_entry() {
-            latest.get_mut().waiting.join(waiting);
+        } else if let Some(latest) = self.disk.under_way.back_mut() {
+            latest.waiting.join(waiting);
         } else {
             self.release(now, waiting);
         }
@@ -167,7 +174,7 @@ impl Node {
     }
 
     pub(super) fn on_persisted(&mut self, now: Instant, id: BatchId) {
-        let Some(done) = self.disk.under_way.remove(&id) else { return };
+        let Some(done) = self.disk.take(id) else { return };
         for row in &done.rows {
             self.disk.refused.remove(row);
         }
@@ -187,7 +194,7 @@ impl Node {
         self.release(now, done.waiting);
         // Of several rows of the mint on their way only the last one says what it is: while the one that closed it
         // for a freeze becomes durable, the one that opens it again may not have.
-        let is_outdated = says_mint && self.disk.under_way.values().any(has_mint_row);
+        let is_outdated = says_mint && self.disk.under_way.iter().any(has_mint_row);
         if !is_outdated {
             self.store.on_rows(&done.rows, true);
         }
@@ -200,7 +207,7 @@ impl Node {
     }
 
     pub(super) fn on_persist_failed(&mut self, now: Instant, id: BatchId, reason: PersistError) {
-        let Some(failed) = self.disk.under_way.remove(&id) else { return };
+        let Some(failed) = self.disk.take(id) else { return };
         let was_opening = self.store.mint().is_opening();
         self.store.on_rows(&failed.rows, false);
         self.disk.refused.extend(failed.rows.into_iter().filter(|(table, key)| !Store::is_mint_row(*table, key)));

@@ -193,7 +193,7 @@ impl Node {
                     } else if purpose != Purpose::Hint && near.planted.has(Plant::OverwriteOnRepair) {
                         near.store.overwrite(key, object);
                     } else {
-                        let is_dead = near.store.object(key).is_some_and(Object::is_tombstone);
+                        let is_dead = near.store.object(key).is_some_and(|object| object.is_tombstone());
                         if purpose == Purpose::Hint && is_dead && near.planted.has(Plant::ResurrectByHint) {
                             write_anew(near, key, object);
                         }

@@ -9,9 +9,12 @@ use crate::id::{Key, NodeId};
 use crate::marks::Mark;
 use crate::membership::{Change, Status};
 use crate::planted::Plant;
-use crate::ring::{Ring, Seating};
+use crate::ring::{PlainWalk, Ring, Seating};
 use crate::time::Instant;
 use crate::wire::{self, Message, Traffic};
+
+/// Room for so many messages is kept from one input to the next.
+const OUTBOX_KEPT: usize = 64;
 
 impl Node {
     pub(super) fn settle(&mut self, now: Instant) {
@@ -47,10 +50,11 @@ impl Node {
     /// Time has gone on, or the clock has been told: values go out of sight before anything else is done.
     pub(super) fn expire(&mut self, now: Instant) {
         // Dropping is for ever, and for all: with other devices here, one of them must have the same time.
-        let may_drop = !self.membership.is_succeeded() || self.wall.confirmed(now).is_some();
+        let may_drop =
+            self.store.has_expiries() && (!self.membership.is_succeeded() || self.wall.confirmed(now).is_some());
         let keys = self.store.expire(self.wall.trusted(now), may_drop);
         if !keys.is_empty() {
-            self.coordinator.on_expired(&near!(self, now), &keys);
+            self.coordinator.on_expired(&mut near!(self, now), &keys);
             self.event(Event::Expired { keys: keys.len() });
         }
     }
@@ -107,7 +111,7 @@ impl Node {
         } else {
             let is_odd = self.me.as_bytes()[0] % 2 == 1;
             let planted = Some(self.config.limits.planted).filter(|planted| is_odd || !planted.has(Plant::WrongOrder));
-            let ring = Ring::of(&self.config.room, seating, planted.unwrap_or_default());
+            let ring = Ring::of::<PlainWalk>(&self.config.room, seating, planted.unwrap_or_default());
             core::mem::replace(&mut self.ring, ring)
         };
         self.release.on_ring_change(now);
@@ -159,15 +163,15 @@ impl Node {
             self.coordinator.followed().filter(|key| scope.contains(near.position(key).0)).cloned().collect();
         for key in followed {
             near.marks.hit(Mark::ConfirmedByComparison);
-            let Some(seen) = near.store.object(&key).map(|object| object.context().clone()) else { continue };
+            let Some(seen) = near.store.context(&key) else { continue };
             self.coordinator.on_confirmed(near, with, &key, &seen);
         }
     }
 
     /// Keys changed: tell whoever watches them.
     fn settle_keys(&mut self, now: Instant) {
-        for Made { id, key, dot, context, is_delete } in self.coordinator.take_made() {
-            self.event(Event::Written { id, key, dot, context, is_delete });
+        for Made { id, key, dot, context, is_delete, gone } in self.coordinator.take_made() {
+            self.event(Event::Written { id, key, dot, context, is_delete, gone });
         }
         for (key, from, changed) in core::mem::take(&mut self.scratch.changed) {
             if changed.after > 1 && changed.after > changed.before {
@@ -176,6 +180,7 @@ impl Node {
             }
             self.coordinator.on_changed(&mut near!(self, now), &key, from);
         }
+        self.coordinator.tell_scans(&mut near!(self, now));
         for owner in self.store.hints_mut().take_added() {
             self.event(Event::HintStored { owner });
         }
@@ -187,7 +192,12 @@ impl Node {
     /// Everything that is to be sent or said, in order.
     fn drain(&mut self, now: Instant) {
         let leaves_tombstones = self.config.limits.planted.has(Plant::TombstoneNotSent);
-        for (to, mut message) in core::mem::take(&mut self.scratch.out) {
+        let mut out = core::mem::take(&mut self.scratch.out);
+        // A write goes to each of its owners in the same words, one after another.
+        let mut same: Option<Vec<u8>> = None;
+        let mut messages = out.drain(..).peekable();
+        while let Some((to, mut message)) = messages.next() {
+            let encoded = same.take();
             if !self.membership.links().contains(&to) && !message.is_relayable() {
                 continue;
             }
@@ -201,18 +211,27 @@ impl Node {
                 objects.retain(|(_, object)| !object.is_tombstone());
             }
             let (membership, marks) = (&self.membership, &self.config.limits.marks);
-            match self.routes.wrap(now, to, &message, membership, &mut self.random, marks) {
-                None => self.send(to, &message),
-                Some(ways) => ways.iter().for_each(|(way, message)| self.send(*way, message)),
+            if let Some(ways) = self.routes.wrap(now, to, &message, membership, &mut self.random, marks) {
+                ways.iter().for_each(|(way, message)| self.send(*way, message, wire::encode(message)));
+                continue;
             }
+            let bytes = encoded.unwrap_or_else(|| wire::encode(&message));
+            if messages.peek().is_some_and(|(_, next)| matches!(next, Message::Store { .. }) && *next == message) {
+                same = Some(bytes.clone());
+            }
+            self.send(to, &message, bytes);
+        }
+        drop(messages);
+        // Its room serves the next input, unless it is that of a burst.
+        if out.capacity() <= OUTBOX_KEPT {
+            self.scratch.out = out;
         }
         for (id, result) in self.coordinator.take_replies() {
             self.outputs.push_back(Output::Reply { id, result });
         }
     }
 
-    fn send(&mut self, to: NodeId, message: &Message) {
-        let bytes = wire::encode(message);
+    fn send(&mut self, to: NodeId, message: &Message, bytes: Vec<u8>) {
         if bytes.len() > wire::FRAME_BYTES_MAX {
             self.dropped += 1;
             return;

@@ -161,7 +161,7 @@ impl View<'_> {
 
     /// Who owns a position, by this node's records.
     pub fn owners_of(&self, position: Position) -> Vec<NodeId> {
-        self.node.ring.owners(position)
+        self.node.ring.owners(position).into_vec()
     }
 
     /// Every member known, this node included: the version of its record, and its incarnation.
@@ -198,7 +198,7 @@ impl View<'_> {
     }
 
     /// What this node itself holds of a key.
-    pub fn object(&self, key: &Key) -> Option<&Object> {
+    pub fn object(&self, key: &Key) -> Option<Object> {
         self.node.store.object(key)
     }
 

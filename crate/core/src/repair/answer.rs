@@ -6,11 +6,11 @@ use alloc::vec::Vec;
 
 use super::tags::{ROOT, item_tag, part_of, summarize};
 use crate::coordinator::Surroundings;
-use crate::handoff::{Handoff, size};
+use crate::handoff::Handoff;
 use crate::id::{Key, NodeId};
 use crate::planted::Plant;
 use crate::ring::RangeSet;
-use crate::wire::{Message, Object, Outline, Part, PartSummary, Purpose, Scope, Wanted, WireError};
+use crate::wire::{Message, Object, Outline, Part, PartSummary, Purpose, Scope, Wanted, WireError, size};
 
 /// The most parts one message may ask for or want something of, ranges one scope may have, tags one message may want.
 const PARTS_MAX: usize = 1_024;
@@ -213,8 +213,8 @@ impl Filling {
             if is_stray || theirs.is_some_and(|theirs| theirs.includes(&ours)) {
                 continue;
             }
-            self.bytes += key.as_bytes().len() + size(object);
-            self.objects.push((key.clone(), object.clone()));
+            self.bytes += key.as_bytes().len() + size(&object);
+            self.objects.push((key.clone(), object));
         }
     }
 }

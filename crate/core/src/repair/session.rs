@@ -9,12 +9,12 @@ use alloc::vec::Vec;
 use super::tags::{ROOT, child_tags, is_same_place, item_tag, item_tags, part_of, part_tag};
 use super::{Outcome, Task};
 use crate::coordinator::Surroundings;
-use crate::handoff::{Handoff, size};
+use crate::handoff::Handoff;
 use crate::id::{Key, NodeId};
 use crate::marks::Mark;
 use crate::ring::RangeSet;
 use crate::time::{Instant, Millis};
-use crate::wire::{Message, Outline, Part, PartSummary, Purpose, Scope, Wanted};
+use crate::wire::{Message, Outline, Part, PartSummary, Purpose, Scope, Wanted, size};
 
 /// How many parts are asked for in one message, and how many tags are wanted in one.
 const PARTS_PER_MESSAGE: usize = 1_024;
@@ -294,8 +294,8 @@ impl Session {
             let (mut objects, mut bytes) = (Vec::new(), 0);
             while let Some(key) = self.to_send.pop_front() {
                 let Some(object) = near.store.object(&key) else { continue };
-                bytes += key.as_bytes().len() + size(object);
-                objects.push((key, object.clone()));
+                bytes += key.as_bytes().len() + size(&object);
+                objects.push((key, object));
                 if bytes >= BATCH_BYTES_MAX || objects.len() >= BATCH_OBJECTS_MAX {
                     break;
                 }

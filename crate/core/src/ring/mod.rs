@@ -9,17 +9,25 @@
 //! Invariant: on every arc, the wrap included, the owners are min(N, nodes) distinct nodes, and on distinct devices as
 //! far as there are devices.
 //!
+//! How arcs are given to nodes is a [`Placement`]: the plain walk, or the challenger that bounds everybody's load
+//! ([`BoundedLoad`]). Peers use the walk. It is as even as is asked for, and a join or a leave moves exactly one share;
+//! the challenger is more even, and moves a little more: `measure ring` shows both.
+//!
 //! It does not know who is suspect: a suspect node keeps its place (see `membership`), only dormant ones are left out.
 
+mod bounded;
 mod ranges;
 #[cfg(test)]
 mod tests;
 
+pub use bounded::{BoundedLoad, PERCENT_MAX};
 pub(crate) use ranges::PART_DEPTH_MAX;
 pub use ranges::RangeSet;
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
+
+use smallvec::SmallVec;
 
 use crate::id::{DeviceId, NodeId, Position, Room};
 use crate::planted::{Plant, Planted};
@@ -45,9 +53,14 @@ pub struct Ring {
     /// fewer.
     owners: Vec<u16>,
     depth: usize,
+    /// By the highest bits of a position, where its tokens begin: a search for one looks at a few only.
+    starts: Vec<u32>,
     hash: u64,
     planted: Planted,
 }
+
+/// Who owns a position: N of them, without an allocation where N is what it mostly is.
+pub type Owners = SmallVec<[NodeId; 4]>;
 
 /// No place: there are fewer seats than that.
 const NOBODY: u16 = u16::MAX;
@@ -87,6 +100,29 @@ impl Seating {
     }
 }
 
+/// Who is given which arc.
+pub trait Placement {
+    /// For each token of the ring the places of those who own the arc that it ends, in their order: as many as there
+    /// are to be owners, [`NOBODY`] where there are fewer.
+    fn owners(ring: &Ring) -> Vec<u16>;
+}
+
+/// The first N of the walk.
+#[derive(Debug, Clone, Copy)]
+pub struct PlainWalk;
+
+impl Placement for PlainWalk {
+    fn owners(ring: &Ring) -> Vec<u16> {
+        let mut all = Vec::with_capacity(ring.tokens.len() * ring.depth);
+        let mut walk = Walk::default();
+        for start in 0..ring.tokens.len() {
+            all.extend(ring.walk(&mut walk, start, ring.depth));
+            all.resize((start + 1) * ring.depth, NOBODY);
+        }
+        all
+    }
+}
+
 /// Whom a walk has met so far; the next walk uses it again.
 #[derive(Default)]
 struct Walk {
@@ -123,11 +159,16 @@ impl PreferenceList {
 impl Ring {
     /// The ring of these nodes, which keeps `n` copies.
     pub fn new(room: &Room, n: u8, nodes: impl IntoIterator<Item = (NodeId, DeviceId, u16)>) -> Ring {
-        Ring::of(room, Seating::new(room, n, nodes), Planted::default())
+        Ring::placed::<PlainWalk>(room, n, nodes)
+    }
+
+    /// The ring of these nodes, with arcs given out in some other way.
+    pub fn placed<P: Placement>(room: &Room, n: u8, nodes: impl IntoIterator<Item = (NodeId, DeviceId, u16)>) -> Ring {
+        Ring::of::<P>(room, Seating::new(room, n, nodes), Planted::default())
     }
 
     /// The ring of those who sit there, with the bug that was planted.
-    pub(crate) fn of(room: &Room, seating: Seating, planted: Planted) -> Ring {
+    pub(crate) fn of<P: Placement>(room: &Room, seating: Seating, planted: Planted) -> Ring {
         let Seating { n, seats, hash } = seating;
         let mut tokens: Vec<(Position, u16)> = seats
             .iter()
@@ -144,20 +185,23 @@ impl Ring {
             false => seats.iter().map(|seat| seat.device).collect::<BTreeSet<_>>().len(),
         };
         let depth = n.min(seats.len());
-        let mut ring = Ring { n, seats, devices, tokens, owners: Vec::new(), depth, hash, planted };
-        ring.owners = ring.all_owners();
+        let mut ring = Ring { n, seats, devices, tokens, owners: Vec::new(), depth, starts: Vec::new(), hash, planted };
+        ring.starts = ring.all_starts();
+        ring.owners = P::owners(&ring);
         ring
     }
 
-    /// What every question about owners is answered from: one walk for each token, once.
-    fn all_owners(&self) -> Vec<u16> {
-        let mut all = Vec::with_capacity(self.tokens.len() * self.depth);
-        let mut walk = Walk::default();
-        for start in 0..self.tokens.len() {
-            all.extend(self.walk(&mut walk, start, self.depth));
-            all.resize((start + 1) * self.depth, NOBODY);
-        }
-        all
+    /// About one part for each token.
+    fn all_starts(&self) -> Vec<u32> {
+        let bits = self.tokens.len().next_power_of_two().trailing_zeros().max(1);
+        let start = |part: u64| self.tokens.partition_point(|&(token, _)| token.0 >> (64 - bits) < part);
+        (0..=1u64 << bits).map(|part| u32::try_from(start(part)).unwrap_or(u32::MAX)).collect()
+    }
+
+    /// How many positions the arc has that a token ends, the wrap included.
+    fn length(&self, token: usize) -> u128 {
+        let arc = self.arc(token).into_iter().chain(self.wrap().filter(|_| token == 0));
+        arc.map(|(start, end)| u128::from(end - start) + 1).sum()
     }
 
     /// The places of those who own the arc that a token ends, in their order.
@@ -202,7 +246,7 @@ impl Ring {
     }
 
     /// Who owns this position, at most N.
-    pub fn owners(&self, position: Position) -> Vec<NodeId> {
+    pub fn owners(&self, position: Position) -> Owners {
         self.owners_at(self.successor(position)).iter().map(|&place| self.id(place)).collect()
     }
 
@@ -213,15 +257,19 @@ impl Ring {
 
     /// Everybody, in the order in which they are asked to keep this position.
     pub fn preference_list(&self, position: Position) -> PreferenceList {
-        let mut walk = Walk::default();
-        let places = self.walk(&mut walk, self.successor(position), self.seats.len());
-        let nodes: Vec<NodeId> = places.map(|place| self.id(place)).collect();
+        let (mut walk, token) = (Walk::default(), self.successor(position));
+        let owners = self.owners_at(token);
+        let fallbacks = self.walk(&mut walk, token, self.seats.len()).filter(|&place| !holds(owners, place));
+        let nodes: Vec<NodeId> = owners.iter().copied().chain(fallbacks).map(|place| self.id(place)).collect();
         PreferenceList { owners: self.n.min(nodes.len()), nodes }
     }
 
     /// The place among the tokens of the first one at or after this position, clockwise.
     fn successor(&self, position: Position) -> usize {
-        let place = self.tokens.partition_point(|&(token, _)| token < position);
+        let bits = (self.starts.len() - 1).trailing_zeros();
+        let part = (position.0 >> (64 - bits)) as usize;
+        let (first, last) = (self.starts[part] as usize, self.starts[part + 1] as usize);
+        let place = first + self.tokens[first..last].partition_point(|&(token, _)| token < position);
         if place == self.tokens.len() { 0 } else { place }
     }
 

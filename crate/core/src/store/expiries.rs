@@ -87,6 +87,11 @@ impl Expiries {
 }
 
 impl Store {
+    /// Whether anything that is held expires at all.
+    pub fn has_expiries(&self) -> bool {
+        !self.expiries.due.is_empty()
+    }
+
     /// All that expires until then is out of sight. `None`: the wall time was never known, and nothing is.
     pub fn expiry_clock(&self) -> Option<WallTime> {
         self.expiries.clock()
@@ -102,11 +107,11 @@ impl Store {
         let keys = self.expiries.advance(wall);
         for key in &keys {
             let Some(object) = self.object(key) else { continue };
-            let (lived, lives) = (lives(object, before), lives(object, Some(wall)));
+            let (lived, lives) = (lives(&object, before), lives(&object, Some(wall)));
             self.live = self.live.wrapping_add(u64::from(lives)).wrapping_sub(u64::from(lived));
         }
         for key in self.expiries.long_over() {
-            let Some(mut object) = self.object(&key).cloned() else { continue };
+            let Some(mut object) = self.object(&key) else { continue };
             let limit = wall.0.checked_sub(JUMP_MS).map(WallTime);
             if object.drop_where(|version| version.is_over(limit)) {
                 self.replace(&key, object);

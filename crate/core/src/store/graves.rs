@@ -70,6 +70,10 @@ impl Graves {
         self.since.iter().filter(|(_, since)| **since == 0).map(|(place, _)| place)
     }
 
+    pub(super) fn has_ghosts(&self) -> bool {
+        !self.ghosts.is_empty()
+    }
+
     pub(super) fn ghost(&self, place: &Place) -> Option<&Ghost> {
         self.ghosts.get(place)
     }

@@ -6,22 +6,50 @@
 //! addressed anew.
 //!
 //! While a request asks the addressee to store the same, the hint rests: sent as well, everything would travel twice.
-//! That it rests is known in memory only, so after a restart it is delivered.
+//! That it rests is known in memory only, so after a restart it is delivered. And while all who are still addressed
+//! rest, the row on the disk is not written anew for each of them that confirms: it may name more than are owed, which
+//! costs a message after a crash, and never fewer.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
+use smallvec::SmallVec;
+
 use super::{Op, Table};
 use crate::id::{Key, NodeId};
+
+/// For whom one key is held.
+#[derive(Debug, Clone, Default)]
+struct Held {
+    /// In the order of the ids, each with whether it rests.
+    owners: SmallVec<[(NodeId, bool); 3]>,
+    /// Whether the row on the disk names some who have confirmed since.
+    is_stale: bool,
+}
+
+impl Held {
+    fn names(&self) -> impl ExactSizeIterator<Item = NodeId> + Clone + '_ {
+        self.owners.iter().map(|&(owner, _)| owner)
+    }
+
+    fn place(&self, owner: NodeId) -> Option<usize> {
+        self.owners.iter().position(|&(other, _)| other == owner)
+    }
+
+    fn row(&self) -> Vec<u8> {
+        let owners: SmallVec<[NodeId; 3]> = self.names().collect();
+        postcard::to_allocvec(&owners[..]).expect("a list of ids always serialises to a Vec")
+    }
+}
 
 /// All hints of one node.
 #[derive(Debug, Clone, Default)]
 pub struct Hints {
-    by_key: BTreeMap<Key, BTreeSet<NodeId>>,
+    by_key: BTreeMap<Key, Held>,
     /// Those that do not rest.
     by_owner: BTreeMap<NodeId, BTreeSet<Key>>,
-    /// Those that rest.
-    resting: BTreeMap<NodeId, BTreeSet<Key>>,
+    /// How many rest.
+    resting: BTreeMap<NodeId, usize>,
     ops: Vec<Op>,
     added: Vec<NodeId>,
 }
@@ -34,12 +62,13 @@ impl Hints {
         for &owner in &owners {
             self.by_owner.entry(owner).or_default().insert(key.clone());
         }
-        self.by_key.entry(key).or_default().extend(owners);
+        let owners = owners.into_iter().map(|owner| (owner, false)).collect();
+        self.by_key.insert(key, Held { owners, is_stale: false });
     }
 
     /// How many there are; one to whom it may concern counts as one.
     pub fn len(&self) -> usize {
-        self.by_key.values().map(|owners| owners.len().max(1)).sum()
+        self.by_key.values().map(|held| held.owners.len().max(1)).sum()
     }
 
     /// Whether there are none.
@@ -54,7 +83,7 @@ impl Hints {
 
     /// For whom a key is held.
     pub fn addressees(&self, key: &Key) -> impl Iterator<Item = NodeId> + '_ {
-        self.by_key.get(key).into_iter().flatten().copied()
+        self.by_key.get(key).into_iter().flat_map(Held::names)
     }
 
     /// Whether a key is held for anybody.
@@ -69,6 +98,11 @@ impl Hints {
         self.by_owner.get(&owner).into_iter().flat_map(move |keys| keys.range((from, Unbounded)))
     }
 
+    /// For whom anything is held that does not rest, in the order of the ids.
+    pub fn owners(&self) -> impl Iterator<Item = NodeId> + '_ {
+        self.by_owner.keys().copied()
+    }
+
     /// Whether anything is held for a node that does not rest.
     pub fn any_for(&self, owner: NodeId) -> bool {
         self.by_owner.contains_key(&owner)
@@ -81,72 +115,114 @@ impl Hints {
 
     /// The node is being asked to store this: what is held for it rests.
     pub fn rest(&mut self, key: &Key, owner: NodeId) {
-        if self.by_key.get(key).is_some_and(|owners| owners.contains(&owner)) {
+        let Some(held) = self.by_key.get_mut(key) else { return };
+        let Some(place) = held.place(owner) else { return };
+        if !core::mem::replace(&mut held.owners[place].1, true) {
             unlink(&mut self.by_owner, owner, key);
-            self.resting.entry(owner).or_default().insert(key.clone());
+            *self.resting.entry(owner).or_default() += 1;
         }
     }
 
     /// Nobody asks the node any more: if it has not confirmed, it is to be sent what is held for it.
     pub fn wake(&mut self, key: &Key, owner: NodeId) {
-        if unlink(&mut self.resting, owner, key) {
+        let Some(held) = self.by_key.get_mut(key) else { return };
+        let Some(place) = held.place(owner) else { return };
+        if core::mem::replace(&mut held.owners[place].1, false) {
+            let is_stale = core::mem::replace(&mut held.is_stale, false);
             self.by_owner.entry(owner).or_default().insert(key.clone());
+            count_down(&mut self.resting, owner);
+            if is_stale {
+                self.write(key);
+            }
         }
     }
 
     /// Hold a key for exactly these nodes; with none, for whom it may concern. Tells whether that is new.
     pub fn address(&mut self, key: &Key, owners: BTreeSet<NodeId>) -> bool {
-        if self.by_key.get(key) == Some(&owners) {
+        self.address_asked(key, owners, |_| false)
+    }
+
+    /// [`Hints::address`], where those of whom `is_asked` holds are being asked to store the same, so that what is new
+    /// for them rests from the start.
+    pub fn address_asked(&mut self, key: &Key, owners: BTreeSet<NodeId>, is_asked: impl Fn(NodeId) -> bool) -> bool {
+        let known = self.by_key.get(key);
+        if known.is_some_and(|known| known.names().eq(owners.iter().copied())) {
             return false;
         }
-        let known = self.by_key.get(key);
-        for &owner in known.into_iter().flatten().filter(|owner| !owners.contains(owner)) {
-            unlink(&mut self.by_owner, owner, key);
-            unlink(&mut self.resting, owner, key);
+        let before = known.map(|known| known.owners.clone()).unwrap_or_default();
+        for &(owner, rests) in before.iter().filter(|(owner, _)| !owners.contains(owner)) {
+            self.forget(key, owner, rests);
         }
-        for &owner in owners.iter().filter(|owner| known.is_none_or(|known| !known.contains(owner))) {
-            self.added.push(owner);
-            self.by_owner.entry(owner).or_default().insert(key.clone());
+        let mut held = Held::default();
+        for owner in owners {
+            let rests = match before.iter().find(|(known, _)| *known == owner) {
+                Some(&(_, rests)) => rests,
+                None => {
+                    self.added.push(owner);
+                    let rests = is_asked(owner);
+                    if rests {
+                        *self.resting.entry(owner).or_default() += 1;
+                    } else {
+                        self.by_owner.entry(owner).or_default().insert(key.clone());
+                    }
+                    rests
+                }
+            };
+            held.owners.push((owner, rests));
         }
-        self.ops.push(Op { table: Table::Hints, key: key.as_bytes().to_vec(), value: Some(row(&owners)) });
-        self.by_key.insert(key.clone(), owners);
+        self.by_key.insert(key.clone(), held);
+        self.write(key);
         true
     }
 
     /// Hold a key for one node more. Tells whether that is new.
     pub fn add(&mut self, key: &Key, owner: NodeId) -> bool {
-        let mut owners = self.by_key.get(key).cloned().unwrap_or_default();
+        let mut owners: BTreeSet<NodeId> = self.addressees(key).collect();
         owners.insert(owner) && self.address(key, owners)
     }
 
     /// A node has confirmed: no longer hold the key for it. Tells whether it was held.
     pub fn confirm(&mut self, key: &Key, owner: NodeId) -> bool {
-        let Some(mut owners) = self.by_key.get(key).cloned() else { return false };
-        if !owners.remove(&owner) {
-            return false;
-        }
-        if owners.is_empty() {
+        let Some(held) = self.by_key.get_mut(key) else { return false };
+        let Some(place) = held.place(owner) else { return false };
+        let (_, rests) = held.owners.remove(place);
+        let (is_over, all_rest) = (held.owners.is_empty(), held.owners.iter().all(|&(_, rests)| rests));
+        held.is_stale = all_rest;
+        self.forget(key, owner, rests);
+        if is_over {
             self.drop_key(key);
-        } else {
-            self.address(key, owners);
+        } else if !all_rest {
+            self.write(key);
         }
         true
     }
 
     /// No longer hold a key for anybody.
     pub fn drop_key(&mut self, key: &Key) {
-        if let Some(owners) = self.by_key.remove(key) {
-            for owner in owners {
-                unlink(&mut self.by_owner, owner, key);
-                unlink(&mut self.resting, owner, key);
+        if let Some(held) = self.by_key.remove(key) {
+            for (owner, rests) in held.owners {
+                self.forget(key, owner, rests);
             }
             self.ops.push(Op { table: Table::Hints, key: key.as_bytes().to_vec(), value: None });
         }
     }
 
+    fn forget(&mut self, key: &Key, owner: NodeId, rests: bool) {
+        if rests {
+            count_down(&mut self.resting, owner);
+        } else {
+            unlink(&mut self.by_owner, owner, key);
+        }
+    }
+
+    fn write(&mut self, key: &Key) {
+        let value = self.row(key);
+        self.ops.push(Op { table: Table::Hints, key: key.as_bytes().to_vec(), value });
+    }
+
     /// The row that the disk should hold for a key.
     pub(super) fn row(&self, key: &Key) -> Option<Vec<u8>> {
-        self.by_key.get(key).map(row)
+        self.by_key.get(key).map(Held::row)
     }
 
     /// For whom hints were added since the last call.
@@ -159,16 +235,63 @@ impl Hints {
     }
 }
 
-/// Take a key from those of a node. Tells whether it was there.
-fn unlink(keys_of: &mut BTreeMap<NodeId, BTreeSet<Key>>, owner: NodeId, key: &Key) -> bool {
-    let Some(keys) = keys_of.get_mut(&owner) else { return false };
-    let was_there = keys.remove(key);
-    if keys.is_empty() {
-        keys_of.remove(&owner);
+fn count_down(resting: &mut BTreeMap<NodeId, usize>, owner: NodeId) {
+    if let Some(count) = resting.get_mut(&owner) {
+        *count -= 1;
+        if *count == 0 {
+            resting.remove(&owner);
+        }
     }
-    was_there
 }
 
-fn row(owners: &BTreeSet<NodeId>) -> Vec<u8> {
-    postcard::to_allocvec(owners).expect("a set of ids always serialises to a Vec")
+/// Take a key from those of a node.
+fn unlink(keys_of: &mut BTreeMap<NodeId, BTreeSet<Key>>, owner: NodeId, key: &Key) {
+    if let Some(keys) = keys_of.get_mut(&owner) {
+        keys.remove(key);
+        if keys.is_empty() {
+            keys_of.remove(&owner);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key() -> Key {
+        Key::new("carts", "alice").expect("a short name")
+    }
+
+    fn nodes() -> [NodeId; 3] {
+        [1, 2, 3].map(|id| NodeId::from_bytes([id; 16]))
+    }
+
+    fn rows(hints: &mut Hints) -> Vec<Option<Vec<NodeId>>> {
+        let read = |bytes: Vec<u8>| postcard::from_bytes(&bytes).expect("a row");
+        hints.take_ops().into_iter().map(|op| op.value.map(read)).collect()
+    }
+
+    #[test]
+    fn while_all_who_are_addressed_are_asked_the_disk_hears_of_the_first_and_of_the_last() {
+        let ([a, b, c], mut hints) = (nodes(), Hints::default());
+        hints.address_asked(&key(), [a, b, c].into(), |_| true);
+        assert!(!hints.any_for(a) && hints.is_owed(a));
+        for owner in [b, a, c] {
+            assert!(hints.confirm(&key(), owner) && !hints.confirm(&key(), owner));
+        }
+        assert_eq!(rows(&mut hints), [Some([a, b, c].to_vec()), None]);
+        assert!(hints.is_empty() && !hints.is_owed(a) && !hints.is_owed(b) && !hints.is_owed(c));
+    }
+
+    #[test]
+    fn who_is_asked_no_longer_is_all_that_the_row_names() {
+        let ([a, b, c], mut hints) = (nodes(), Hints::default());
+        hints.address_asked(&key(), [a, b, c].into(), |owner| owner != c);
+        assert!(hints.any_for(c));
+        hints.confirm(&key(), c);
+        hints.confirm(&key(), a);
+        hints.wake(&key(), b);
+        assert!(hints.any_for(b));
+        assert_eq!(rows(&mut hints), [Some([a, b, c].to_vec()), Some([b].to_vec())]);
+    }
 }

@@ -7,6 +7,7 @@
 //! It decides nothing about who should hold what: `handoff` and `repair` do.
 
 mod batch;
+mod changed;
 mod expiries;
 mod graves;
 mod hints;
@@ -15,11 +16,14 @@ mod mint;
 mod rows;
 #[cfg(test)]
 mod rule;
+mod shelf;
+mod shown;
 mod sums;
 #[cfg(test)]
 mod tests;
 
 pub use batch::{Batch, Durability, Op, PersistError, Restored, Rows, Table};
+pub use changed::Changed;
 pub use hints::Hints;
 pub use mint::{EpochReason, Mint, is_clean};
 pub use rows::{Adopted, Remembered, object_of_row};
@@ -34,30 +38,19 @@ use crate::id::{Key, NodeId, Position, Room};
 use crate::marks::{Mark, Marks};
 use crate::planted::{Plant, Planted};
 use crate::ring::RangeSet;
-use crate::wire::{Object, SignedRecord, Version};
+use crate::wire::{Object, SignedRecord, Version, append};
+use changed::rivals;
 use expiries::Expiries;
 use graves::Graves;
 use memo::Memo;
+use shelf::{Shelf, Stored};
 use sums::Sums;
 
 /// The largest object, all siblings together, in bytes: with its clock it fits a frame.
 pub const OBJECT_BYTES_MAX: usize = 1536 * 1024;
 
-/// An object as it lies in the store.
-#[derive(Debug, Clone)]
-struct Stored {
-    object: Object,
-    fingerprint: u128,
-}
-
-/// What a change did to a key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Changed {
-    /// How many values there were.
-    pub before: usize,
-    /// How many there are.
-    pub after: usize,
-}
+/// Clocks of one actor and one value fit in this.
+const SHAPE_BYTES_USUAL: usize = 80;
 
 /// What a store goes by.
 #[derive(Debug, Clone)]
@@ -83,9 +76,7 @@ impl Default for Settings {
 #[derive(Debug, Clone)]
 pub struct Store {
     room: Room,
-    objects: BTreeMap<(Position, Key), Stored>,
-    /// A key before which none sorts but those of an empty bucket, which do not exist: where a range begins.
-    least: Key,
+    objects: Shelf,
     sums: Sums,
     expiries: Expiries,
     graves: Graves,
@@ -104,20 +95,29 @@ pub struct Store {
 
 impl Store {
     /// All that is held of a key.
-    pub fn object(&self, key: &Key) -> Option<&Object> {
-        self.objects.get(&self.place(key)).map(|stored| &stored.object)
+    pub fn object(&self, key: &Key) -> Option<Object> {
+        self.objects.object(self.room.position(key), key)
+    }
+
+    /// The context of what is held of a key.
+    pub fn context(&self, key: &Key) -> Option<VersionVector> {
+        self.objects.context(self.room.position(key), key)
     }
 
     /// What is held of a key or remembered of its reaped tombstone: what a read is to be told.
     pub fn known(&self, key: &Key) -> Object {
-        let ghost = || {
-            let mut tombstone = Object::new();
-            if let Some(ghost) = self.graves.ghost(&self.ghost_place(key)) {
-                tombstone.forget(&ghost.context);
-            }
-            tombstone
-        };
-        self.object(key).cloned().unwrap_or_else(ghost)
+        self.object(key).unwrap_or_else(|| self.ghost(key))
+    }
+
+    /// What is remembered of a reaped tombstone.
+    fn ghost(&self, key: &Key) -> Object {
+        let mut tombstone = Object::new();
+        if self.graves.has_ghosts()
+            && let Some(ghost) = self.graves.ghost(&self.ghost_place(key))
+        {
+            tombstone.forget(&ghost.context);
+        }
+        tombstone
     }
 
     fn ghost_place(&self, key: &Key) -> (u64, u64) {
@@ -126,12 +126,12 @@ impl Store {
 
     /// The fingerprint of what is held of a key; zero for nothing.
     pub fn fingerprint(&self, key: &Key) -> u128 {
-        self.objects.get(&self.place(key)).map_or(0, |stored| stored.fingerprint)
+        self.objects.fingerprint(self.room.position(key), key).unwrap_or(0)
     }
 
     /// The fingerprint that this store would give an object.
     pub fn fingerprint_of(&self, key: &Key, object: &Object) -> u128 {
-        let shape = postcard::to_allocvec(&object.shape()).expect("a clock always serialises to a Vec");
+        let shape = append(&object.shape(), Vec::with_capacity(SHAPE_BYTES_USUAL));
         self.room.fingerprint(&[b"object", key.as_bytes(), &shape])
     }
 
@@ -142,30 +142,25 @@ impl Store {
     /// Whether joining this object would make one that could no longer be stored or sent: of too many actors, or too
     /// large. Nobody who plays fair makes one.
     pub fn would_overflow(&self, key: &Key, other: &Object) -> bool {
-        let held = self.known(key);
-        let bytes = |object: &Object| object.values().map(Version::size).sum::<usize>();
-        held.context().union_len(other.context()) > ACTORS_MAX
-            || (bytes(other) + bytes(&held) > OBJECT_BYTES_MAX && {
-                let mut joined = held.clone();
-                joined.sync(other);
-                bytes(&joined) > OBJECT_BYTES_MAX
-            })
+        overflows(&self.known(key), other)
     }
 
     /// Join with another copy. `None`: nothing changed, or it would have grown beyond what can be stored or sent.
     pub fn merge(&mut self, key: &Key, other: &Object) -> Option<Changed> {
         self.watch(other.context());
-        if self.would_overflow(key, other) {
+        let held = self.object(key);
+        let is_held = held.is_some();
+        let mut object = held.unwrap_or_else(|| self.ghost(key));
+        if overflows(&object, other) {
             return None;
         }
-        let mut object = self.known(key);
-        let before = object.values().len();
+        let before = rivals(&object);
         // What comes of a key whose tombstone was reaped brings it back, for whoever sent it has not heard of it.
-        let is_new = object.join(other, self.settings.planted) || self.object(key).is_none() && !object.is_unknown();
+        let is_new = object.join(other, self.settings.planted) || !is_held && !object.is_unknown();
         if !is_new {
             return None;
         }
-        let after = object.values().len();
+        let after = rivals(&object);
         self.replace(key, object);
         Some(Changed { before, after })
     }
@@ -180,9 +175,9 @@ impl Store {
     pub fn put(&mut self, key: &Key, context: &VersionVector, version: Version) -> (Dot, Changed) {
         let dot = self.mint.mint();
         let mut object = self.known(key);
-        let before = object.values().len();
+        let before = rivals(&object);
         object.put(context, dot, version);
-        let after = object.values().len();
+        let after = rivals(&object);
         self.replace(key, object);
         (dot, Changed { before, after })
     }
@@ -191,9 +186,8 @@ impl Store {
     /// the disk.
     pub fn is_ready(&mut self, key: &Key, context: &VersionVector) -> bool {
         self.watch(context);
-        let actor = self.mint.actor();
-        let held = self.known(key).context().counter(&actor);
-        if self.memo.counter(key) > held.max(context.counter(&actor)) {
+        let (actor, let_go) = (self.mint.actor(), self.memo.counter(key));
+        if let_go > context.counter(&actor) && let_go > self.known(key).context().counter(&actor) {
             self.mint.begin(&mut self.random);
             self.on_epoch(EpochReason::LetGo);
         }
@@ -229,8 +223,8 @@ impl Store {
         let places: Vec<(Position, Key)> = self.graves.of_unknown_age().cloned().collect();
         for place in places {
             self.graves.note(place.clone(), Some(minutes));
-            if let Some(stored) = self.objects.get(&place) {
-                let row = self.object_row(&place, &stored.object);
+            if let Some(object) = self.objects.object(place.0, &place.1) {
+                let row = self.object_row(&place, &object);
                 let op = Op { table: Table::Objects, key: place.1.as_bytes().to_vec(), value: Some(row) };
                 self.batch.ops.push(op);
             }
@@ -257,7 +251,7 @@ impl Store {
     pub fn reap(&mut self, position: u64, fingerprint: u128) -> bool {
         let is_it = |key: &&Key| self.fingerprint(key) == fingerprint && !self.hints.contains(key);
         let Some(key) = self.at(position).find(is_it).cloned() else { return false };
-        let Some(object) = self.object(&key).filter(|object| object.is_tombstone()) else { return false };
+        let Some(object) = self.object(&key).filter(Object::is_tombstone) else { return false };
         let context = object.context().clone();
         self.let_go(&key);
         if !self.settings.planted.has(Plant::ForgetGhosts) {
@@ -269,7 +263,7 @@ impl Store {
 
     /// What a planted bug does: let go of everything.
     pub(crate) fn drop_all(&mut self) {
-        let keys: Vec<Key> = self.objects.keys().map(|(_, key)| key.clone()).collect();
+        let keys: Vec<Key> = self.objects.keys().map(|(_, key, _)| key.clone()).collect();
         keys.iter().for_each(|key| {
             self.let_go(key);
         });
@@ -279,10 +273,10 @@ impl Store {
     /// whether it was held.
     pub fn let_go(&mut self, key: &Key) -> bool {
         let place = self.place(key);
-        let Some(old) = self.objects.remove(&place) else { return false };
+        let Some(old) = self.objects.remove(place.0, key) else { return false };
         self.graves.note(place.clone(), None);
         self.count(&old.object, key, u64::wrapping_sub);
-        self.sums.remove(place.0.0, Sum { fingerprint: old.fingerprint, count: 1 });
+        self.sums.change(place.0.0, Some(old.fingerprint), None);
         self.expiries.forget(key, &old.object);
         self.batch.ops.push(Op { table: Table::Objects, key: key.as_bytes().to_vec(), value: None });
         let actor = self.mint.actor();
@@ -326,9 +320,21 @@ impl Store {
     pub fn delete(&mut self, key: &Key, context: &VersionVector) -> (Dot, Changed) {
         let dot = self.mint.mint();
         let mut object = self.known(key);
-        let before = object.values().len();
+        let before = rivals(&object);
         object.delete(context, dot);
-        let after = object.values().len();
+        let after = rivals(&object);
+        self.replace(key, object);
+        (dot, Changed { before, after })
+    }
+
+    /// Take away the versions of these dots, in ascending order, and write another under a fresh dot, if there is one.
+    /// The mint must be open, as for [`Store::put`].
+    pub fn edit(&mut self, key: &Key, gone: &[Dot], version: Option<Version>) -> (Dot, Changed) {
+        let dot = self.mint.mint();
+        let mut object = self.known(key);
+        let before = rivals(&object);
+        object.edit(gone, dot, version);
+        let after = rivals(&object);
         self.replace(key, object);
         (dot, Changed { before, after })
     }
@@ -338,24 +344,26 @@ impl Store {
         let position = place.0.0;
         let fingerprint = self.fingerprint_of(key, &object);
         self.graves.note(place.clone(), object.is_tombstone().then_some(0));
-        let ghost = self.graves.forget(&self.ghost_place(key));
-        self.settings.marks.hit_if(Mark::GhostMet, || ghost.is_some());
-        self.batch.ops.extend(ghost);
+        if self.graves.has_ghosts() {
+            let ghost = self.graves.forget(&self.ghost_place(key));
+            self.settings.marks.hit_if(Mark::GhostMet, || ghost.is_some());
+            self.batch.ops.extend(ghost);
+        }
         let row = self.object_row(&place, &object);
         self.batch.ops.push(Op { table: Table::Objects, key: key.as_bytes().to_vec(), value: Some(row) });
         self.count(&object, key, u64::wrapping_add);
         let expiries = expiries::of(&object);
-        if let Some(old) = self.objects.insert(place, Stored { object, fingerprint }) {
+        let before = self.objects.insert(place.0, key, Stored { object, fingerprint });
+        if let Some(old) = &before {
             self.count(&old.object, key, u64::wrapping_sub);
-            self.sums.remove(position, Sum { fingerprint: old.fingerprint, count: 1 });
             self.expiries.forget(key, &old.object);
         }
         self.expiries.note(key, expiries);
-        self.sums.add(position, Sum { fingerprint, count: 1 });
+        self.sums.change(position, before.map(|old| old.fingerprint), Some(fingerprint));
         if self.sums.is_outgrown() {
             let mut finer = self.sums.finer();
-            for ((position, _), stored) in &self.objects {
-                finer.add(position.0, Sum { fingerprint: stored.fingerprint, count: 1 });
+            for (position, _, fingerprint) in self.objects.keys() {
+                finer.change(position.0, None, Some(fingerprint));
             }
             self.sums = finer;
         }
@@ -403,41 +411,27 @@ impl Store {
     }
 
     fn scan(&self, start: u64, end: u64) -> Sum {
-        self.range(start, end)
-            .fold(Sum::default(), |sum, (_, _, stored)| sum.plus(Sum { fingerprint: stored.fingerprint, count: 1 }))
-    }
-
-    fn range(&self, start: u64, end: u64) -> impl Iterator<Item = (Position, &Key, &Stored)> {
-        use core::ops::Bound::{Included, Unbounded};
-        self.objects
-            .range((Included((Position(start), self.least.clone())), Unbounded))
-            .take_while(move |((position, _), _)| position.0 <= end)
-            .map(|((position, key), stored)| (*position, key, stored))
+        let range = self.objects.range(start, end);
+        range.fold(Sum::default(), |sum, (_, _, fingerprint)| sum.plus(Sum { fingerprint, count: 1 }))
     }
 
     /// Positions, keys and fingerprints of all that is held in some part of the ring, in order.
     pub fn items<'a>(&'a self, set: &'a RangeSet) -> impl Iterator<Item = (Position, &'a Key, u128)> {
         let is_sparse = self.is_sparse(set);
-        let objects = is_sparse.then(|| self.objects.iter()).into_iter().flatten();
-        let within = objects.filter(|((position, _), _)| set.contains(position.0));
+        let objects = is_sparse.then(|| self.objects.keys()).into_iter().flatten();
+        let within = objects.filter(|(position, _, _)| set.contains(position.0));
         let ranges = (!is_sparse).then(|| set.ranges()).into_iter().flatten();
-        within
-            .map(|((position, key), stored)| (*position, key, stored))
-            .chain(ranges.flat_map(|range| self.range(*range.start(), *range.end())))
-            .map(|(position, key, stored)| (position, key, stored.fingerprint))
+        within.chain(ranges.flat_map(|range| self.objects.range(*range.start(), *range.end())))
     }
 
     /// The keys held at one position: one, unless two collide.
     pub fn at(&self, position: u64) -> impl Iterator<Item = &Key> {
-        self.range(position, position).map(|(_, key, _)| key)
+        self.objects.range(position, position).map(|(_, key, _)| key)
     }
 
     /// All keys of a bucket that begin with `prefix`, with what is held of them.
-    pub fn list<'a>(&'a self, bucket: &'a str, prefix: &'a str) -> impl Iterator<Item = (&'a Key, &'a Object, u128)> {
-        self.objects
-            .iter()
-            .filter(move |((_, key), _)| key.bucket() == bucket && key.name().starts_with(prefix))
-            .map(|((_, key), stored)| (key, &stored.object, stored.fingerprint))
+    pub fn list<'a>(&'a self, bucket: &'a str, prefix: &'a str) -> impl Iterator<Item = (&'a Key, Object, u128)> {
+        self.objects.objects_where(move |key| key.bucket() == bucket && key.name().starts_with(prefix))
     }
 
     /// For whom objects are held.
@@ -484,4 +478,15 @@ impl Store {
     pub fn counts(&self) -> (u64, u64, u64) {
         (self.live, self.objects.len() as u64 - self.live, self.bytes)
     }
+}
+
+/// Whether the join of two copies would have too many actors, or be too large.
+fn overflows(held: &Object, other: &Object) -> bool {
+    let bytes = |object: &Object| object.values().map(Version::size).sum::<usize>();
+    held.context().union_len(other.context()) > ACTORS_MAX
+        || (bytes(other) + bytes(held) > OBJECT_BYTES_MAX && {
+            let mut joined = held.clone();
+            joined.sync(other);
+            bytes(&joined) > OBJECT_BYTES_MAX
+        })
 }

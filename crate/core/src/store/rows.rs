@@ -10,15 +10,17 @@ use alloc::vec::Vec;
 use super::expiries::Expiries;
 use super::graves::Graves;
 use super::memo::Memo;
+use super::shelf::{Shelf, Stored};
 use super::sums::Sums;
-use super::{
-    Batch, Changed, Hints, Mint, OBJECT_BYTES_MAX, Op, Restored, Rows, Settings, Store, Stored, Sum, Table, expiries,
-};
+use super::{Batch, Changed, Hints, Mint, OBJECT_BYTES_MAX, Op, Restored, Rows, Settings, Store, Table, expiries};
 use crate::clock::ACTORS_MAX;
 use crate::id::{Key, NodeId, Position, Room};
 use crate::marks::Mark;
 use crate::planted::Plant;
-use crate::wire::{Object, SignedRecord, Version};
+use crate::wire::{Object, SignedRecord, Version, append, size};
+
+/// What a row takes beside what its object is said to: numbers of lengths and tags.
+const ROW_BYTES_MORE: usize = 16;
 
 /// What the disk gave back beside the objects.
 #[derive(Debug, Clone, Default)]
@@ -57,8 +59,7 @@ impl Store {
         let (mint, epoch) = Mint::restore(node, mint_row.map(|row| &row.2[..]), &mut random, planted);
         let mut store = Store {
             room,
-            objects: BTreeMap::new(),
-            least: Key::new("\0", "").expect("a bucket of one byte is a key"),
+            objects: Shelf::default(),
             sums: Sums::new(),
             expiries: Expiries::default(),
             graves: Graves::default(),
@@ -124,14 +125,18 @@ impl Store {
     }
 
     /// Take in what was read of this node's own disk: all at once, and with nothing to tell the disk.
-    fn load(&mut self, objects: Vec<((Position, Key), Stored)>) {
+    fn load(&mut self, mut objects: Vec<((Position, Key), Stored)>) {
         self.sums = Sums::for_objects(objects.len());
         for ((position, key), Stored { object, fingerprint }) in &objects {
             self.count(object, key, u64::wrapping_add);
             self.expiries.note(key, expiries::of(object));
-            self.sums.add(position.0, Sum { fingerprint: *fingerprint, count: 1 });
+            self.sums.change(position.0, None, Some(*fingerprint));
         }
-        self.objects = BTreeMap::from_iter(objects);
+        // In the order of positions the map fills page by page.
+        objects.sort_unstable_by(|one, other| one.0.cmp(&other.0));
+        for ((position, key), stored) in objects {
+            self.objects.insert(position, &key, stored);
+        }
     }
 
     fn join_object(&mut self, key: &[u8], value: &[u8]) -> Option<(Key, Option<Changed>)> {
@@ -140,7 +145,7 @@ impl Store {
         let changed = self.merge(&key, &object);
         // What follows a tombstone is since when it is held.
         if let Ok((since, _)) = postcard::take_from_bytes::<u32>(rest)
-            && self.object(&key).is_some_and(Object::is_tombstone)
+            && self.object(&key).is_some_and(|object| object.is_tombstone())
         {
             let place = self.place(&key);
             self.graves.note(place, Some(since));
@@ -181,9 +186,9 @@ impl Store {
 
     /// The row of an object; a tombstone's says since when it is held.
     pub(super) fn object_row(&self, place: &(Position, Key), object: &Object) -> Vec<u8> {
-        let row = postcard::to_allocvec(object).expect("an object always serialises to a Vec");
+        let row = append(object, Vec::with_capacity(size(object) + ROW_BYTES_MORE));
         match object.is_tombstone() {
-            true => postcard::to_extend(&self.graves.since(place), row).expect("a number always serialises to a Vec"),
+            true => append(&self.graves.since(place), row),
             false => row,
         }
     }
@@ -193,7 +198,7 @@ impl Store {
         for (table, key) in rows {
             let value = match (table, Key::from_bytes(&key)) {
                 (Table::Objects, Ok(name)) => {
-                    self.object(&name).map(|object| self.object_row(&self.place(&name), object))
+                    self.object(&name).map(|object| self.object_row(&self.place(&name), &object))
                 }
                 (Table::Hints, Ok(name)) => self.hints.row(&name),
                 (Table::Members, _) => {

@@ -78,7 +78,7 @@ impl Peer {
     }
 
     fn object(&self, number: u8) -> Object {
-        self.store.object(&key(number)).cloned().unwrap_or_default()
+        self.store.object(&key(number)).unwrap_or_default()
     }
 
     fn seen(&self, number: u8) -> Seen {

@@ -1,16 +1,16 @@
 //! The fingerprint of any range in logarithmic time: a Fenwick tree (Fenwick, 1994) over the high bits of positions.
 //!
 //! The fingerprint of a set of objects is the sum of theirs modulo 2^128, a group, so prefix sums can be subtracted and
-//! an object replaced by adding the difference. Each object's own fingerprint is keyed with the room. The tree has
-//! about a quarter as many buckets as there are objects and is rebuilt when they outgrow it; the ends of a range that
-//! fall inside a bucket are the caller's to add up. Nothing here depends on the ring, so a change of the ring rebuilds
-//! nothing.
+//! an object replaced by adding the difference. Each object's own fingerprint is keyed with the room. The tree has a
+//! quarter to an eighth as many buckets as there are objects and is rebuilt when they outgrow it; the ends of a range
+//! that fall inside a bucket are the caller's to add up. Nothing here depends on the ring, so a change of the ring
+//! rebuilds nothing.
 
 use alloc::vec;
 use alloc::vec::Vec;
 
 const BITS_MIN: u32 = 4;
-const BITS_STEP: u32 = 2;
+const BITS_STEP: u32 = 1;
 const BITS_MAX: u32 = 20;
 /// How many objects a bucket has on average when the tree is rebuilt.
 const FILL_MAX: u64 = 8;
@@ -76,8 +76,11 @@ impl Sums {
         bucket << (64 - self.bits)
     }
 
-    /// An object came: `one` is what it adds.
-    pub(super) fn add(&mut self, position: u64, one: Sum) {
+    /// An object came, went or was replaced: the fingerprint that there was, and the one that there is.
+    pub(super) fn change(&mut self, position: u64, before: Option<u128>, after: Option<u128>) {
+        let sum =
+            |fingerprint: Option<u128>| fingerprint.map_or(Sum::default(), |fingerprint| Sum { fingerprint, count: 1 });
+        let one = sum(after).minus(sum(before));
         self.total = self.total.wrapping_add(one.count);
         self.version += 1;
         let mut node = self.bucket(position) as usize + 1;
@@ -85,11 +88,6 @@ impl Sums {
             self.tree[node - 1] = self.tree[node - 1].plus(one);
             node += node & node.wrapping_neg();
         }
-    }
-
-    /// An object went, or was replaced: `one` is what it had added.
-    pub(super) fn remove(&mut self, position: u64, one: Sum) {
-        self.add(position, Sum::default().minus(one));
     }
 
     /// What the buckets from `from` to before `to` hold.

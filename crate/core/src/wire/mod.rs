@@ -9,6 +9,7 @@
 //! drivers of two nodes before there is a link, and [`handshake`], the first words on a new one. What the drivers of a
 //! room say where others can hear it is in a [`seal`].
 
+mod buffer;
 pub mod handshake;
 mod message;
 mod record;
@@ -27,6 +28,8 @@ pub use record::{
 };
 pub use verified::Verified;
 pub use vitals::{DiskState, Quickness, Rates, Rough, Told, Vitals};
+
+pub(crate) use buffer::append;
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -77,9 +80,19 @@ impl core::error::Error for WireError {}
 
 /// Encode a message as a frame.
 pub fn encode(message: &Message) -> Vec<u8> {
-    let mut frame = Vec::with_capacity(FRAME_BYTES_USUAL);
+    let object_bytes = match message {
+        Message::Store { key, object, .. } | Message::Changed { key, object } => key.as_bytes().len() + size(object),
+        Message::Fetched { object: Some(object), .. } => size(object),
+        _ => 0,
+    };
+    let mut frame = Vec::with_capacity(FRAME_BYTES_USUAL + object_bytes);
     frame.push(VERSION);
-    postcard::to_extend(message, frame).expect("a message always serialises to a Vec")
+    append(message, frame)
+}
+
+/// About how many bytes an object takes.
+pub(crate) fn size(object: &Object) -> usize {
+    object.values().map(|version| version.payload.len() + 4).sum::<usize>() + object.context().len() * 26
 }
 
 /// Read a frame, which must hold exactly one message.

@@ -9,31 +9,35 @@
 
 use roundtable_core::node::Node;
 
-use super::Figure;
 use super::bare::{self, Bare, N};
+use super::{Bar, Figure, Options};
 
 const KEYS: u64 = 100_000;
+const KEYS_QUICK: u64 = 10_000;
+/// What a key may cost.
+const BYTES: Bar = Bar::AtMost(200.0);
 
 /// The bytes that a node takes for a key, beside key and value.
-fn beside(node: Node) -> f64 {
+fn beside(node: Node, keys: u64) -> f64 {
     let held = node.view().metrics();
-    assert_eq!(held.keys, KEYS, "every node holds every key");
+    assert_eq!(held.keys, keys, "every node holds every key");
     let given_back = -allocation_counter::measure(|| drop(node)).bytes_current;
-    (given_back as f64 - held.bytes as f64) / KEYS as f64
+    (given_back as f64 - held.bytes as f64) / keys as f64
 }
 
 /// Bytes a key, of a replica and of the node where all was written.
-pub(super) fn measure() -> Vec<Figure> {
+pub(super) fn measure(options: &Options) -> Vec<Figure> {
+    let keys = if options.quick { KEYS_QUICK } else { KEYS };
     let mut bare = Bare::new(usize::from(N));
-    bare.requests((0..KEYS).map(|number| (0, bare::put(number))));
+    bare.requests((0..keys).map(|number| (0, bare::put(number))));
     let mut nodes = bare.nodes.into_iter();
-    let setting = format!("{KEYS} keys, values of 100 bytes");
+    let setting = format!("{keys} keys, values of 100 bytes");
     let mut figure = |what: &str| Figure {
         what: format!("bytes a key beside key and value, {what}"),
         setting: setting.clone(),
-        value: nodes.next().map_or(f64::NAN, beside),
+        value: nodes.next().map_or(f64::NAN, |node| beside(node, keys)),
         unit: "bytes",
-        bar: None,
+        bar: Some(BYTES),
     };
     vec![figure("where the application wrote it"), figure("at a replica")]
 }

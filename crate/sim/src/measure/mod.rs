@@ -165,7 +165,7 @@ pub fn run(subject: Subject, options: &Options) -> Vec<Figure> {
         Subject::Transfer => transfer::measure(options),
         Subject::Requests => requests::measure(options),
         Subject::Throughput => throughput::measure(options),
-        Subject::Memory => memory::measure(),
+        Subject::Memory => memory::measure(options),
     }
 }
 

@@ -110,8 +110,7 @@ fn owners(world: &World, setting: &Setting) -> Owners {
     let owners = by(all[0]);
     assert!(all.iter().all(|&tab| by(tab) == owners), "tabs at rest have one ring");
     for (key, owners) in &owners {
-        let held: Vec<_> =
-            owners.iter().map(|&id| world.node(world.tabs_of(id)[0]).view().object(key).cloned()).collect();
+        let held: Vec<_> = owners.iter().map(|&id| world.node(world.tabs_of(id)[0]).view().object(key)).collect();
         assert!(held.iter().all(|one| one.is_some() && *one == held[0]), "owners at rest hold the same of {key:?}");
     }
     owners
@@ -119,7 +118,7 @@ fn owners(world: &World, setting: &Setting) -> Owners {
 
 /// How many bytes a key and what is held of it take in a frame of objects.
 fn bytes_of(world: &World, key: &Key) -> u64 {
-    let held = world.alive().into_iter().find_map(|tab| world.node(tab).view().object(key).cloned());
+    let held = world.alive().into_iter().find_map(|tab| world.node(tab).view().object(key));
     let frame = |objects| wire::encode(&Message::Objects { batch: 0, purpose: Purpose::Repair, objects, next: None });
     (frame(held.map(|object| (key.clone(), object)).into_iter().collect()).len() - frame(Vec::new()).len()) as u64
 }

@@ -53,7 +53,7 @@ impl Play<'_> {
                 Ok(self.each(&holds.by, |at| {
                     let view = self.soak.world.node(at).view();
                     let object = view.object(&key);
-                    let values = object.into_iter().flat_map(|object| object.values());
+                    let values = object.iter().flat_map(|object| object.values());
                     shows.judge(&values.map(|version| text_of(&version.payload)).collect::<Vec<_>>(), &added)
                 })?)
             }

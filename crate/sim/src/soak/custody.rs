@@ -83,7 +83,7 @@ impl Soak {
             let mut rows = 0;
             for (key, row) in disk.table(Table::Objects) {
                 rows += 1;
-                let held = Key::from_bytes(key).ok().and_then(|key| view.object(&key).cloned());
+                let held = Key::from_bytes(key).ok().and_then(|key| view.object(&key));
                 if held.is_none() || held != object_of_row(row) {
                     wrong.push(format!("tab {tab}: its disk has {:?} where it holds {held:?}", object_of_row(row)));
                 }

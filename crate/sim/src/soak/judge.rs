@@ -10,6 +10,7 @@ use roundtable_core::node::MemberView;
 use roundtable_core::ring::RangeSet;
 use roundtable_core::wire::{Object, Payload, Presence};
 
+use super::edits;
 use super::run::Soak;
 use crate::oracle::number_of;
 
@@ -121,7 +122,8 @@ impl Soak {
                 self.oracle.accuse(format!("tab {tab} still holds {hints} hints"));
             }
         }
-        if let Some(key) = keys.first() {
+        // What is not put is not merged by a put.
+        if let Some(key) = keys.iter().find(|key| !edits::is_of_parts(key)) {
             self.judge_merge(key);
         }
     }
@@ -194,7 +196,7 @@ impl Soak {
     }
 
     /// All that anybody holds of a key, joined.
-    fn joined(&self, key: &Key) -> Object {
+    pub(super) fn joined(&self, key: &Key) -> Object {
         let mut joined = Object::new();
         let forgets = self.plan.tight.ghosts.is_some() && self.oracle.has_reaped();
         for tab in self.world.alive() {
@@ -239,6 +241,9 @@ impl Soak {
 
     /// A quorum read anywhere returns exactly what there is; where too few are left for one, a local read does.
     fn judge_read(&mut self, key: &Key, index: usize) {
+        if edits::is_of_parts(key) {
+            return self.judge_read_of_parts(key, index);
+        }
         let alive = self.world.alive();
         let Some(&tab) = alive.get(index % alive.len().max(1)) else { return };
         let numbers = |siblings: &[Payload]| -> BTreeSet<u64> {

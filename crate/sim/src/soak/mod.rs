@@ -9,6 +9,7 @@
 //! - `plan`: what a seed expands to.
 //! - `rare`: what is added to it, to come to rare branches.
 //! - `run`: a plan, step by step.
+//! - `edits`: counters, sets and maps.
 //! - `watch`: what is checked whenever something was answered.
 //! - `shown`: what each session was shown, and that its writes supersede no more.
 //! - `custody`: hints, and what lies on disks.
@@ -16,6 +17,7 @@
 //! - `shrink`: a failing plan, made shorter.
 
 mod custody;
+mod edits;
 mod judge;
 mod plan;
 mod rare;

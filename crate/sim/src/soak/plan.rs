@@ -69,6 +69,16 @@ pub enum Step {
     BlindDelete,
     /// A listing.
     Keys,
+    /// Something is added to a counter.
+    Add,
+    /// An item is added to a set.
+    Insert,
+    /// An item is taken out of a set.
+    Remove,
+    /// A field of a map is set.
+    SetField,
+    /// A field is taken out of a map.
+    UnsetField,
     /// A tab dies.
     Crash,
     /// A tab dies while its disk takes the next batch, which is lost (0) or durable (1).
@@ -157,6 +167,11 @@ const REQUESTS: [(Step, u32); 10] = [
     (Step::BriefPut, 4),
     (Step::LastPut, 4),
 ];
+const EDITS: [(Step, u32); 5] =
+    [(Step::Add, 3), (Step::Insert, 3), (Step::Remove, 2), (Step::SetField, 3), (Step::UnsetField, 2)];
+/// In so many rooms of 256 there are edits, and how many at most for each hundred of other steps.
+const EDIT_SHARE: u8 = 140;
+const EDITS_PERCENT_MAX: u64 = 60;
 const FAULTS: [(Step, u32); 33] = [
     (Step::Crash, 3),
     (Step::CrashInPersist, 3),
@@ -213,7 +228,12 @@ impl Step {
 
     /// Whether an application asks it.
     pub fn is_request(self) -> bool {
-        REQUESTS.iter().any(|(step, _)| *step == self)
+        self.is_edit() || REQUESTS.iter().any(|(step, _)| *step == self)
+    }
+
+    /// Whether it edits a counter, a set or a map.
+    pub fn is_edit(self) -> bool {
+        EDITS.iter().any(|(step, _)| *step == self)
     }
 }
 
@@ -255,6 +275,7 @@ impl Plan {
         if !is_calm {
             plan.add_leaves(pause_ms_max);
         }
+        plan.add_edits(pause_ms_max);
         if plan.is_large() {
             plan.enlarge(pause_ms_max);
         }
@@ -293,6 +314,23 @@ impl Plan {
         self.tight.passed_on = (random.u8(..) < 40).then(|| random.u32(30..120));
     }
 
+    /// Drawn apart, too.
+    fn add_edits(&mut self, pause_ms_max: u64) {
+        let mut random = fastrand::Rng::with_seed(self.seed ^ 0xed17);
+        if random.u8(..) >= EDIT_SHARE {
+            return;
+        }
+        let mut kinds = vec![EDITS[below(&mut random, EDITS.len() as u64) as usize]];
+        kinds.extend(EDITS.iter().filter(|_| random.u8(..) < 150));
+        let percent = random.u64(5..=EDITS_PERCENT_MAX);
+        for _ in 0..self.acts.len() as u64 * percent / 100 {
+            let place = below(&mut random, self.acts.len() as u64 + 1) as usize;
+            // On few keys, or nobody meets anybody.
+            let act = Act::draw(&mut random, &kinds, self.keys.min(4), pause_ms_max);
+            self.acts.insert(place, act);
+        }
+    }
+
     /// Drawn apart, so that a room in which nobody leaves is what it was before tabs could leave.
     fn add_leaves(&mut self, pause_ms_max: u64) {
         let mut random = fastrand::Rng::with_seed(self.seed ^ 0x1ea7e);
@@ -321,6 +359,8 @@ impl Act {
         let (tab, draw) = (random.u32(0..24), random.u64(..));
         let other = if step.is_request() { random.u32(0..keys) } else { random.u32(0..24) };
         let amount = match step {
+            // A level, and which item or field.
+            _ if step.is_edit() => draw % 100,
             _ if step.is_request() => draw % 5,
             Step::CrashInPersist => draw % 2,
             Step::MassJoin | Step::MassLeave => 2 + draw % 5,
@@ -348,6 +388,7 @@ impl fmt::Display for Act {
         let Act { step, tab, other, amount, pause_ms } = self;
         let name = step.name();
         match step {
+            _ if step.is_edit() => write!(f, "tab {tab}: {name} key {other}, item and level {amount}")?,
             _ if step.is_request() => write!(f, "tab {tab}: {name} key {other}, level {amount}")?,
             Step::Lose | Step::Double | Step::Reorder | Step::Spike => write!(f, "{name} {amount} of 100 frames")?,
             Step::Leap => write!(f, "{name} {amount} days")?,
@@ -384,9 +425,8 @@ mod tests {
 
     #[test]
     fn every_step_is_drawn_by_some_seed_and_left_out_by_another() {
-        for (step, _) in
-            REQUESTS.iter().chain(&FAULTS).chain(&OVERLAY_FAULTS).chain(&[(Step::Leave, 1), (Step::Leap, 1)])
-        {
+        let all = REQUESTS.iter().chain(&EDITS).chain(&FAULTS).chain(&OVERLAY_FAULTS);
+        for (step, _) in all.chain(&[(Step::Leave, 1), (Step::Leap, 1)]) {
             let rooms = if OVERLAY_FAULTS.iter().any(|(fault, _)| fault == step) { 20..60 } else { 3..17 };
             let has = |seed: u64| Plan::of(seed, &rooms).acts.iter().any(|act| act.step == *step);
             assert!((0..60).any(has), "{step:?} never happens");

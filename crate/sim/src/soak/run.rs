@@ -318,6 +318,9 @@ impl Soak {
         let levels = [Level::Local, Level::One, Level::Quorum, Level::All, Level::Count(2)];
         let level = levels[amount as usize % levels.len()];
         let terms = Terms { level: Some(level), timeout_ms: None };
+        if step.is_edit() {
+            return self.edit(step, tab, &key, amount / levels.len() as u64, terms);
+        }
         let read = || self.watch.read.get(&key).cloned().unwrap_or_default();
         match step {
             Step::BriefPut => {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use roundtable_core::clock::VersionVector;
 use roundtable_core::coordinator::{Level, Reached, ReadReply, Receipt, Reply, Terms};
+use roundtable_core::datatype::Edit;
 use roundtable_core::id::{Key, NodeId, RequestId};
 use roundtable_core::node::Event;
 use roundtable_core::time::Instant;
@@ -31,6 +32,8 @@ pub(crate) struct Watch {
     pub(crate) read: BTreeMap<Key, VersionVector>,
     /// The number that each put writes.
     pub(crate) numbers: BTreeMap<RequestId, u64>,
+    /// The edits that were asked for.
+    pub(super) edits: BTreeMap<RequestId, Edit>,
     /// All writes and deletes that were made: by which request, where the oracle keeps them, and when.
     changes: BTreeMap<RequestId, (Change, Instant)>,
     /// Whom the receipts of a request have named: they may have let it go since, as they may what they do not own.
@@ -140,16 +143,23 @@ impl Soak {
                     self.watch.gets.values_mut().for_each(|asked| asked.due = VersionVector::new());
                     self.shown.forget_due();
                 }
-                let Event::Written { id, key, dot, context, .. } = event else { continue };
+                let Event::Written { id, key, dot, context, gone, .. } = event else { continue };
                 let change = match self.watch.numbers.get(id) {
                     Some(&number) => self.oracle.on_write(number, key, *dot, context.clone()),
                     None => self.oracle.on_delete(key, *dot, context.clone()),
                 };
+                if let Some(gone) = gone {
+                    self.oracle.on_edit(&change, gone, self.watch.edits.get(id));
+                }
                 self.watch.changes.insert(*id, (change, *at));
-                made.push((tab, *id, key.clone(), *dot, context.clone()));
+                // An edit takes away what it names, whatever was shown.
+                if gone.is_none() {
+                    made.push((tab, *id, key.clone(), *dot, context.clone()));
+                }
             }
             *taken_in = host.events.len();
         }
+        self.oracle.judge_edits();
         for (tab, id, key, dot, context) in made {
             self.on_made(tab, id, &key, dot, &context);
         }
@@ -194,13 +204,19 @@ impl Soak {
         }
     }
 
-    /// Whether a tab has let go of something since then, and does not think that it owns this key.
+    /// Whether a tab has let go of something since then, and does not think that it owns this key; or has reaped a
+    /// tombstone, and holds nothing of the key: a write that only took something away may have left no more than one.
     fn has_let_go(&self, at: usize, key: &Key, since: Instant) -> bool {
         let host = &self.world.hosts[at];
         let mut recent = host.events.iter().rev().take_while(|(when, _)| *when >= since);
         let is_owner =
             |id| self.world.is_open(at) && self.world.node(at).view().preference_list(key).owners.contains(id);
-        recent.any(|(_, event)| matches!(event, Event::LetGo { .. })) && !is_owner(&host.id)
+        let holds_none = || self.world.is_open(at) && self.world.node(at).view().object(key).is_none();
+        recent.any(|(_, event)| match event {
+            Event::LetGo { .. } => !is_owner(&host.id),
+            Event::Reaped { .. } => holds_none(),
+            _ => false,
+        })
     }
 
     fn on_read(&mut self, tab: usize, id: RequestId, read: &ReadReply) {

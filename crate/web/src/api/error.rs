@@ -47,6 +47,21 @@ impl From<RequestError> for Failure {
                 "too-large",
                 "this key has too many concurrent values to take one more; read it and put one that supersedes them",
             ),
+            RequestError::Full => (
+                "too-large",
+                "this key is as large as a key can be, or has as many writers (1 MiB, 4,096); nothing was stored. \
+                 Split it over several keys",
+            ),
+            RequestError::OtherType => (
+                "incompatible",
+                "this key holds a value of another type; nothing was stored. Open the bucket with the same type \
+                 everywhere, or delete the key",
+            ),
+            RequestError::Value => (
+                "invalid-argument",
+                "this cannot be a part of a value: it nests too deep, or makes a sum beyond what a number can be; \
+                 nothing was stored",
+            ),
             RequestError::TimeToLive => {
                 ("invalid-argument", "a time to live is at least 1 ms and at most ten years; nothing was stored")
             }

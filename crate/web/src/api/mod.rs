@@ -158,6 +158,29 @@ impl PeerHandle {
         self.ask(Request::Put { key, value: value.encode().into(), keep, context, terms }, on_receipt)
     }
 
+    /// Ask to edit a counter ("add"), a set ("insert", "remove") or a map ("set", "unset", with a field); the number of
+    /// the request. `options`: `{ttlMs, context, level, timeoutMs}`.
+    ///
+    /// # Errors
+    ///
+    /// `{code, message}`; nothing was stored.
+    #[expect(clippy::too_many_arguments, reason = "one call for all edits, as the package makes it")]
+    pub fn edit(
+        &self,
+        bucket: &str,
+        name: &str,
+        kind: &str,
+        field: Option<String>,
+        value: &JsValue,
+        options: &JsValue,
+        on_receipt: Function,
+    ) -> Result<f64, JsValue> {
+        let key = key(bucket, name)?;
+        let edit = options::edit(kind, field, value)?;
+        let PutOptions { keep, context, terms } = PutOptions::read(options)?;
+        self.ask(Request::Edit { key, edit, ttl_ms: keep.ttl_ms, context, terms }, on_receipt)
+    }
+
     /// Ask to delete what a context covers; the number of the request.
     ///
     /// # Errors
@@ -217,6 +240,18 @@ impl PeerHandle {
     /// `{code, message}`.
     pub fn watch(&self, bucket: &str, name: &str, on_read: Function) -> Result<f64, JsValue> {
         self.ask(Request::Watch { key: key(bucket, name)? }, on_read)
+    }
+
+    /// Ask to be told of all keys of a bucket that begin with a prefix until the request is cancelled: `{key, read}[]`;
+    /// the number of the request.
+    ///
+    /// # Errors
+    ///
+    /// `{code, message}`.
+    #[wasm_bindgen(js_name = watchAll)]
+    pub fn watch_all(&self, bucket: &str, prefix: &str, on_changes: Function) -> Result<f64, JsValue> {
+        key(bucket, prefix)?;
+        self.ask(Request::WatchAll { bucket: bucket.into(), prefix: prefix.into() }, on_changes)
     }
 
     /// Ask to leave for good: `{handedOff}`; the number of the request. A node that has handed everything off is to be

@@ -3,11 +3,12 @@
 use js_sys::Array;
 use roundtable_core::clock::Context;
 use roundtable_core::coordinator::{Keep, Level, Terms};
-use roundtable_core::datatype::DataType;
+use roundtable_core::datatype::{DataType, Edit, Payload};
 use wasm_bindgen::JsValue;
 
 use super::error::Failure;
 use super::secret::Secret;
+use super::value;
 use crate::host::property;
 
 /// How to join.
@@ -87,6 +88,26 @@ impl PutOptions {
             context: context(value("context").as_string())?,
             terms: terms(&value("level"), value("timeoutMs").as_f64())?,
         })
+    }
+}
+
+/// An edit by the name of its kind.
+pub fn edit(kind: &str, field: Option<String>, value: &JsValue) -> Result<Edit, Failure> {
+    let encoded = || {
+        let value = value::from_js(value).map_err(|refusal| Failure::argument(refusal.to_string()))?;
+        Ok::<Payload, Failure>(value.encode().into())
+    };
+    let field = || field.ok_or_else(|| Failure::argument("a field of a map has a name"));
+    match kind {
+        "add" => {
+            let by = value.as_f64().filter(|by| by.is_finite());
+            Ok(Edit::Add(by.ok_or_else(|| Failure::argument("what is added must be a finite number"))?))
+        }
+        "insert" => Ok(Edit::Insert(encoded()?)),
+        "remove" => Ok(Edit::Remove(encoded()?)),
+        "set" => Ok(Edit::Set { field: field()?, value: encoded()? }),
+        "unset" => Ok(Edit::Unset { field: field()? }),
+        other => Err(Failure::argument(format!("there is no edit {other:?}"))),
     }
 }
 

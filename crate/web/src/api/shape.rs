@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use js_sys::Uint8Array;
-use roundtable_core::coordinator::{Ended, KeysReply, Level, Reached, ReadReply, Receipt, Reply};
+use roundtable_core::coordinator::{Change, Ended, KeysReply, Level, Reached, ReadReply, Receipt, Reply};
 use roundtable_core::datatype::DataType;
 use roundtable_core::id::NodeId;
 use roundtable_core::membership::Status;
@@ -51,6 +51,7 @@ pub(super) fn reply(reply: &Reply) -> Result<JsValue, Failure> {
         Reply::Receipt(answer) => Ok(receipt(answer)),
         Reply::Read(answer) => Ok(read(answer)),
         Reply::Keys(answer) => Ok(keys(answer)),
+        Reply::Changes(changes) => Ok(frozen_array(changes.iter().map(change))),
         Reply::Left { handed_off } => Ok(frozen_object(&[("handedOff", (*handed_off).into())])),
         // Nobody asks for it but the driver itself.
         Reply::Adopted => Ok(JsValue::UNDEFINED),
@@ -97,6 +98,9 @@ fn read(read: &ReadReply) -> JsValue {
     let datatype = |datatype: &DataType| match datatype {
         DataType::Register => "siblings".into(),
         DataType::LastWriteWins => "lww".into(),
+        DataType::Counter => "counter".into(),
+        DataType::Set => "set".into(),
+        DataType::Map => "map".into(),
     };
     plain_object(&[
         ("met", read.met.into()),
@@ -107,6 +111,10 @@ fn read(read: &ReadReply) -> JsValue {
         ("types", frozen_array(read.datatypes.iter().map(datatype))),
     ])
     .into()
+}
+
+fn change(change: &Change) -> JsValue {
+    plain_object(&[("key", change.key.as_str().into()), ("read", read(&change.read))]).into()
 }
 
 fn keys(keys: &KeysReply) -> JsValue {
@@ -183,8 +191,12 @@ fn protocol_event(event: &Event) -> JsValue {
         Event::Member { id, was, now } => {
             ("member", vec![("id", text(id)), ("was", was.map_or(JsValue::NULL, status)), ("now", status(*now))])
         }
-        Event::Written { key, is_delete, .. } => {
-            let kind = if *is_delete { "delete" } else { "put" };
+        Event::Written { key, is_delete, gone, .. } => {
+            let kind = match (gone, is_delete) {
+                (Some(_), _) => "edit",
+                (None, true) => "delete",
+                (None, false) => "put",
+            };
             let names = vec![("bucket", key.bucket().into()), ("key", key.name().into()), ("what", kind.into())];
             ("written", names)
         }

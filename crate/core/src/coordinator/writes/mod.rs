@@ -1,14 +1,16 @@
 //! Writes in flight, deletes, and their receipts, which go on rising after the answer until all N owners have the
 //! write.
 
+mod receipt;
 mod sending;
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use super::{Coordinator, Ended, Level, Reached, Receipt, Reply, RequestError, Surroundings, Terms, Waiting};
+use super::nodes::Nodes;
+use super::{Coordinator, Ended, Level, Receipt, Reply, RequestError, Surroundings, Terms, Waiting};
 use crate::clock::{ACTORS_MAX, Context, Dot, VersionVector};
-use crate::id::{Key, NodeId, RequestId};
+use crate::id::{Key, NodeId, Position, RequestId};
 use crate::marks::Mark;
 use crate::planted::Plant;
 use crate::ring::Ring;
@@ -29,6 +31,7 @@ enum Local {
 pub(in crate::coordinator) struct Write {
     id: RequestId,
     key: Key,
+    position: Position,
     /// What the write has seen, itself included: whoever has seen as much has it.
     context: VersionVector,
     requested: Level,
@@ -37,12 +40,12 @@ pub(in crate::coordinator) struct Write {
     deadline: Option<Instant>,
     local: Local,
     /// Who else has it on disk.
-    held: BTreeSet<NodeId>,
+    held: Nodes,
     /// Which fallback was asked on behalf of which owner.
     stand_ins: BTreeMap<NodeId, NodeId>,
-    waiting: BTreeSet<NodeId>,
+    waiting: Nodes,
     /// Who could not take it, or has gone: not asked again to stand in.
-    spent: BTreeSet<NodeId>,
+    spent: Nodes,
     told: Option<Receipt>,
     pub(in crate::coordinator) is_listened_to: bool,
     is_superseded: bool,
@@ -63,6 +66,8 @@ pub struct Made {
     pub context: Context,
     /// Whether it puts nothing in its place.
     pub is_delete: bool,
+    /// Of an edit: which dots it takes away, and no others. Its context is empty.
+    pub gone: Option<Vec<Dot>>,
 }
 
 /// A delete of which is known what it supersedes.
@@ -100,68 +105,6 @@ impl Write {
     pub(in crate::coordinator) fn is_told(&self) -> bool {
         self.told.is_some()
     }
-
-    /// How far it has got, by the ring and the members of now.
-    fn receipt(&self, near: &Surroundings<'_>) -> Receipt {
-        let n = match near.membership.n() {
-            n if near.planted.has(Plant::QuorumOfPresent) => {
-                let answering = near.membership.answering().count();
-                n.min(u8::try_from(answering + 1).unwrap_or(n))
-            }
-            n => n,
-        };
-        let ring_owners = near.ring.owners(near.position(&self.key));
-        let has = |id: NodeId| if id == near.me { self.local == Local::Durable } else { self.held.contains(&id) };
-        let mut owners: Vec<NodeId> = ring_owners.iter().copied().filter(|&id| has(id)).collect();
-        if near.planted.has(Plant::CountNonOwner) && has(near.me) && !owners.contains(&near.me) {
-            owners.push(near.me);
-        }
-        let mut fallbacks: Vec<NodeId> = self
-            .stand_ins
-            .iter()
-            .filter(|&(fallback, owner)| {
-                has(*fallback) && !has(*owner) && ring_owners.contains(owner) && !ring_owners.contains(fallback)
-            })
-            .map(|(fallback, _)| *fallback)
-            .collect();
-        if near.planted.has(Plant::StandInsAreOwners) {
-            owners.append(&mut fallbacks);
-        }
-        owners.sort_unstable();
-        let count = owners.len() + fallbacks.len();
-        let others = count - usize::from(owners.contains(&near.me));
-        let needed = self.requested.needed(n);
-        let met = match self.requested {
-            Level::Local => self.local == Local::Durable,
-            Level::One => others >= 1,
-            Level::Quorum | Level::All | Level::Count(_) => count >= usize::from(needed),
-        } && self.is_sure;
-        let reached = match count {
-            _ if count >= usize::from(n) => Reached::All,
-            _ if count > usize::from(n / 2) => Reached::Quorum,
-            _ if others >= 1 => Reached::One,
-            _ => Reached::Local,
-        };
-        let device_of = |id: &NodeId| near.membership.device(*id);
-        let on_disk = self.held.iter().copied().chain((self.local == Local::Durable).then_some(near.me));
-        let devices = on_disk.filter_map(|id| device_of(&id)).collect::<BTreeSet<_>>().len();
-        let ended = match () {
-            () if owners.len() >= usize::from(n) => Some(Ended::Complete),
-            () if self.is_superseded => Some(Ended::Superseded),
-            () => None,
-        };
-        Receipt {
-            context: self.context.clone(),
-            requested: self.requested,
-            needed,
-            met,
-            reached,
-            owners,
-            fallbacks,
-            devices: u8::try_from(devices).unwrap_or(u8::MAX),
-            ended,
-        }
-    }
 }
 
 impl Coordinator {
@@ -174,10 +117,10 @@ impl Coordinator {
         context: Option<Context>,
         terms: Terms,
     ) {
-        match context.or_else(|| self.shown.get(&key).cloned()) {
+        match context.or_else(|| near.store.shown(&key)) {
             Some(context) => self.delete_seen(near, id, Delete { key, context, terms, is_sure: true }),
             None if near.planted.has(Plant::DeleteUnread) => {
-                let context = near.store.object(&key).map(|object| object.context().clone()).unwrap_or_default();
+                let context = near.store.context(&key).unwrap_or_default();
                 self.delete_seen(near, id, Delete { key, context, terms, is_sure: true });
             }
             None => self.read_to_delete(near, id, key, terms),
@@ -185,7 +128,7 @@ impl Coordinator {
     }
 
     pub(in crate::coordinator) fn delete_seen(&mut self, near: &mut Surroundings<'_>, id: RequestId, delete: Delete) {
-        let held = near.store.object(&delete.key).map(|object| object.context().union_len(&delete.context));
+        let held = near.store.context(&delete.key).map(|held| held.union_len(&delete.context));
         if held.unwrap_or(delete.context.len()) >= ACTORS_MAX {
             return self.replies.push((id, Reply::Failed(RequestError::TooManySiblings)));
         }
@@ -197,51 +140,52 @@ impl Coordinator {
         near.marks.hit_if(Mark::DeleteUnsure, || !is_sure);
         let (dot, changed) = near.store.delete(&key, &context);
         near.changed.push((key.clone(), None, changed));
-        self.made.push(Made { id, key: key.clone(), dot, context: context.clone(), is_delete: true });
+        self.made.push(Made { id, key: key.clone(), dot, context: context.clone(), is_delete: true, gone: None });
         let mut seen = context;
         seen.see(dot);
+        near.store.show(&key, &seen);
         self.follow(near, Order { id, key, context: seen, terms, is_sure });
     }
 
     /// The write is in the store: bring it to its owners and follow it.
     pub(in crate::coordinator) fn follow(&mut self, near: &mut Surroundings<'_>, order: Order) {
         let Order { id, key, context, terms, is_sure } = order;
-        self.show(&key, &context);
         for earlier in self.writes_by_key.get(&key).into_iter().flatten() {
             if let Some(write) = self.writes.get_mut(earlier) {
                 write.is_superseded |= context.descends(&write.context);
             }
         }
-        let number = self.number();
+        let (number, position) = (self.number(), near.position(&key));
         self.begun.push(number);
         let deadline = self.deadline(near.now, terms);
         self.writes_due.insert((deadline, number));
         let mut write = Write {
             id,
             key: key.clone(),
+            position,
             context,
             requested: terms.level.unwrap_or(self.settings.w),
             started: near.now,
             deadline: Some(deadline),
             local: Local::Pending,
-            held: BTreeSet::new(),
+            held: Nodes::default(),
             stand_ins: BTreeMap::new(),
-            waiting: BTreeSet::new(),
-            spent: BTreeSet::new(),
+            waiting: Nodes::default(),
+            spent: Nodes::default(),
             told: None,
             is_listened_to: true,
             is_superseded: false,
             is_sure,
         };
-        let owners = near.ring.owners(near.position(&key));
+        let owners = near.ring.owners(position);
         if !owners.contains(&near.me) {
-            near.store.hints_mut().address(&key, owners.iter().copied().collect());
+            let (hints, membership) = (near.store.hints_mut(), near.membership);
+            hints.address_asked(&key, owners.iter().copied().collect(), |owner| membership.answers(owner));
         }
-        let (me, mut sends) = (near.me, Vec::new());
+        let me = near.me;
         for &owner in owners.iter().filter(|&&owner| owner != me) {
-            send_towards(near, &mut write, number, owner, &mut sends);
+            send_towards(near, &mut write, number, owner);
         }
-        near.out.extend(sends);
         self.writes.insert(number, write);
         self.writes_by_key.entry(key.clone()).or_default().push(number);
         self.trim(near);
@@ -269,15 +213,17 @@ impl Coordinator {
         write.deadline = None;
         let (key, waited) = (write.key.clone(), core::mem::take(&mut write.waiting));
         if near.planted.has(Plant::RiseWithoutAnswer) {
-            write.held.extend(&waited);
+            waited.iter().for_each(|node| {
+                write.held.insert(node);
+            });
         }
-        for owner in near.ring.owners(near.position(&key)) {
+        for owner in near.ring.owners(write.position) {
             if owner != near.me && !write.held.contains(&owner) {
                 near.marks.hit(Mark::HintAtDeadline);
                 near.store.hints_mut().add(&key, owner);
             }
         }
-        waited.into_iter().for_each(|node| self.wake(near, &key, node));
+        waited.iter().for_each(|node| self.wake(near, &key, node));
         self.tell(near, number);
     }
 
@@ -304,9 +250,12 @@ impl Coordinator {
     /// Tell the application how far a write has got, if there is news.
     fn tell(&mut self, near: &Surroundings<'_>, number: u64) {
         let Some(write) = self.writes.get_mut(&number) else { return };
-        let receipt = write.receipt(near);
         let is_over = write.deadline.is_none();
         // The disk has the first word: a write is answered when it is known whether it is durable here.
+        if write.told.is_none() && write.local == Local::Pending && !is_over {
+            return;
+        }
+        let receipt = write.receipt(near);
         let may_rise = !write.waiting.is_empty();
         let is_answer = write.local != Local::Pending && (receipt.met || !may_rise || is_over);
         if write.told.is_none() && !is_answer && !is_over {
@@ -372,7 +321,12 @@ impl Coordinator {
         }
         let (key, context) = (write.key.clone(), write.context.clone());
         if durable {
+            // Then it is told as one of those that the node has now.
+            let is_news = !write.held.contains(&from);
             self.on_confirmed(near, from, &key, &context);
+            if is_news {
+                return;
+            }
         } else {
             let is_fallback = write.stand_ins.contains_key(&from);
             near.marks.hit(if is_fallback { Mark::FallbackRefuses } else { Mark::OwnerRefuses });
@@ -384,7 +338,8 @@ impl Coordinator {
 
     /// This node has all that `seen` covers of a key on its disk: by an answer, a delivered hint, a comparison.
     pub fn on_confirmed(&mut self, near: &mut Surroundings<'_>, node: NodeId, key: &Key, seen: &VersionVector) {
-        if near.store.object(key).is_some_and(|object| seen.descends(object.context())) {
+        let holds_hint = near.store.hints().addressees(key).any(|addressee| addressee == node);
+        if holds_hint && near.store.context(key).is_some_and(|context| seen.descends(&context)) {
             near.store.hints_mut().confirm(key, node);
         }
         for number in self.writes_by_key.get(key).cloned().unwrap_or_default() {
@@ -415,18 +370,16 @@ impl Coordinator {
         let Some(write) = self.writes.get_mut(&number) else { return };
         let owner = write.stand_ins.remove(&gone).unwrap_or(gone);
         write.spent.insert(gone);
-        let owners = near.ring.owners(near.position(&write.key));
-        let mut sends = Vec::new();
+        let owners = near.ring.owners(write.position);
         if owners.contains(&owner) {
-            send_past(near, write, number, owner, &mut sends);
+            send_past(near, write, number, owner);
         } else {
             for owner in owners {
                 if owner != near.me && !write.was_asked(owner) {
-                    send_towards(near, write, number, owner, &mut sends);
+                    send_towards(near, write, number, owner);
                 }
             }
         }
-        near.out.extend(sends);
     }
 
     pub(in crate::coordinator) fn reroute_writes(&mut self, near: &mut Surroundings<'_>) {
@@ -434,7 +387,7 @@ impl Coordinator {
         for number in numbers {
             let Some(write) = self.writes.get(&number) else { continue };
             let key = write.key.clone();
-            let gone: Vec<NodeId> = write.waiting.iter().copied().filter(|&id| !near.membership.answers(id)).collect();
+            let gone: Vec<NodeId> = write.waiting.iter().filter(|&id| !near.membership.answers(id)).collect();
             for node in gone {
                 if let Some(write) = self.writes.get_mut(&number) {
                     write.waiting.remove(&node);
@@ -452,9 +405,9 @@ impl Coordinator {
     ///
     /// What is in flight is sent to the owners that are new.
     pub fn on_ring_change(&mut self, near: &mut Surroundings<'_>, before: &Ring) {
-        let (me, mut sends, mut passed) = (near.me, Vec::new(), Vec::new());
+        let (me, mut passed) = (near.me, Vec::new());
         for (&number, write) in &mut self.writes {
-            let position = near.position(&write.key);
+            let position = write.position;
             if !write.held.is_empty() {
                 let owners = before.owners(position);
                 write.held.retain(|id| owners.contains(id));
@@ -471,10 +424,9 @@ impl Coordinator {
             });
             let is_new = |id: &NodeId| *id != me && !write.held.contains(id) && !write.waiting.contains(id);
             for owner in owners.into_iter().filter(is_new).collect::<Vec<_>>() {
-                send_towards(near, write, number, owner, &mut sends);
+                send_towards(near, write, number, owner);
             }
         }
-        near.out.extend(sends);
         passed.into_iter().for_each(|(key, node)| self.wake(near, &key, node));
         self.reseat_reads(near);
     }

@@ -1,8 +1,6 @@
 //! To whom a write is sent: to an owner, or past it to a fallback with a hint; where there is none, the hint stays
 //! here.
 
-use alloc::vec::Vec;
-
 use super::Write;
 use crate::coordinator::Surroundings;
 use crate::id::NodeId;
@@ -10,32 +8,21 @@ use crate::marks::Mark;
 use crate::wire::Message;
 
 /// Send a write to an owner, or past it to a fallback if it does not answer.
-pub(super) fn send_towards(
-    near: &mut Surroundings<'_>,
-    write: &mut Write,
-    number: u64,
-    owner: NodeId,
-    sends: &mut Vec<(NodeId, Message)>,
-) {
+pub(super) fn send_towards(near: &mut Surroundings<'_>, write: &mut Write, number: u64, owner: NodeId) {
     if near.membership.answers(owner) {
         write.waiting.insert(owner);
         near.store.hints_mut().rest(&write.key, owner);
-        sends.push((owner, store_message(near, write, number, None)));
+        let message = store_message(near, write, number, None);
+        near.out.push((owner, message));
     } else {
-        send_past(near, write, number, owner, sends);
+        send_past(near, write, number, owner);
     }
 }
 
 /// Send a write to the next fallback that answers, with a hint for the owner; with no such fallback, hold the hint
 /// here.
-pub(super) fn send_past(
-    near: &mut Surroundings<'_>,
-    write: &mut Write,
-    number: u64,
-    owner: NodeId,
-    sends: &mut Vec<(NodeId, Message)>,
-) {
-    let list = near.ring.preference_list(near.position(&write.key));
+pub(super) fn send_past(near: &mut Surroundings<'_>, write: &mut Write, number: u64, owner: NodeId) {
+    let list = near.ring.preference_list(write.position);
     let is_free = |id: &&NodeId| {
         **id != near.me
             && near.membership.answers(**id)
@@ -47,7 +34,8 @@ pub(super) fn send_past(
         Some(fallback) => {
             write.waiting.insert(fallback);
             write.stand_ins.insert(fallback, owner);
-            sends.push((fallback, store_message(near, write, number, Some(owner))));
+            let message = store_message(near, write, number, Some(owner));
+            near.out.push((fallback, message));
         }
         None => {
             near.marks.hit(Mark::NobodyStandsIn);
@@ -57,6 +45,6 @@ pub(super) fn send_past(
 }
 
 fn store_message(near: &Surroundings<'_>, write: &Write, number: u64, hint: Option<NodeId>) -> Message {
-    let object = near.store.object(&write.key).cloned().unwrap_or_default();
+    let object = near.store.object(&write.key).unwrap_or_default();
     Message::Store { request: number, key: write.key.clone(), object, hint }
 }
