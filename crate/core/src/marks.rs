@@ -119,6 +119,30 @@ marks! {
     Departed: "a node that was away past the horizon has departed",
     RecordOvertaken: "a node hears of a later record of its own than it remembers",
     HelloAgain: "a link has opened and a hello was lost",
+    NobodyHasSaid: "in a large room nobody says anything of a node, and that is held against nobody",
+    // Links and ways over others in a large room: `overlay`.
+    Sparse: "a room grows too large for links between all",
+    Meshed: "a room has shrunk, and has links between all again",
+    HungUp: "a link that neither end wants is hung up",
+    LinksCapped: "there are more links than there may be, and one is hung up",
+    Promoted: "a pair that talks much over others earns a link",
+    Relayed: "a message is passed on",
+    RelayedFurther: "a message is passed on to who has no link with its receiver either",
+    RelayWanders: "a message is passed on to nobody nearer",
+    HopsSpent: "a message has been passed on as often as may be",
+    RelayedTwice: "a message arrives by a second way, and is dropped",
+    RelayRefuses: "more is to be passed on for a neighbour than may be",
+    AnswerForAnotherLife: "an answer arrives that an earlier life had asked for",
+    LifeReplaced: "a node has begun another life, and what its last one had asked is not answered",
+    OutOfReach: "nothing comes back from a node over others, and it is passed over",
+    BackInReach: "something comes back from a node that was out of reach",
+}
+
+impl Mark {
+    /// Whether only a room too large for links between all comes to it.
+    pub fn is_of_large_rooms(self) -> bool {
+        self >= Mark::NobodyHasSaid
+    }
 }
 
 /// Counts how often each branch was taken, for whoever holds a copy: copies share their counters.

@@ -74,10 +74,10 @@ impl Coordinator {
         };
         let number = self.number();
         if level != Level::Local {
-            for &link in near.membership.links().iter().filter(|&&link| near.membership.answers(link)) {
-                listing.quorum.ask(link);
+            for id in near.membership.answering() {
+                listing.quorum.ask(id);
                 let (bucket, prefix) = (listing.bucket.clone(), listing.prefix.clone());
-                near.out.push((link, Message::List { request: number, bucket, prefix }));
+                near.out.push((id, Message::List { request: number, bucket, prefix }));
             }
         }
         self.listings.insert(number, listing);

@@ -129,7 +129,7 @@ impl Coordinator {
         let Some(nodes) = self.watching.others.get(key) else { return };
         let Some(object) = near.store.object(key) else { return };
         for (&node, &until) in nodes {
-            if until > near.now && Some(node) != from && near.membership.links().contains(&node) {
+            if until > near.now && Some(node) != from && near.membership.reaches(node) {
                 near.out.push((node, Message::Changed { key: key.clone(), object: object.clone() }));
             }
         }

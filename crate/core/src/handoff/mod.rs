@@ -198,11 +198,11 @@ impl Handoff {
 
     /// Tells whether there were any to be dropped.
     fn forget_sources(&mut self, near: &Surroundings<'_>) -> bool {
-        for id in self.sources.keys().filter(|id| !near.membership.links().contains(id)) {
+        for id in self.sources.keys().filter(|id| !near.membership.reaches(**id)) {
             self.unlinked.entry(*id).or_insert(near.now);
         }
         let sources = &self.sources;
-        self.unlinked.retain(|id, _| sources.contains_key(id) && !near.membership.links().contains(id));
+        self.unlinked.retain(|id, _| sources.contains_key(id) && !near.membership.reaches(*id));
         let unlinked = &self.unlinked;
         let is_hopeless = |id: &NodeId| unlinked.get(id).is_some_and(|since| near.now.since(*since) >= UNLINKED_MS);
         for (id, _) in self.sources.iter().filter(|(_, ranges)| !ranges.is_empty()) {
@@ -262,13 +262,13 @@ impl Handoff {
         self.full.retain(|_, until| *until > near.now);
         self.refresh(near);
         near.marks.hit_if(Mark::ShipmentLost, || self.shipments.deadline().is_some_and(|due| due <= near.now));
-        self.shipments.forget(|id| !near.membership.links().contains(&id), near.now);
+        self.shipments.forget(|id| !near.membership.reaches(id), near.now);
         self.deliver(near);
     }
 
     /// Somebody is gone: nothing is on its way to them any more.
     pub fn on_membership(&mut self, near: &mut Surroundings<'_>) {
-        self.shipments.forget(|id| !near.membership.links().contains(&id), near.now);
+        self.shipments.forget(|id| !near.membership.reaches(id), near.now);
         self.refresh(near);
         self.deliver(near);
     }

@@ -17,7 +17,7 @@ pub(super) const LINES_MAX: usize = 2048;
 
 impl Membership {
     pub(super) fn hello(&self) -> Message {
-        Message::Hello { room: self.room.tag(), record: self.own.clone(), digest: self.digest() }
+        Message::Hello { room: self.room.tag(), record: self.own.clone(), digest: self.digest(), life: self.life }
     }
 
     /// One line a member, this node first.

@@ -13,6 +13,7 @@
 //! - `departure`: who goes, and who is gone for good.
 //! - `gossip`: digests and records, so that all know the same.
 //! - `probe`: who answers.
+//! - `reach`: who can be asked something, linked or over others.
 //! - `relay`: asking on behalf of others.
 //! - `suspicion`: what is thought of whom, and for how long.
 //! - `timing`: how long that is.
@@ -25,6 +26,7 @@ mod gossip;
 #[cfg(test)]
 mod mesh_tests;
 mod probe;
+mod reach;
 mod relay;
 mod suspicion;
 #[cfg(test)]
@@ -32,6 +34,9 @@ mod tests;
 mod timing;
 mod vitals;
 
+pub use reach::RING_NEIGHBOURS;
+#[cfg(test)]
+pub(crate) use tests::met_without_a_link;
 pub use timing::Timing;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -44,6 +49,7 @@ use crate::time::{Instant, Millis, WallTime};
 use crate::wire::{Claim, N_MAX, Outbox, Presence, Record, SignedRecord, Standing, Verified};
 
 use probe::Probing;
+use reach::Reach;
 use relay::Errand;
 use vitals::Telling;
 
@@ -168,6 +174,9 @@ pub struct Membership {
     own: SignedRecord,
     members: BTreeMap<NodeId, Member>,
     links: BTreeSet<NodeId>,
+    /// Which life of this node this is.
+    life: u32,
+    reach: Reach,
     /// It has said goodbye: what is said of it now is true.
     is_closing: bool,
     members_max: usize,
@@ -213,6 +222,7 @@ impl Membership {
             .map(|signed| (signed.id(), Member::new(signed, Claim::Suspect, now)))
             .collect();
         let probing = Probing::new(now + random.u64(0..timing.probe_interval_ms.max(1)));
+        let life = random.u32(..);
         let changes = alloc::vec![Change::Record(own.clone())];
         Membership {
             room,
@@ -221,6 +231,8 @@ impl Membership {
             own,
             members,
             links: BTreeSet::new(),
+            life,
+            reach: Reach::default(),
             is_closing: false,
             members_max,
             timing,
@@ -264,28 +276,17 @@ impl Membership {
         self.members.iter().map(|(id, member)| (*id, member.signed.record(), member.status()))
     }
 
+    /// How many other members are known, whatever is thought of them.
+    pub fn known(&self) -> usize {
+        self.members.len()
+    }
+
     /// What is thought of a node; `None` for one that is not known.
     pub fn status(&self, id: NodeId) -> Option<Status> {
         if id == self.me {
             return Some(status(self.own.record().standing, Claim::Up));
         }
         self.members.get(&id).map(Member::status)
-    }
-
-    /// Whether requests may be sent to this node now: it is linked and not thought to be away.
-    pub fn answers(&self, id: NodeId) -> bool {
-        self.links.contains(&id) && self.members.get(&id).is_some_and(Member::is_there)
-    }
-
-    /// All to whom requests may be sent now, in the order of their ids.
-    pub fn answering(&self) -> impl Iterator<Item = NodeId> + '_ {
-        let mut links = self.links.iter().copied().peekable();
-        let up = self.members.iter().filter(|(_, member)| member.is_there()).map(|(id, _)| *id);
-        // Both are in order: one walk along the two finds what is in both.
-        up.filter(move |id| {
-            while links.next_if(|link| link < id).is_some() {}
-            links.next_if_eq(id).is_some()
-        })
     }
 
     /// The nodes with an open link, in the order of their ids.
@@ -337,6 +338,7 @@ impl Membership {
     /// A link has opened. The other end hears of everybody from here.
     pub fn link_up(&mut self, id: NodeId, out: &mut Outbox) {
         self.links.insert(id);
+        self.set_lost(id, false);
         if let Some(member) = self.members.get_mut(&id) {
             member.spoke = None;
         }

@@ -32,6 +32,10 @@ const PROBES_MAX: usize = 16;
 /// For how long a member that has no link with this node is not probed after it has refuted what was said of it: that
 /// was a sign of life, and nobody nearby may be able to vouch for it.
 const SPOKEN_MS: Millis = 10_000;
+/// In a large room, one probe in so many is of a member without a link.
+const AFAR_EVERY: u32 = 8;
+/// By how much more seldom what goes over others is sent again.
+const RESENDS_OVER_OTHERS: u64 = 4;
 /// How soon a digest is sent again to whoever seems to know something else.
 const DIGEST_PAUSE_MS: Millis = 200;
 
@@ -44,6 +48,8 @@ pub(super) struct Probing {
     urgent: VecDeque<NodeId>,
     probes: Vec<Probe>,
     seq: u32,
+    /// Counts probes of periods in a large room.
+    afar: u32,
     /// 0 is well; each step makes this node that much more patient.
     health: u64,
     /// No digest before then.
@@ -79,6 +85,7 @@ impl Probing {
             urgent: VecDeque::new(),
             probes: Vec::new(),
             seq: 0,
+            afar: 0,
             health: 0,
             digest_at: Instant(0),
         }
@@ -107,6 +114,12 @@ impl Probing {
     pub(super) fn number(&mut self) -> u32 {
         self.seq = self.seq.wrapping_add(1);
         self.seq
+    }
+
+    /// Whether the next probe is of somebody without a link.
+    fn is_afar(&mut self) -> bool {
+        self.afar = self.afar.wrapping_add(1);
+        self.afar.is_multiple_of(AFAR_EVERY)
     }
 
     fn due(&self) -> Instant {
@@ -175,13 +188,23 @@ impl Membership {
 
     /// Everybody once in a random order, then anew.
     fn next_target(&mut self, now: Instant) -> Option<NodeId> {
+        if self.is_sparse() && self.probing.is_afar() {
+            // Now and then somebody without a link: all who have one with it may have gone at the same time.
+            let known = self.members.len();
+            let at = self.random.u64(0..known.max(1) as u64) as usize;
+            let far = self.members.keys().copied().nth(at);
+            if let Some(id) = far.filter(|id| !self.links.contains(id) && self.is_worth_probing(now, *id)) {
+                return Some(id);
+            }
+        }
         for _ in 0..2 {
             while let Some(id) = self.probing.turn.pop_front() {
                 if self.is_worth_probing(now, id) {
                     return Some(id);
                 }
             }
-            let mut order: Vec<NodeId> = self.members.keys().copied().collect();
+            let is_near = |id: &&NodeId| !self.is_sparse() || self.links.contains(id);
+            let mut order: Vec<NodeId> = self.members.keys().filter(is_near).copied().collect();
             crate::id::shuffle(&mut self.random, &mut order);
             self.probing.turn = order.into();
         }
@@ -218,12 +241,15 @@ impl Membership {
             is_silent: false,
             is_answered: false,
             was_put_off: false,
-            resend: now + self.timing.resend_ms,
+            resend: now + self.timing.resend_ms * if self.is_passed_on(target) { RESENDS_OVER_OTHERS } else { 1 },
             deadline: now + self.timing.probe_timeout_ms * (1 + self.probing.health),
         };
-        if self.links.contains(&target) {
+        // In a large room its neighbours are asked, and whether it answers over others, at the same time.
+        let is_direct = self.links.contains(&target);
+        if is_direct || self.is_sparse() {
             out.push(self.ping(target, probe.seq));
-        } else if !self.enquire(now, &mut probe, out) {
+        }
+        if !is_direct && !self.enquire(now, &mut probe, out) {
             // Nobody to ask, and no link: it gets as long as one that has a link.
             probe.deadline = probe.deadline + self.enquiry_ms(target);
             probe.rounds = 1;
@@ -252,7 +278,10 @@ impl Membership {
     /// Who is asked next: prompt ones first, each on a device of its own and not the target's, as far as there are any.
     fn relays(&mut self, probe: &Probe) -> Vec<NodeId> {
         let is_free = |id: &NodeId| *id != probe.target && !probe.asked.contains(id) && self.answers(*id);
-        let mut others: Vec<NodeId> = self.links.iter().copied().filter(is_free).collect();
+        let links = || self.links.iter().copied().collect();
+        let near = if self.is_sparse() { self.neighbours_of(probe.target) } else { Vec::new() };
+        let mut others = if near.is_empty() { links() } else { near };
+        others.retain(is_free);
         crate::id::shuffle(&mut self.random, &mut others);
         others.sort_by_key(|id| self.members.get(id).map(super::Member::presence));
         let mut devices: BTreeSet<DeviceId> = self.device(probe.target).into_iter().collect();
@@ -281,8 +310,11 @@ impl Membership {
         if probe.resend > now {
             return;
         }
-        probe.resend = now + self.timing.resend_ms;
-        if self.links.contains(&probe.target) {
+        let is_direct = self.links.contains(&probe.target);
+        // What goes over others goes by two ways already.
+        let pause = if is_direct || !self.is_sparse() { 1 } else { RESENDS_OVER_OTHERS };
+        probe.resend = now + self.timing.resend_ms * pause;
+        if is_direct || self.is_sparse() {
             out.push(self.ping(probe.target, probe.seq));
         }
         let Probe { seq, target, .. } = *probe;
@@ -318,6 +350,13 @@ impl Membership {
         }
         if !probe.is_answered {
             self.probing.doubt_oneself();
+        }
+        if !probe.is_answered && !probe.asked.is_empty() && self.is_sparse() && !self.planted.has(Plant::BlameTheTarget)
+        {
+            // Without a word from anybody who may have a link with it, this says nothing of the target: it is probed
+            // again in its turn.
+            self.marks.hit(Mark::NobodyHasSaid);
+            return;
         }
         self.accuse(now, probe.target, out);
     }

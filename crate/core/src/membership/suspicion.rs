@@ -118,7 +118,7 @@ impl Membership {
         if rumour.claim != Claim::Closed && self.links.contains(&rumour.about) {
             out.push((rumour.about, Message::Rumours(alloc::vec![rumour])));
         }
-        if rumour.claim == Claim::Suspect && !is_own {
+        if rumour.claim == Claim::Suspect && !is_own && !self.is_far(rumour.about) {
             self.probing.hurry(rumour.about);
         }
         let fanout = if is_own || rumour.claim == Claim::Closed { usize::MAX } else { FANOUT };
@@ -167,14 +167,15 @@ impl Membership {
         }
     }
 
-    /// When a suspect becomes dormant; `None`: not before this node has probed it in vain.
-    fn dormant_at(&self, member: &Member, others: &impl Deref<Target = usize>) -> Option<Instant> {
+    /// When a suspect becomes dormant; `None`: not before this node has probed it in vain. In a large room only those who
+    /// have a link with it probe it; others go by their word, which it has longer to refute if it is one node's alone.
+    fn dormant_at(&self, id: NodeId, member: &Member, others: &impl Deref<Target = usize>) -> Option<Instant> {
         let span: Millis = match member.claim {
             Claim::Closed => self.timing.dormant_after_ms,
             Claim::Suspect if member.presence() == Presence::Frozen => self.timing.frozen_dormant_after_ms,
-            Claim::Suspect if member.accusers.contains(&self.me) => {
+            Claim::Suspect if member.accusers.contains(&self.me) || self.is_far(id) => {
                 let patience = self.timing.patience_ms(member.presence());
-                self.timing.suspicion_ms(member.accusers.len() - 1, **others) + patience
+                self.timing.suspicion_ms(member.accusers.len().saturating_sub(1), **others) + patience
             }
             Claim::Up | Claim::Suspect | Claim::Dormant => return None,
         };
@@ -189,14 +190,15 @@ impl Membership {
     pub(super) fn next_dormant(&self) -> Option<Instant> {
         // Mostly there is nobody to be counted for.
         let others = LazyCell::new(|| self.confirmers());
-        self.members.values().filter_map(|member| self.dormant_at(member, &others)).min()
+        self.members.iter().filter_map(|(id, member)| self.dormant_at(*id, member, &others)).min()
     }
 
     /// From suspect to dormant, for those who have been away for long enough.
     pub(super) fn age(&mut self, now: Instant) {
         let others = LazyCell::new(|| self.confirmers());
-        let is_due = |member: &Member| self.dormant_at(member, &others).is_some_and(|due| due <= now);
-        let due: Vec<NodeId> = self.members.iter().filter(|(_, member)| is_due(member)).map(|(id, _)| *id).collect();
+        let is_due = |id, member: &Member| self.dormant_at(id, member, &others).is_some_and(|due| due <= now);
+        let due: Vec<NodeId> =
+            self.members.iter().filter(|(id, member)| is_due(**id, member)).map(|(id, _)| *id).collect();
         for id in due {
             let Some(member) = self.members.get_mut(&id) else { continue };
             let was = member.status();

@@ -44,7 +44,7 @@ pub(super) fn member(seed: u8) -> Membership {
 pub(super) fn deliver(to: &mut Membership, from: NodeId, now: Instant, message: Message, out: &mut Outbox) {
     to.on_heard(now, from, out);
     match message {
-        Message::Hello { room, record, digest } => to.on_hello(now, from, room, record, digest, out).unwrap(),
+        Message::Hello { room, record, digest, .. } => to.on_hello(now, from, room, record, digest, out).unwrap(),
         Message::Records(records) => to.on_records(now, from, records, out).unwrap(),
         Message::Digest { entries, reply } => to.on_digest(now, from, entries, reply, out).unwrap(),
         Message::Rumours(rumours) => to.on_rumours(now, from, rumours, out).unwrap(),
@@ -70,6 +70,18 @@ pub(super) fn converse(a: &mut Membership, b: &mut Membership, now: Instant, mut
         (from_a, from_b) = (next_a, next_b);
     }
     assert!(from_a.is_empty() && from_b.is_empty(), "they never stop talking");
+}
+
+/// Two that know each other and have no link, and the one with whom both have.
+pub(crate) fn met_without_a_link() -> (Membership, Membership, NodeId) {
+    let (mut a, mut b, mut relay) = (member(1), member(2), member(3));
+    met(&mut a, &mut relay);
+    met(&mut b, &mut relay);
+    for (one, other) in [(&mut a, b.own().clone()), (&mut b, relay.own().clone())] {
+        one.on_records(Instant(0), relay.me, vec![(other, Claim::Up)], &mut vec![]).unwrap();
+    }
+    b.on_records(Instant(0), relay.me, vec![(a.own().clone(), Claim::Up)], &mut vec![]).unwrap();
+    (a, b, relay.me)
 }
 
 pub(super) fn met(a: &mut Membership, b: &mut Membership) {

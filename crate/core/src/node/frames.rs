@@ -6,11 +6,11 @@ use crate::coordinator::{Surroundings, answer_list};
 use crate::handoff::{answer_holds, readdress};
 use crate::id::{Key, NodeId};
 use crate::marks::Mark;
-use crate::overlay;
+use crate::overlay::{self, Arrival, OnItsWay};
 use crate::planted::Plant;
 use crate::repair::{Answer, Want};
 use crate::time::Instant;
-use crate::wire::{self, Message, Object, Purpose, Says, Scope, Version, WireError};
+use crate::wire::{self, Message, Object, Purpose, Relayed, Says, Scope, Version, WireError};
 
 impl Node {
     pub(super) fn on_frame(&mut self, now: Instant, from: NodeId, bytes: &[u8]) {
@@ -24,10 +24,16 @@ impl Node {
     fn on_message(&mut self, now: Instant, from: NodeId, message: Message) -> Result<(), WireError> {
         let out = &mut self.scratch.out;
         self.membership.on_heard(now, from, out);
+        self.routes.on_heard(from, &mut self.membership, &self.config.limits.marks);
         match message {
-            Message::Hello { room, record, digest } => {
-                self.membership.on_hello(now, from, room, record, digest, out)?
+            Message::Hello { room, record, digest, life } => {
+                self.membership.on_hello(now, from, room, record, digest, out)?;
+                if self.membership.status(from).is_some() && self.routes.on_life(from, life, true) {
+                    self.on_other_life(from);
+                }
             }
+            Message::Links(links) => self.routes.on_links(from, links, &self.membership)?,
+            Message::Relayed(relayed) => self.on_relayed(now, from, relayed)?,
             Message::Goodbye { incarnation } => self.membership.on_goodbye(now, from, incarnation, out),
             Message::Ping { seq, digest, rumours, minutes, shared } => {
                 self.on_shared(now, from, shared);
@@ -55,6 +61,33 @@ impl Node {
             request => self.on_request(now, from, request)?,
         }
         Ok(())
+    }
+
+    /// Something for somebody who has no link with its sender: for this node, or to be passed on.
+    fn on_relayed(&mut self, now: Instant, link: NodeId, relayed: Relayed) -> Result<(), WireError> {
+        let (from, marks) = (relayed.from, &self.config.limits.marks);
+        let (membership, random) = (&self.membership, &mut self.random);
+        let (is_other, arrival) = self.routes.on_relayed(now, link, relayed, membership, random, marks)?;
+        if is_other {
+            self.on_other_life(from);
+        }
+        match arrival {
+            Arrival::Nowhere => Ok(()),
+            Arrival::PassOn(to, relayed) => {
+                self.scratch.out.push((to, Message::Relayed(relayed)));
+                Ok(())
+            }
+            Arrival::Here(frame) => match wire::decode(&frame)? {
+                message if message.is_relayable() => self.on_message(now, from, message),
+                _ => Err(WireError::Malformed),
+            },
+        }
+    }
+
+    /// Another life of this node has begun: what the one before had asked is not answered.
+    fn on_other_life(&mut self, from: NodeId) {
+        self.config.limits.marks.hit(Mark::LifeReplaced);
+        self.forget_asked(from);
     }
 
     /// What a neighbour says of the arcs that both own: equal stores need no comparison.
@@ -258,7 +291,8 @@ impl Node {
             self.outputs.push_back(Output::Signal { from, bytes });
         } else {
             let (membership, out) = (&self.membership, &mut self.scratch.out);
-            overlay::pass_signal(from, to, hops, bytes, link, membership, &mut self.random, out);
+            let signal = OnItsWay { from, to, hops, bytes };
+            overlay::pass_signal(signal, link, membership, &self.routes, &mut self.random, out);
         }
         Ok(())
     }

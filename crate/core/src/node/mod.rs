@@ -36,7 +36,7 @@ use crate::handoff::{Handoff, Leaving, Release};
 use crate::id::{Key, NodeId, RequestId};
 use crate::marks::{Mark, Marks};
 use crate::membership::{self, Membership, Timing};
-use crate::overlay::{self, Overlay};
+use crate::overlay::{self, Overlay, Routes};
 use crate::planted::{Plant, Planted};
 use crate::repair::{LISTED_MAX, Repair};
 use crate::ring::{RangeSet, Ring};
@@ -57,6 +57,10 @@ pub struct Limits {
     pub members_max: usize,
     /// How many bytes of keys and values are held; beyond it others' new keys are refused, and said to be.
     pub store_bytes_max: u64,
+    /// From how many nodes on a room is no full mesh, and how many links there are then.
+    pub links: overlay::Settings,
+    /// How much is passed on for one neighbour in a second.
+    pub passed_on: overlay::Load,
     /// How many signals of one link are carried for others in a second.
     pub signals_per_second: u32,
     /// How long, by wall clocks, a node may be away before it counts as departed, and how old a tombstone is when it is
@@ -91,6 +95,8 @@ impl Default for Limits {
         Limits {
             members_max: 2_000,
             store_bytes_max: 1 << 30,
+            links: overlay::Settings::default(),
+            passed_on: overlay::Load::default(),
             signals_per_second: 200,
             horizon_ms: HORIZON_MS,
             timing: Timing::default(),
@@ -132,6 +138,7 @@ pub struct Node {
     adoptions: Adoptions,
     repair: Repair,
     overlay: Overlay,
+    routes: Routes,
     disk: Disk,
     /// A copy of what `handoff` says is incoming, for all to see.
     incoming: RangeSet,
@@ -225,6 +232,7 @@ impl Node {
         );
         let ring = Ring::new(&config.room, config.n, []);
         let release = Release::new(config.limits.horizon_ms);
+        let (overlay, routes) = (Overlay::new(config.limits.links), Routes::new(config.limits.passed_on));
         let mut node = Node {
             me,
             coordinator: Coordinator::new(config.limits.requests.clone(), planted),
@@ -238,7 +246,8 @@ impl Node {
             departing: Vec::new(),
             adoptions: Adoptions::default(),
             repair: Repair::default(),
-            overlay: Overlay::default(),
+            overlay,
+            routes,
             disk: Disk::default(),
             incoming: RangeSet::empty(),
             answering: BTreeSet::new(),
@@ -270,6 +279,7 @@ impl Node {
                     self.handle_input(now, Input::LinkDown(id));
                 }
                 self.overlay.on_link_up(id);
+                self.routes.on_link_up(id);
                 self.release.on_link_up();
                 self.membership.link_up(id, &mut self.scratch.out);
             }
@@ -277,9 +287,10 @@ impl Node {
                 let jitter = self.random.u64(0..500);
                 self.overlay.on_link_down(now, id, jitter);
                 self.membership.device(id).into_iter().for_each(|device| self.wall.forget(device));
-                self.repair.answering().forget(id);
                 self.signals.remove(&id);
-                self.disk.forget_answers(id);
+                if !self.routes.on_link_down(now, id, self.membership.is_sparse()) {
+                    self.forget_asked(id);
+                }
                 self.membership.link_down(id);
             }
             Input::LinkWritable(..) => {}
@@ -290,7 +301,7 @@ impl Node {
             }
             Input::Signal { to, bytes } => {
                 let (membership, out) = (&self.membership, &mut self.scratch.out);
-                overlay::send_signal(self.me, to, bytes, membership, &mut self.random, out);
+                overlay::send_signal(self.me, to, bytes, membership, &self.routes, &mut self.random, out);
             }
             Input::Request { id, request } => self.coordinator.start(&mut near!(self, now), id, request),
             Input::Adopt { id, keys, rows } => self.adopt(id, keys, rows),
@@ -317,6 +328,7 @@ impl Node {
         self.tell_time(now);
         self.expire(now);
         self.membership.handle_timeout(now, &mut self.scratch.out);
+        self.routes.handle_timeout(now, &mut self.membership, &self.config.limits.marks, &mut self.scratch.out);
         if self.membership.wants_vitals() {
             self.look_at_oneself(now);
         }
@@ -348,6 +360,12 @@ impl Node {
     /// The window for everybody else.
     pub fn view(&self) -> View<'_> {
         View { node: self }
+    }
+
+    /// What this node was asked by another is not answered any more: that one would not know what it had asked.
+    fn forget_asked(&mut self, id: NodeId) {
+        self.repair.answering().forget(id);
+        self.disk.forget_answers(id);
     }
 
     /// Records are signed anew, and departures derived, by wall clocks.

@@ -19,6 +19,7 @@ const OUTBOX_KEPT: usize = 64;
 impl Node {
     pub(super) fn settle(&mut self, now: Instant) {
         self.expire(now);
+        self.settle_reach();
         self.settle_members(now);
         self.settle_pins(now);
         self.settle_comparisons(now);
@@ -28,10 +29,23 @@ impl Node {
         self.flush(now);
         self.settle_adoptions(now);
         self.settle_departure();
-        for id in self.overlay.dial(now, self.me, &self.membership) {
+        for id in self.overlay.dial(now, self.me, &self.membership, &self.routes) {
             self.outputs.push_back(Output::Dial(id));
         }
+        let (marks, out) = (&self.config.limits.marks, &mut self.scratch.out);
+        for id in self.overlay.trim(now, self.me, &self.membership, &mut self.routes, marks, out) {
+            self.outputs.push_back(Output::Hangup(id));
+        }
         self.drain(now);
+    }
+
+    /// The room has grown too large for links between all, or has shrunk.
+    fn settle_reach(&mut self) {
+        let is_sparse = self.overlay.is_sparse(&self.membership);
+        if is_sparse != self.membership.is_sparse() {
+            self.config.limits.marks.hit(if is_sparse { Mark::Sparse } else { Mark::Meshed });
+            self.membership.set_sparse(is_sparse);
+        }
     }
 
     /// Time has gone on, or the clock has been told: values go out of sight before anything else is done.
@@ -214,7 +228,7 @@ impl Node {
         let mut messages = out.drain(..).peekable();
         while let Some((to, mut message)) = messages.next() {
             let encoded = same.take();
-            if !self.membership.links().contains(&to) {
+            if !self.membership.links().contains(&to) && !message.is_relayable() {
                 continue;
             }
             if let Message::Ping { minutes, shared, .. } | Message::Ack { minutes, shared, .. } = &mut message {
@@ -226,16 +240,16 @@ impl Node {
             if let (true, Message::Objects { objects, .. }) = (leaves_tombstones, &mut message) {
                 objects.retain(|(_, object)| !object.is_tombstone());
             }
+            let (membership, marks) = (&self.membership, &self.config.limits.marks);
+            if let Some(ways) = self.routes.wrap(now, to, &message, membership, &mut self.random, marks) {
+                ways.iter().for_each(|(way, message)| self.send(*way, message, wire::encode(message)));
+                continue;
+            }
             let bytes = encoded.unwrap_or_else(|| wire::encode(&message));
             if messages.peek().is_some_and(|(_, next)| matches!(next, Message::Store { .. }) && *next == message) {
                 same = Some(bytes.clone());
             }
-            if bytes.len() > wire::FRAME_BYTES_MAX {
-                self.dropped += 1;
-                continue;
-            }
-            *self.sent_mut(&message) += bytes.len() as u64;
-            self.outputs.push_back(Output::Send { to, lane: message.lane(), bytes });
+            self.send(to, &message, bytes);
         }
         drop(messages);
         // Its room serves the next input, unless it is that of a burst.
@@ -245,6 +259,15 @@ impl Node {
         for (id, result) in self.coordinator.take_replies() {
             self.outputs.push_back(Output::Reply { id, result });
         }
+    }
+
+    fn send(&mut self, to: NodeId, message: &Message, bytes: Vec<u8>) {
+        if bytes.len() > wire::FRAME_BYTES_MAX {
+            self.dropped += 1;
+            return;
+        }
+        *self.sent_mut(message) += bytes.len() as u64;
+        self.outputs.push_back(Output::Send { to, lane: message.lane(), bytes });
     }
 
     fn sent_mut(&mut self, message: &Message) -> &mut u64 {

@@ -196,6 +196,11 @@ impl View<'_> {
         self.node.membership.links().len()
     }
 
+    /// Whether the room is too large for links between all, and others pass on what is for those without one.
+    pub fn is_sparse(&self) -> bool {
+        self.node.membership.is_sparse()
+    }
+
     /// What this node itself holds of a key.
     pub fn object(&self, key: &Key) -> Option<Object> {
         self.node.store.object(key)
@@ -259,6 +264,7 @@ impl View<'_> {
         let is_fed = |pin: &Pin| node.repair.is_fed(pin, &node.ring, node.answering.iter().copied());
         let waits = [
             ("meeting", !met.is_empty()),
+            ("links", !node.overlay.is_settled(&node.membership)),
             ("hints for those present", node.answering.iter().any(|&id| node.store.hints().is_owed(id))),
             ("arcs incoming", !node.incoming.is_empty()),
             ("batches on their way", !node.handoff.shipments.is_empty()),
@@ -276,7 +282,7 @@ impl View<'_> {
     }
 
     /// What each module waits for, by name: for those who look into a node that is called too often.
-    pub fn deadlines(&self) -> [(&'static str, Option<Instant>); 10] {
+    pub fn deadlines(&self) -> [(&'static str, Option<Instant>); 11] {
         let node = self.node;
         [
             ("membership", node.membership.poll_timeout()),
@@ -285,7 +291,8 @@ impl View<'_> {
             ("release", node.release.poll_timeout()),
             ("leaving", node.leaving.poll_timeout()),
             ("repair", node.repair.poll_timeout(&node.handoff)),
-            ("overlay", node.overlay.poll_timeout()),
+            ("overlay", node.overlay.poll_timeout(&node.membership)),
+            ("routes", node.routes.poll_timeout()),
             ("disk", node.disk.poll_timeout()),
             ("clean", node.clean_at),
             ("expiry", node.store.next_expiry().and_then(|wall| node.wall.instant_of(wall))),

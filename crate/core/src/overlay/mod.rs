@@ -1,18 +1,43 @@
-//! Whom to be linked with, and how signals for links to come find their way. So far a full mesh: everybody who is here,
-//! up to [`LINKS_MAX`].
+//! Whom to be linked with, and how all others are reached.
 //!
-//! Links are negotiated through the mesh itself: a signal for a node without a link travels over a neighbour, and over
-//! one more if that neighbour has no link either. Dials that fail are tried again ever more rarely, since a browser
-//! gives out only so many connections; a node that is heard of outside the mesh is tried at once.
+//! Up to [`Settings::mesh_max`] nodes everybody dials everybody. A larger room is *sparse*: each wants links with its
+//! neighbours by node id and with a few at random ([`choice`]), and for a while with whom it talks much; all else goes
+//! over others ([`routes`]). A room that has shrunk well below that number dials everybody again, and counts as sparse
+//! until that has come about, so that nobody is cut off on the way.
+//!
+//! *Links too many* are hung up: those that neither end wants, once both have said so for ten seconds, by the lower end,
+//! one a second, and only while each end has as many as it needs of those that it does want. A link that one end wants
+//! the other keeps; so none is made by one and dropped by the other again and again, and none that holds the room
+//! together goes. Only above [`LINKS_MAX`] does one end alone decide.
+//!
+//! Links are negotiated through the mesh itself ([`signals`]). Dials that fail are tried again ever more rarely, since
+//! a browser gives out only so many connections; a node that is heard of outside the mesh is tried at once, in a large
+//! room if it is wanted.
+//!
+//! Who grinds keys until its id lies next to another's becomes its neighbour. That is not defended against: whoever is
+//! in the room is trusted with what passes through it.
 
-use alloc::collections::BTreeMap;
+mod choice;
+mod peer;
+mod routes;
+mod signals;
+mod surplus;
+
+pub use routes::{Arrival, HOPS_MAX, Load, Routes};
+pub use signals::{OnItsWay, pass_signal, send_signal};
+
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use crate::id::NodeId;
-use crate::membership::{Membership, Status};
+use crate::marks::Marks;
+use crate::membership::{Membership, RING_NEIGHBOURS, Status};
 use crate::planted::Plant;
 use crate::time::{Instant, Millis};
-use crate::wire::{Message, Outbox};
+use crate::wire::Outbox;
+
+use choice::Candidate;
+use surplus::Surplus;
 
 /// How many links one node keeps at most.
 pub const LINKS_MAX: usize = 32;
@@ -26,9 +51,37 @@ const RETRY_MS_MAX: Millis = 30_000;
 const SUSPECT_MS: Millis = 3_000;
 /// How often a dormant node is tried. Two halves of a mesh that think each other dormant find each other so.
 const DORMANT_MS: Millis = 60_000;
-/// How often a signal may be passed on, and through how many neighbours it is sent side by side.
-const HOPS: u8 = 2;
-const ROUTES: usize = 2;
+/// How soon a large room is looked through again: after something has changed with the links, and at the latest.
+const PLAN_SOON_MS: Millis = 50;
+const PLAN_MS: Millis = 1_000;
+/// For how long one who was heard of outside a large room counts, if it is not dialled.
+const STRANGER_MS: Millis = 120_000;
+/// After so many failures another is taken beside one that is wanted.
+const FAILURES_MAX: u32 = 2;
+
+/// How a room is linked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Up to so many nodes, this one included, all are linked with all.
+    pub mesh_max: usize,
+    /// In a larger room: with how many neighbours by node id to each side.
+    pub ring: usize,
+    /// And with how many others at least.
+    pub random: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { mesh_max: 24, ring: RING_NEIGHBOURS, random: 6 }
+    }
+}
+
+impl Settings {
+    /// A sparse room is linked through again when it has no more than so many nodes. It does not waver with one.
+    fn mesh_again(&self) -> usize {
+        self.mesh_max - self.mesh_max / 6
+    }
+}
 
 #[derive(Debug, Clone, Copy)]
 struct Attempt {
@@ -65,12 +118,26 @@ pub struct Overlay {
     planned: Option<u64>,
     /// Dormant nodes that were dialled in vain: each failure puts the next dial off, once.
     put_off: Vec<NodeId>,
+    settings: Settings,
+    /// In a large room: when it was last looked through, who is wanted, and which links are not.
+    planned_at: Instant,
+    wanted: BTreeSet<NodeId>,
+    surplus: Surplus,
+    /// In a large room: which of the dormant is tried, and since when.
+    dormant: Option<(Instant, NodeId)>,
+    /// Whether the room is a large one, by the members of this revision; `None`: it is to be counted.
+    counted: Option<(u64, bool)>,
 }
 
 impl Overlay {
+    /// With these settings.
+    pub fn new(settings: Settings) -> Overlay {
+        Overlay { settings, ..Overlay::default() }
+    }
+
     /// This node was heard of outside the mesh: it is there now.
     pub fn on_discovered(&mut self, now: Instant, id: NodeId) {
-        self.planned = None;
+        self.look_through();
         if self.strangers.len() >= STRANGERS_MAX && !self.strangers.contains_key(&id) {
             let oldest = self.strangers.iter().min_by_key(|(_, heard)| **heard).map(|(&id, _)| id);
             oldest.and_then(|id| self.strangers.remove(&id));
@@ -81,22 +148,26 @@ impl Overlay {
         *attempt = Attempt { dialling_since, is_heard: dialling_since.is_some(), ..Attempt::at(now) };
     }
 
+    fn look_through(&mut self) {
+        (self.planned, self.counted) = (None, None);
+    }
+
     /// A link has opened.
     pub fn on_link_up(&mut self, id: NodeId) {
-        self.planned = None;
+        self.look_through();
         self.attempts.remove(&id);
         self.strangers.remove(&id);
     }
 
     /// A link has closed; `jitter` keeps both ends from dialling at the same moment.
     pub fn on_link_down(&mut self, now: Instant, id: NodeId, jitter: Millis) {
-        self.planned = None;
+        self.look_through();
         self.attempts.insert(id, Attempt::at(now + RETRY_MS / 2 + jitter));
     }
 
     /// A dial has failed. One that was heard of while it was dialled is there all the same.
     pub fn on_dial_failed(&mut self, now: Instant, id: NodeId, jitter: Millis) {
-        self.planned = None;
+        self.look_through();
         let is_heard = self.attempts.get_mut(&id).is_some_and(|attempt| attempt.fail(now, jitter));
         if !is_heard {
             self.strangers.remove(&id);
@@ -104,10 +175,15 @@ impl Overlay {
     }
 
     /// Whom to dial now.
-    pub fn dial(&mut self, now: Instant, me: NodeId, membership: &Membership) -> Vec<NodeId> {
-        if self.planned != Some(membership.revision()) {
-            self.plan(now, me, membership);
-            self.planned = Some(membership.revision());
+    pub fn dial(&mut self, now: Instant, me: NodeId, membership: &Membership, routes: &Routes) -> Vec<NodeId> {
+        let is_due = match self.planned {
+            planned if !membership.is_sparse() => planned != Some(membership.revision()),
+            None => now.since(self.planned_at) >= PLAN_SOON_MS,
+            Some(_) => now.since(self.planned_at) >= PLAN_MS,
+        };
+        if is_due {
+            self.plan(now, me, membership, routes);
+            (self.planned, self.planned_at) = (Some(membership.revision()), now);
         }
         for id in &self.put_off {
             let attempt = self.attempts.get_mut(id).filter(|attempt| attempt.put_off_after != attempt.failures);
@@ -116,7 +192,7 @@ impl Overlay {
                 attempt.next = attempt.next.max(now + DORMANT_MS - RETRY_MS_MAX);
             }
         }
-        let mut room = LINKS_MAX.saturating_sub(membership.links().len() + self.dialling());
+        let mut room = self.room(membership);
         let mut chosen = Vec::new();
         for (&id, attempt) in &mut self.attempts {
             if attempt.dialling_since.is_some_and(|since| now.since(since) >= DIAL_MS) {
@@ -133,13 +209,19 @@ impl Overlay {
         chosen
     }
 
-    fn dialling(&self) -> usize {
-        self.attempts.values().filter(|attempt| attempt.dialling_since.is_some()).count()
+    /// How many more links there may be, with those on their way.
+    fn room(&self, membership: &Membership) -> usize {
+        let dialling = self.attempts.values().filter(|attempt| attempt.dialling_since.is_some()).count();
+        LINKS_MAX.saturating_sub(membership.links().len() + dialling)
     }
 
     /// An attempt for everybody who is wanted, and none for anybody else.
-    fn plan(&mut self, now: Instant, me: NodeId, membership: &Membership) {
+    fn plan(&mut self, now: Instant, me: NodeId, membership: &Membership, routes: &Routes) {
         self.put_off.clear();
+        self.wanted.clear();
+        if membership.is_sparse() && self.count(membership) > self.settings.mesh_again() {
+            return self.plan_sparse(now, me, membership, routes);
+        }
         for (id, _, status) in membership.others() {
             let first = match status {
                 Status::Joining | Status::Up | Status::Leaving => now,
@@ -168,65 +250,121 @@ impl Overlay {
         });
     }
 
-    /// When somebody is to be dialled next.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        let due = |attempt: &Attempt| attempt.dialling_since.map_or(attempt.next, |since| since + DIAL_MS);
-        self.attempts.values().map(due).min()
+    /// The same in a large room.
+    fn plan_sparse(&mut self, now: Instant, me: NodeId, membership: &Membership, routes: &Routes) {
+        let strangers = self.strangers.len();
+        self.strangers.retain(|id, heard| now.since(*heard) < STRANGER_MS && !membership.is_here(*id));
+        if self.strangers.len() < strangers {
+            self.counted = None;
+        }
+        self.wanted = choice::wanted(me, &self.candidates(membership), self.settings.ring, self.settings.random);
+        let is_up = |id: &NodeId| *id != me && membership.is_here(*id);
+        self.wanted.extend(routes.promoted(now).into_iter().filter(is_up));
+        self.choose_dormant(now, me, membership);
+        let tried = self.dormant.map(|(_, id)| id);
+        for id in self.wanted.iter().copied().chain(tried).filter(|id| !membership.links().contains(id)) {
+            let is_suspect = membership.status(id) == Some(Status::Suspect);
+            let first = if is_suspect { now + SUSPECT_MS } else { now };
+            self.attempts.entry(id).or_insert(Attempt::at(first));
+        }
+        let (wanted, links) = (&self.wanted, membership.links());
+        self.attempts.retain(|id, attempt| {
+            let is_wanted = wanted.contains(id) || tried == Some(*id);
+            *id != me && !links.contains(id) && (is_wanted || attempt.dialling_since.is_some())
+        });
     }
-}
 
-/// Bring a signal of this node's own to another, through whoever is linked.
-pub fn send_signal(
-    me: NodeId,
-    to: NodeId,
-    bytes: Vec<u8>,
-    membership: &Membership,
-    random: &mut fastrand::Rng,
-    out: &mut Outbox,
-) {
-    // Who is linked needs no signal but to mend that link, which may carry nothing: then others do.
-    if membership.links().contains(&to) {
-        pass_over_neighbours(me, to, HOPS, bytes.clone(), me, membership, random, out);
+    /// Who could be linked with: members who are not long away, and those heard of outside the mesh.
+    fn candidates(&self, membership: &Membership) -> Vec<Candidate> {
+        let is_failing = |id: &NodeId| self.attempts.get(id).is_some_and(|attempt| attempt.failures >= FAILURES_MAX);
+        let members = membership.others().filter_map(|(id, _, status)| match status {
+            Status::Joining | Status::Up | Status::Leaving => Some((id, !is_failing(&id))),
+            Status::Suspect => Some((id, false)),
+            Status::Dormant | Status::Departed => self.strangers.contains_key(&id).then_some((id, false)),
+        });
+        let unknown = self.strangers.keys().filter(|id| membership.status(**id).is_none());
+        let mut candidates: Vec<Candidate> = members.chain(unknown.map(|id| (*id, !is_failing(id)))).collect();
+        candidates.sort_unstable();
+        candidates
     }
-    pass_signal(me, to, HOPS, bytes, me, membership, random, out);
-}
 
-/// Bring a signal on its way nearer to whom it is for: over the link if there is one, else over neighbours.
-#[expect(clippy::too_many_arguments, reason = "all of one signal, and where it may go")]
-pub fn pass_signal(
-    from: NodeId,
-    to: NodeId,
-    hops: u8,
-    bytes: Vec<u8>,
-    came_from: NodeId,
-    membership: &Membership,
-    random: &mut fastrand::Rng,
-    out: &mut Outbox,
-) {
-    if membership.links().contains(&to) {
-        out.push((to, Message::Signal { from, to, hops: 0, bytes }));
-        return;
+    /// One of the dormant a minute, another for each node and each time: so two halves of a room that think each other
+    /// dormant find each other.
+    fn choose_dormant(&mut self, now: Instant, me: NodeId, membership: &Membership) {
+        if self.dormant.is_some_and(|(since, _)| now.since(since) < DORMANT_MS)
+            || membership.planted().has(Plant::NeverRedial)
+        {
+            return;
+        }
+        let minute = choice::rank(me, NodeId::from_bytes(u128::from(now.0 / DORMANT_MS).to_le_bytes()));
+        let dormant = membership.others().filter(|(id, _, status)| *status == Status::Dormant && me < *id);
+        let least = dormant.min_by_key(|(id, ..)| choice::rank(me, *id) ^ minute);
+        self.dormant = least.map(|(id, ..)| (now, id));
     }
-    pass_over_neighbours(from, to, hops, bytes, came_from, membership, random, out);
-}
 
-#[expect(clippy::too_many_arguments, reason = "all of one signal, and where it may go")]
-fn pass_over_neighbours(
-    from: NodeId,
-    to: NodeId,
-    hops: u8,
-    bytes: Vec<u8>,
-    came_from: NodeId,
-    membership: &Membership,
-    random: &mut fastrand::Rng,
-    out: &mut Outbox,
-) {
-    // Whoever passes it on lowers the count; a peer that sent a larger one gains nothing by it.
-    let Some(hops) = hops.min(HOPS).checked_sub(1) else { return };
-    let mut neighbours: Vec<NodeId> =
-        membership.links().iter().copied().filter(|&id| id != came_from && id != from && id != to).collect();
-    crate::id::shuffle(random, &mut neighbours);
-    for &neighbour in neighbours.iter().take(ROUTES) {
-        out.push((neighbour, Message::Signal { from, to, hops, bytes: bytes.clone() }));
+    /// How many nodes are here, this one and those only heard of included.
+    fn count(&self, membership: &Membership) -> usize {
+        let is_away = |status: Option<Status>| matches!(status, None | Some(Status::Dormant | Status::Departed));
+        let here = membership.others().filter(|(.., status)| !is_away(Some(*status))).count();
+        1 + here + self.strangers.keys().filter(|id| is_away(membership.status(**id))).count()
+    }
+
+    /// Whether the room is too large for links between all, by who is here now. One that has shrunk stays sparse until
+    /// all are linked again.
+    pub fn is_sparse(&mut self, membership: &Membership) -> bool {
+        // Mostly the answer is plain, or nothing has changed.
+        if !membership.is_sparse() && 1 + membership.known() + self.strangers.len() <= self.settings.mesh_max {
+            return false;
+        }
+        let known = self.counted.filter(|(revision, _)| *revision == membership.revision());
+        if let Some((_, is_sparse)) = known {
+            return is_sparse;
+        }
+        let count = self.count(membership);
+        let is_unlinked = |id: NodeId| membership.is_here(id) && !membership.links().contains(&id);
+        let is_shrinking = || count > self.settings.mesh_again() || membership.others().any(|(id, ..)| is_unlinked(id));
+        let is_sparse = count > self.settings.mesh_max || membership.is_sparse() && is_shrinking();
+        self.counted = Some((membership.revision(), is_sparse));
+        is_sparse
+    }
+
+    /// Which links to hang up now, in a large room; and all neighbours are told of the links, if it is time.
+    pub fn trim(
+        &mut self,
+        now: Instant,
+        me: NodeId,
+        membership: &Membership,
+        routes: &mut Routes,
+        marks: &Marks,
+        out: &mut Outbox,
+    ) -> Vec<NodeId> {
+        if !membership.is_sparse() || self.wanted.is_empty() {
+            self.surplus = Surplus::default();
+            return Vec::new();
+        }
+        let links = membership.links().iter().map(|id| (*id, self.wanted.contains(id)));
+        routes.tell(now, links.collect(), out);
+        let needed = 2 * self.settings.ring;
+        self.surplus.choose(now, me, membership, &self.wanted, needed, routes, marks)
+    }
+
+    /// Whether this node has the links that it wants, as far as they can be had.
+    pub fn is_settled(&self, membership: &Membership) -> bool {
+        let is_missing = |id: &&NodeId| !membership.links().contains(id) && membership.is_here(**id);
+        let is_hopeless = |id: &NodeId| self.attempts.get(id).is_some_and(|attempt| attempt.failures >= FAILURES_MAX);
+        let is_shrinking = membership.is_sparse() && self.wanted.is_empty() && !membership.links().is_empty();
+        !is_shrinking && !self.wanted.iter().filter(is_missing).any(|id| !is_hopeless(id))
+    }
+
+    /// When somebody is to be dialled next, or the links are to be looked through.
+    pub fn poll_timeout(&self, membership: &Membership) -> Option<Instant> {
+        let has_room = self.room(membership) > 0;
+        let due = |attempt: &Attempt| match attempt.dialling_since {
+            Some(since) => Some(since + DIAL_MS),
+            None => has_room.then_some(attempt.next),
+        };
+        let wait = if self.planned.is_none() { PLAN_SOON_MS } else { PLAN_MS };
+        let plan = membership.is_sparse().then(|| self.planned_at + wait);
+        self.attempts.values().filter_map(due).chain(plan).min()
     }
 }

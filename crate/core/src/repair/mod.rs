@@ -145,7 +145,7 @@ impl Repair {
         near.marks.hit_if(Mark::RingChanges, || !self.sessions.is_empty());
         self.sessions.clear();
         self.peers.retain(|id, _| near.ring.contains(*id));
-        for &id in near.membership.links().iter().filter(|&&id| near.membership.answers(id)) {
+        for id in near.membership.answering() {
             self.plan(near, handoff, id);
         }
     }

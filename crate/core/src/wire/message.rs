@@ -15,7 +15,7 @@ use crate::id::{Key, NodeId, Pin};
 pub type Outline = Siblings<()>;
 
 /// The three lanes of a link: a large message on one never holds up the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Lane {
     /// Membership, probes, signals.
     Control,
@@ -51,6 +51,8 @@ pub enum Message {
         record: SignedRecord,
         /// The sender's members.
         digest: Vec<DigestEntry>,
+        /// Which life of the sender this is: another after each start.
+        life: u32,
     },
     /// I go away now, and expect to be back.
     Goodbye {
@@ -273,6 +275,31 @@ pub enum Message {
         /// How it is doing.
         vitals: Vitals,
     },
+    /// My links, and whether I want each of them: by this, neighbours know through whom a node is reached.
+    Links(Vec<(NodeId, bool)>),
+    /// A message for a node without a link to its sender.
+    Relayed(Relayed),
+}
+
+/// A message on its way over other nodes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relayed {
+    /// Who sent it.
+    pub from: NodeId,
+    /// Whom it is for.
+    pub to: NodeId,
+    /// Which life of the sender it is from.
+    pub life: u32,
+    /// Which life of the receiver asked for it. `None`: it answers nothing, and is for any.
+    pub for_life: Option<u32>,
+    /// Rises with every message that this life of the sender has sent over others. A copy has the same.
+    pub number: u32,
+    /// How many more nodes may pass it on.
+    pub hops: u8,
+    /// The lane that it travels on.
+    pub lane: Lane,
+    /// A frame.
+    pub bytes: Vec<u8>,
 }
 
 /// What a relay can say of the node it was asked for.
@@ -382,6 +409,7 @@ impl Message {
     /// The lane it travels on.
     pub fn lane(&self) -> Lane {
         match self {
+            Message::Relayed(relayed) => relayed.lane,
             Message::Store { .. }
             | Message::Stored { .. }
             | Message::Fetch { .. }
@@ -401,6 +429,33 @@ impl Message {
             | Message::Want { .. } => Lane::Bulk,
             _ => Lane::Control,
         }
+    }
+
+    /// Whether it may go over other nodes: what owners say to each other, and whether somebody is there. Gossip finds
+    /// its way by itself.
+    pub fn is_relayable(&self) -> bool {
+        let is_probe = matches!(
+            self,
+            Message::Ping { .. } | Message::Ack { .. } | Message::Enquire { .. } | Message::Vouch { .. }
+        );
+        is_probe || !matches!(self, Message::Relayed(_)) && self.lane() != Lane::Control
+    }
+
+    /// Whether it answers what a life of its receiver has asked, and means nothing to another.
+    pub fn is_answer(&self) -> bool {
+        matches!(
+            self,
+            Message::Ack { .. }
+                | Message::Vouch { .. }
+                | Message::Stored { .. }
+                | Message::Fetched { .. }
+                | Message::Listed { .. }
+                | Message::Kept { .. }
+                | Message::Held { .. }
+                | Message::Summary { .. }
+                | Message::Mismatch { .. }
+                | Message::Objects { purpose: Purpose::Answer { .. }, .. }
+        )
     }
 
     /// What it serves.

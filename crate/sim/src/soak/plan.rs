@@ -149,6 +149,10 @@ pub enum Step {
     Skew,
     /// Bytes that are no message.
     Garbage,
+    /// A tab passes on nothing, only so many of a hundred messages, or all.
+    RelayDrops,
+    /// Some tabs reach the others through one alone.
+    CutVertex,
     /// A tab is to go for good.
     Leave,
     /// After a quiet while all clocks are so many days further on.
@@ -213,6 +217,13 @@ const PIN_SHARE: u8 = 128;
 const PINS_MAX: u32 = 6;
 /// Of three such steps, two pin something and one ends that.
 const PINNING: [(Step, u32); 2] = [(Step::Pin, 2), (Step::Unpin, 1)];
+/// Those of a large room, where not all are linked.
+const OVERLAY_FAULTS: [(Step, u32); 2] = [(Step::RelayDrops, 3), (Step::CutVertex, 1)];
+const OVERLAY_FAULTS_MAX: u32 = 6;
+/// A room with more tabs at first is a large one.
+pub(super) const TABS_MAX: usize = 24;
+/// So many more tabs may open in any room.
+const MORE_MAX: usize = 6;
 
 /// In so many rooms of 256 that are not calm, tabs leave for good; and how many do at most.
 const LEAVE_SHARE: u8 = 100;
@@ -276,6 +287,9 @@ impl Plan {
         }
         plan.add_edits(pause_ms_max);
         plan.add_pins(pause_ms_max);
+        if plan.is_large() {
+            plan.enlarge(pause_ms_max);
+        }
         plan
     }
 
@@ -291,6 +305,38 @@ impl Plan {
             let act = Act::draw(&mut random, weights, self.keys, pause_ms_max);
             self.acts.insert(place, act);
         }
+    }
+
+    /// Whether not all tabs are linked with all.
+    pub(super) fn is_large(&self) -> bool {
+        self.nodes > TABS_MAX
+    }
+
+    /// How many tabs there may be, by opening more.
+    pub(super) fn tabs_max(&self) -> usize {
+        let most = self.nodes + MORE_MAX;
+        if self.is_large() { most } else { most.min(TABS_MAX) }
+    }
+
+    /// Any tab of a large room may be meant by a step, and there are faults of its own. Drawn apart, too.
+    fn enlarge(&mut self, pause_ms_max: u64) {
+        let mut random = fastrand::Rng::with_seed(self.seed ^ 0x1a26e);
+        let tabs = self.nodes as u32;
+        for act in &mut self.acts {
+            act.tab = random.u32(0..tabs);
+            if !act.step.is_request() {
+                act.other = random.u32(0..tabs);
+            }
+        }
+        if !self.is_calm {
+            for _ in 0..random.u32(0..=OVERLAY_FAULTS_MAX) {
+                let place = below(&mut random, self.acts.len() as u64 + 1) as usize;
+                let mut act = Act::draw(&mut random, &OVERLAY_FAULTS, self.keys, pause_ms_max);
+                (act.tab, act.other) = (random.u32(0..tabs), random.u32(0..tabs));
+                self.acts.insert(place, act);
+            }
+        }
+        self.tight.passed_on = (random.u8(..) < 40).then(|| random.u32(30..120));
     }
 
     /// Drawn apart, too.
@@ -354,6 +400,8 @@ impl Act {
             // Hours forth or back, or months.
             Step::Skew => [0, 3_600_000, 7 * 3_600_000, 100 * 86_400_000][(draw % 4) as usize] * (1 + draw % 2),
             Step::Garbage | Step::Halves => draw % 1_000_000,
+            Step::RelayDrops => [0, 50, 100, 100][(draw % 4) as usize],
+            Step::CutVertex => 1 + draw % 12,
             _ => 0,
         };
         Act { step, tab, other, amount, pause_ms: random.u64(0..=pause_ms_max) }
@@ -402,9 +450,10 @@ mod tests {
 
     #[test]
     fn every_step_is_drawn_by_some_seed_and_left_out_by_another() {
-        let kinds = REQUESTS.iter().chain(&EDITS).chain(&PINNING).chain(&FAULTS);
+        let kinds = REQUESTS.iter().chain(&EDITS).chain(&PINNING).chain(&FAULTS).chain(&OVERLAY_FAULTS);
         for (step, _) in kinds.chain(&[(Step::Leave, 1), (Step::Leap, 1)]) {
-            let has = |seed: u64| Plan::of(seed, &(3..17)).acts.iter().any(|act| act.step == *step);
+            let rooms = if OVERLAY_FAULTS.iter().any(|(fault, _)| fault == step) { 20..60 } else { 3..17 };
+            let has = |seed: u64| Plan::of(seed, &rooms).acts.iter().any(|act| act.step == *step);
             assert!((0..60).any(has), "{step:?} never happens");
             assert!(*step == Step::Put || (0..60).any(|seed| !has(seed)), "{step:?} always happens");
         }

@@ -22,6 +22,9 @@ pub struct Tight {
     pub listed: Option<u32>,
     /// How many reaped tombstones are remembered.
     pub ghosts: Option<u32>,
+    /// How many messages are passed on for a neighbour in a second.
+    #[serde(default)]
+    pub passed_on: Option<u32>,
 }
 
 impl Tight {
@@ -45,6 +48,7 @@ impl Tight {
         limits.memo_keys_max = usize_of(self.memo_keys, limits.memo_keys_max);
         limits.ghosts_max = usize_of(self.ghosts, limits.ghosts_max);
         limits.requests.writes_followed_max = usize_of(self.followed, limits.requests.writes_followed_max);
+        limits.passed_on.messages = self.passed_on.unwrap_or(limits.passed_on.messages);
         limits.listed_max = self.listed.map_or(limits.listed_max, u64::from);
     }
 }

@@ -11,14 +11,12 @@ use roundtable_core::ring::RangeSet;
 use roundtable_core::wire::Payload;
 
 use super::custody::Held;
+use super::plan::TABS_MAX;
 use super::shown::Shown;
 use super::watch::Watch;
 use super::{Act, Plan, Step};
 use crate::oracle::Oracle;
 use crate::{CrashPoint, World};
-
-/// So many tabs there are at most, duplicated ones included.
-const TABS_MAX: usize = 24;
 
 /// How long values live that expire.
 const TTLS_MS: [u64; 3] = [500, 20_000, 24 * 3_600_000];
@@ -140,7 +138,7 @@ impl Soak {
             Step::Adopt => self.adopt(tab, other),
             Step::Open | Step::MassJoin => {
                 for _ in 0..amount.max(1) {
-                    if self.world.hosts.len() < (self.plan.nodes + 6).min(TABS_MAX) {
+                    if self.world.hosts.len() < self.plan.tabs_max() {
                         self.world.open(u8::try_from(other).unwrap_or(0) % self.plan.devices.max(1));
                     }
                 }
@@ -180,6 +178,7 @@ impl Soak {
                 self.world.partition(&[&left, &right]);
             }
             Step::Cut | Step::OneWay | Step::Clog | Step::Flap | Step::HangUp | Step::Heal => self.strain(act),
+            Step::CutVertex => self.world.partition_behind(tab as usize, other as usize, amount as usize),
             _ => self.harm(act),
         }
     }
@@ -263,7 +262,7 @@ impl Soak {
                 }
             }
             Step::Duplicate => {
-                let has_room = self.world.hosts.len() < TABS_MAX;
+                let has_room = self.world.hosts.len() < self.plan.tabs_max().max(TABS_MAX);
                 let is_twin = self.world.twins(at).len() > 1;
                 if let Some(twin) = (has_room && !is_twin).then(|| self.world.duplicate(at)).flatten() {
                     self.twins.insert(twin);
@@ -274,6 +273,7 @@ impl Soak {
                 self.world.set_clock(at, if other % 2 == 0 { skew_ms } else { -skew_ms });
             }
             Step::Bridge => self.world.partition_bridge(at),
+            Step::RelayDrops => self.world.drop_relayed(at, amount),
             Step::Leave => self.leave(at),
             Step::Garbage => self.garbage(at, other, amount),
             other => unreachable!("{other:?} is taken elsewhere"),

@@ -70,6 +70,20 @@ impl World {
         self.cut_where(|a, b| (b - a).min(count + a - b) > reach);
     }
 
+    /// From `first` on so many tabs, and that one alone, reach the one tab, which reaches all.
+    pub fn partition_behind(&mut self, vertex: usize, first: usize, behind: usize) {
+        let count = self.hosts.len();
+        let (vertex, first) = (vertex % count, first % count);
+        let is_behind = |tab: usize| (tab + count - first) % count < behind;
+        self.cut_where(|a, b| a != vertex && b != vertex && is_behind(a) != is_behind(b));
+    }
+
+    /// Of what this tab should pass on, so many of a hundred messages go nowhere from now on.
+    pub fn drop_relayed(&mut self, at: usize, percent: u64) {
+        self.relays.insert(at, u8::try_from(percent.min(100)).unwrap_or(100));
+        self.relays.retain(|_, percent| *percent > 0);
+    }
+
     /// These two can reach each other again, both ways and at once.
     pub fn heal(&mut self, a: usize, b: usize) {
         self.cuts.remove(&pair(a, b));
@@ -85,6 +99,7 @@ impl World {
         self.cuts.clear();
         self.mutes.clear();
         self.clogs.clear();
+        self.relays.clear();
         for at in 0..self.hosts.len() {
             if self.is_open(at) {
                 self.introduce(at);

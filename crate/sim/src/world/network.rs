@@ -4,6 +4,7 @@
 
 use roundtable_core::id::NodeId;
 use roundtable_core::node::{Input, Lane};
+use roundtable_core::wire::{self, Message};
 
 use super::{Happening, Tapped, World, pair};
 
@@ -14,7 +15,7 @@ impl World {
     }
 
     /// Which tab another means by an identity: the one it is linked with, else the last that is open.
-    fn find(&self, at: usize, id: NodeId) -> Option<usize> {
+    pub(super) fn find(&self, at: usize, id: NodeId) -> Option<usize> {
         let tabs = self.tabs_of.get(&id)?;
         let linked = tabs.iter().copied().find(|&tab| self.is_linked(at, tab));
         let open = || tabs.iter().rev().copied().find(|&tab| self.is_open(tab));
@@ -76,10 +77,17 @@ impl World {
     }
 
     pub(super) fn on_frame(&mut self, from: usize, to: usize, link: u64, bytes: Vec<u8>) {
-        if self.links.get(&pair(from, to)) == Some(&link) {
+        if self.links.get(&pair(from, to)) == Some(&link) && !self.is_dropped_by(to, &bytes) {
             let id = self.hosts[from].id;
             self.input(to, Input::Received { from: id, bytes });
         }
+    }
+
+    /// Whether a tab that should pass this on does not.
+    fn is_dropped_by(&mut self, relay: usize, bytes: &[u8]) -> bool {
+        let Some(&percent) = self.relays.get(&relay) else { return false };
+        let id = self.hosts[relay].id;
+        matches!(wire::decode(bytes), Ok(Message::Relayed(relayed)) if relayed.to != id) && self.happens(percent)
     }
 
     pub(super) fn dial(&mut self, at: usize, id: NodeId) {

@@ -16,7 +16,7 @@ impl Write {
     pub(super) fn receipt(&self, near: &Surroundings<'_>) -> Receipt {
         let n = match near.membership.n() {
             n if near.planted.has(Plant::QuorumOfPresent) => {
-                let answering = near.membership.links().iter().filter(|&&id| near.membership.answers(id)).count();
+                let answering = near.membership.answering().count();
                 n.min(u8::try_from(answering + 1).unwrap_or(n))
             }
             n => n,

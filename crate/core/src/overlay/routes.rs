@@ -1,0 +1,484 @@
+//! Ways over others, in a room too large for links between all.
+//!
+//! *What is known*: everybody tells its neighbours whom it is linked with, when that changes and every ten seconds:
+//! fourteen links are some 250 bytes, and what a node then sees, two steps far, is nearly everybody of 64 and a fifth of
+//! a thousand. Tables of ways to all would cost each node the size of the room with every change of it.
+//!
+//! *How a message goes*: to a neighbour that has a link with its receiver; else to the neighbour that itself, or by one
+//! of its links, is nearest to it on the ring of ids (greedy routing with lookahead: Manku, Naor, Wieder, STOC 2004).
+//! Everybody has links with the three next to it on each side, so that there is always one who is nearer, and of a
+//! thousand nodes any is reached in about four steps. Where the ring is torn, a message wanders, but not far: at most [`HOPS_MAX`]
+//! steps. A way to where nobody nearer is known is not looked for, since wandering finds most.
+//!
+//! *Two tries*: a small message leaves by two neighbours at once, and its receiver drops the second copy. That costs as
+//! many frames as an acknowledgement would, and hides the death of a relay without waiting for it. A large one leaves by
+//! one, by another each time; if it is lost it is, as over a link that broke, for the layers above to notice.
+//!
+//! *Who is out of reach*: if nothing has come back for three seconds from somebody who was asked something, it is passed
+//! over (`Membership::set_lost`), and asked now and then, until something does. That is no evidence of its death.
+//!
+//! *Lives*: over a link, an answer can only reach the life that asked. Here a message says which life of its sender it is
+//! from, and an answer for which life of its receiver: another drops it, and whoever has begun a new life is owed no
+//! answer any more.
+//!
+//! Invariants: no message is passed on more than [`HOPS_MAX`] times; a neighbour has so much passed on in a second and
+//! no more; what is remembered is bounded by the members and by the links.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use super::LINKS_MAX;
+use super::choice::distance;
+use super::peer::{PROMOTED_MS, Peer};
+use crate::id::NodeId;
+use crate::marks::{Mark, Marks};
+use crate::membership::Membership;
+use crate::planted::Plant;
+use crate::time::{Instant, Millis};
+use crate::wire::{self, Message, Outbox, Relayed, WireError};
+
+/// How often a message may be passed on.
+pub const HOPS_MAX: u8 = 8;
+/// How many steps more it costs to be passed on to nobody nearer: once or twice that helps, and where the receiver is
+/// gone, all that is for it would wander.
+const WANDERING: u8 = 3;
+/// How many bytes a message may have to leave by two ways.
+const TWICE_BYTES_MAX: usize = 16 * 1024;
+/// How many links a neighbour may say that it has.
+const NEIGHBOURS_LINKS_MAX: usize = 2 * LINKS_MAX;
+/// How soon links are told again when they have changed, and when they have not.
+const TELL_MS: Millis = 1_000;
+const TELL_AGAIN_MS: Millis = 10_000;
+/// When somebody who was asked something and says nothing is asked whether it is there; and how often when it is out of
+/// reach.
+const ASK_MS: Millis = 1_000;
+const ASK_LOST_MS: Millis = 5_000;
+/// After how long without a word somebody is out of reach.
+const LOST_MS: Millis = 3_000;
+/// How many links are earned so at a time.
+pub(super) const PROMOTED_MAX: usize = 4;
+
+/// How much is passed on for one neighbour in a second.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// How many messages.
+    pub messages: u32,
+    /// How many bytes.
+    pub bytes: u64,
+}
+
+impl Default for Load {
+    fn default() -> Load {
+        Load { messages: 2_000, bytes: 4 * 1024 * 1024 }
+    }
+}
+
+/// What is to be done with a message that came over others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Arrival {
+    /// It is for this node: this frame.
+    Here(Vec<u8>),
+    /// It is to be passed on, to this neighbour.
+    PassOn(NodeId, Relayed),
+    /// It goes no further.
+    Nowhere,
+}
+
+/// Ways over others, and what has gone over them.
+#[derive(Debug, Clone, Default)]
+pub struct Routes {
+    number: u32,
+    peers: BTreeMap<NodeId, Peer>,
+    neighbours: BTreeMap<NodeId, Vec<(NodeId, bool)>>,
+    told: Option<(Instant, Vec<(NodeId, bool)>)>,
+    /// What was passed on for each neighbour since when.
+    loads: BTreeMap<NodeId, (Instant, Load)>,
+    load_max: Load,
+}
+
+impl Routes {
+    /// With this limit on what is passed on for a neighbour.
+    pub fn new(load_max: Load) -> Routes {
+        Routes { load_max, ..Routes::default() }
+    }
+
+    /// A link has opened. Which life is at its other end is not known yet.
+    pub fn on_link_up(&mut self, id: NodeId) {
+        if let Some(peer) = self.peers.get_mut(&id) {
+            (peer.is_unsure, peer.waits) = (peer.life.is_some(), None);
+        }
+    }
+
+    /// A link has closed. Tells whether what its other end has asked may still be answered, over others.
+    pub fn on_link_down(&mut self, now: Instant, id: NodeId, is_sparse: bool) -> bool {
+        self.neighbours.remove(&id);
+        self.loads.remove(&id);
+        if !is_sparse {
+            self.peers.remove(&id);
+        }
+        if let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.promoted.is_some()) {
+            (peer.promoted, peer.demoted) = (None, Some(now));
+        }
+        self.peers.get(&id).is_some_and(|peer| peer.life.is_some())
+    }
+
+    /// This life of a node has said something. Tells whether another one was known: what that had asked is answered no
+    /// more.
+    pub fn on_life(&mut self, from: NodeId, life: u32, is_linked: bool) -> bool {
+        let peer = self.peers.entry(from).or_default();
+        let is_other = peer.life.is_some_and(|known| known != life);
+        if is_other {
+            (peer.top, peer.seen) = (0, 0);
+        }
+        peer.life = Some(life);
+        peer.is_unsure &= !is_linked;
+        is_other
+    }
+
+    /// Something has come from this node, on whatever way.
+    pub fn on_heard(&mut self, from: NodeId, membership: &mut Membership, marks: &Marks) {
+        let waited = self.peers.get_mut(&from).and_then(|peer| peer.waits.take());
+        if waited.is_some() && membership.is_lost(from) {
+            marks.hit(Mark::BackInReach);
+            membership.set_lost(from, false);
+        }
+    }
+
+    /// A neighbour tells of its links.
+    pub fn on_links(
+        &mut self,
+        from: NodeId,
+        links: Vec<(NodeId, bool)>,
+        membership: &Membership,
+    ) -> Result<(), WireError> {
+        if links.len() > NEIGHBOURS_LINKS_MAX {
+            return Err(WireError::Limit);
+        }
+        if membership.links().contains(&from) {
+            self.neighbours.insert(from, links);
+        }
+        Ok(())
+    }
+
+    /// Whether a neighbour has said that it wants its link with this node, and how many links it wants and has.
+    pub(super) fn wish_of(&self, neighbour: NodeId, me: NodeId) -> Option<(bool, usize)> {
+        let links = self.neighbours.get(&neighbour)?;
+        let wish = links.iter().find(|(id, _)| *id == me)?.1;
+        Some((wish, links.iter().filter(|(_, is_wanted)| *is_wanted).count()))
+    }
+
+    /// With whom so much is said over others that a link is worth it: the latest first.
+    pub(super) fn promoted(&self, now: Instant) -> Vec<NodeId> {
+        let is_fresh = |at: &Instant| now.since(*at) < PROMOTED_MS;
+        let promoted = self.peers.iter().filter_map(|(id, peer)| Some((peer.promoted.filter(is_fresh)?, *id)));
+        let mut promoted: Vec<(Instant, NodeId)> = promoted.collect();
+        promoted.sort_unstable_by(|one, other| other.cmp(one));
+        promoted.into_iter().take(PROMOTED_MAX).map(|(_, id)| id).collect()
+    }
+
+    /// Tell all neighbours of this node's links, if it is time.
+    pub(super) fn tell(&mut self, now: Instant, links: Vec<(NodeId, bool)>, out: &mut Outbox) {
+        let is_due = self
+            .told
+            .as_ref()
+            .is_none_or(|(at, told)| now.since(*at) >= if *told == links { TELL_AGAIN_MS } else { TELL_MS });
+        if is_due {
+            out.extend(links.iter().map(|(link, _)| (*link, Message::Links(links.clone()))));
+            self.told = Some((now, links));
+        }
+    }
+
+    /// Over which neighbours, at most so many, somebody without a link is reached: best first.
+    pub fn toward(
+        &self,
+        to: NodeId,
+        is_free: impl Fn(NodeId) -> bool,
+        membership: &Membership,
+        random: &mut fastrand::Rng,
+        count: usize,
+    ) -> Vec<NodeId> {
+        let mut ways: Vec<(bool, u128, NodeId)> = membership
+            .links()
+            .iter()
+            .filter(|&&id| is_free(id) && id != to)
+            .map(|&id| (!membership.answers(id), self.reach_of(id, to), id))
+            .collect();
+        // Of those equally near, which many are who have a link with it, another each time.
+        crate::id::shuffle(random, &mut ways);
+        ways.sort_by_key(|(is_away, near, _)| (*is_away, *near));
+        ways.into_iter().take(count).map(|(.., id)| id).collect()
+    }
+
+    /// How near a neighbour, or one of its links, is to a node.
+    fn reach_of(&self, neighbour: NodeId, to: NodeId) -> u128 {
+        let beyond = self.neighbours.get(&neighbour).into_iter().flatten();
+        beyond.map(|(other, _)| distance(*other, to)).fold(distance(neighbour, to), u128::min)
+    }
+
+    /// What a message is wrapped in and to whom it is handed; `None`: it goes as it is, over the link. Empty: nowhere.
+    pub fn wrap(
+        &mut self,
+        now: Instant,
+        to: NodeId,
+        message: &Message,
+        membership: &Membership,
+        random: &mut fastrand::Rng,
+        marks: &Marks,
+    ) -> Option<Vec<(NodeId, Message)>> {
+        let is_linked = membership.links().contains(&to);
+        let peer = self.peers.get(&to).copied().unwrap_or_default();
+        if is_linked && !(peer.is_unsure && message.is_answer()) {
+            if peer.promoted.is_some() {
+                self.peers.entry(to).or_default().talk(now, marks);
+            }
+            return None;
+        }
+        let is_answer = message.is_answer();
+        let is_known = membership.status(to).is_some();
+        let has_asked = is_answer && peer.life.is_some();
+        let may_go = message.is_relayable() && is_known && (has_asked || !is_answer && membership.is_sparse());
+        if !may_go {
+            return Some(Vec::new());
+        }
+        let bytes = wire::encode(message);
+        let ways = match is_linked {
+            true => alloc::vec![to],
+            false => {
+                let count = if bytes.len() <= TWICE_BYTES_MAX { 2 } else { 1 };
+                self.toward(to, |_| true, membership, random, count)
+            }
+        };
+        self.number = self.number.wrapping_add(1);
+        let entry = self.peers.entry(to).or_default();
+        if !is_linked {
+            entry.talk(now, marks);
+            if !is_answer {
+                entry.waits.get_or_insert((now, now + ASK_MS));
+            }
+        }
+        let for_life = if is_answer { peer.life } else { None };
+        let (from, life) = (membership.own().id(), membership.life());
+        let (number, lane) = (self.number, message.lane());
+        let relayed = Relayed { from, to, life, for_life, number, hops: HOPS_MAX, lane, bytes };
+        Some(ways.into_iter().map(|way| (way, Message::Relayed(relayed.clone()))).collect())
+    }
+
+    /// A message has come over a link, from or for somebody else. The first part tells whether another life of its
+    /// sender was known.
+    pub fn on_relayed(
+        &mut self,
+        now: Instant,
+        link: NodeId,
+        mut relayed: Relayed,
+        membership: &Membership,
+        random: &mut fastrand::Rng,
+        marks: &Marks,
+    ) -> Result<(bool, Arrival), WireError> {
+        let Relayed { from, to, life, number, .. } = relayed;
+        let me = membership.own().id();
+        if from == me {
+            // It has come round.
+            return Ok((false, Arrival::Nowhere));
+        }
+        if to == me {
+            if membership.status(from).is_none() {
+                return Err(WireError::Forged);
+            }
+            let is_other = self.on_life(from, life, link == from);
+            if relayed.for_life.is_some_and(|life| life != membership.life()) {
+                marks.hit(Mark::AnswerForAnotherLife);
+                return Ok((is_other, Arrival::Nowhere));
+            }
+            let peer = self.peers.entry(from).or_default();
+            if !peer.is_new(number) {
+                marks.hit(Mark::RelayedTwice);
+                return Ok((is_other, Arrival::Nowhere));
+            }
+            peer.talk(now, marks);
+            return Ok((is_other, Arrival::Here(relayed.bytes)));
+        }
+        self.take_load(now, link, relayed.bytes.len() as u64, marks)?;
+        let lowered = relayed.hops.min(HOPS_MAX).checked_sub(1);
+        let lowered = if membership.planted().has(Plant::RelayForEver) { Some(HOPS_MAX) } else { lowered };
+        let Some(hops) = lowered else {
+            marks.hit(Mark::HopsSpent);
+            return Ok((false, Arrival::Nowhere));
+        };
+        relayed.hops = hops;
+        marks.hit(Mark::Relayed);
+        if membership.links().contains(&to) {
+            return Ok((false, Arrival::PassOn(to, relayed)));
+        }
+        marks.hit(Mark::RelayedFurther);
+        let ways = self.toward(to, |id| id != link && id != from, membership, random, 1);
+        let Some(&way) = ways.first() else { return Ok((false, Arrival::Nowhere)) };
+        if self.reach_of(way, to) >= distance(me, to) {
+            // Nobody is nearer than this node.
+            marks.hit(Mark::RelayWanders);
+            relayed.hops = relayed.hops.saturating_sub(WANDERING);
+        }
+        Ok((false, Arrival::PassOn(way, relayed)))
+    }
+
+    fn take_load(&mut self, now: Instant, link: NodeId, bytes: u64, marks: &Marks) -> Result<(), WireError> {
+        let (since, load) = self.loads.entry(link).or_insert((now, Load { messages: 0, bytes: 0 }));
+        if now.since(*since) >= 1_000 {
+            (*since, *load) = (now, Load { messages: 0, bytes: 0 });
+        }
+        if load.messages >= self.load_max.messages || load.bytes + bytes > self.load_max.bytes {
+            marks.hit(Mark::RelayRefuses);
+            return Err(WireError::Limit);
+        }
+        load.messages += 1;
+        load.bytes += bytes;
+        Ok(())
+    }
+
+    /// When somebody is to be asked again, or is out of reach.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.peers.values().filter_map(|peer| peer.waits.map(|(_, again)| again)).min()
+    }
+
+    /// Ask those again who say nothing; pass over those who have not for long.
+    pub fn handle_timeout(&mut self, now: Instant, membership: &mut Membership, marks: &Marks, out: &mut Outbox) {
+        for (&id, peer) in &mut self.peers {
+            let Some((since, again)) = peer.waits.filter(|(_, again)| *again <= now) else { continue };
+            if !membership.is_sparse() || membership.links().contains(&id) || !membership.is_here(id) {
+                // It is probed, or thought away: it is not for this to say.
+                membership.set_lost(id, false);
+                peer.waits = None;
+                continue;
+            }
+            let is_lost = now.since(since) >= LOST_MS;
+            if is_lost && !membership.is_lost(id) {
+                marks.hit(Mark::OutOfReach);
+                membership.set_lost(id, true);
+            }
+            peer.waits = Some((since, again.max(now) + if is_lost { ASK_LOST_MS } else { ASK_MS }));
+            membership.ask(id, out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::peer::BUSY_MESSAGES;
+    use super::*;
+    use crate::membership::Membership;
+    use alloc::vec;
+
+    /// Two members who know each other and have no link, in a large room, and the neighbour that both have.
+    fn three() -> (Membership, Membership, NodeId, Routes) {
+        let (mut a, mut b, relay) = crate::membership::met_without_a_link();
+        a.set_sparse(true);
+        b.set_sparse(true);
+        let mut routes = Routes::default();
+        routes.on_links(relay, vec![(b.own().id(), true)], &a).unwrap();
+        (a, b, relay, routes)
+    }
+
+    fn wrapped(routes: &mut Routes, now: Instant, from: &Membership, to: &Membership) -> Vec<(NodeId, Message)> {
+        let message = Message::Enquire { seq: 1, target: NodeId::from_bytes([9; 16]) };
+        let mut random = fastrand::Rng::with_seed(1);
+        routes.wrap(now, to.own().id(), &message, from, &mut random, &Marks::default()).expect("there is no link")
+    }
+
+    fn arrive(
+        routes: &mut Routes,
+        at: &Membership,
+        link: NodeId,
+        relayed: Relayed,
+    ) -> Result<(bool, Arrival), WireError> {
+        let mut random = fastrand::Rng::with_seed(1);
+        routes.on_relayed(Instant(0), link, relayed, at, &mut random, &Marks::default())
+    }
+
+    fn only(mut ways: Vec<(NodeId, Message)>) -> (NodeId, Relayed) {
+        assert_eq!(ways.len(), 1);
+        match ways.pop() {
+            Some((way, Message::Relayed(relayed))) => (way, relayed),
+            other => panic!("not expected here: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_for_a_node_without_a_link_goes_by_a_neighbour_that_has_one_and_arrives_once() {
+        let (a, b, relay, mut routes) = three();
+        let (way, relayed) = only(wrapped(&mut routes, Instant(0), &a, &b));
+        assert_eq!((way, relayed.hops), (relay, HOPS_MAX));
+        let mut theirs = Routes::default();
+        let Ok((false, Arrival::Here(frame))) = arrive(&mut theirs, &b, relay, relayed.clone()) else { panic!() };
+        assert!(matches!(wire::decode(&frame), Ok(Message::Enquire { seq: 1, .. })));
+        assert_eq!(arrive(&mut theirs, &b, relay, relayed), Ok((false, Arrival::Nowhere)));
+    }
+
+    #[test]
+    fn an_answer_for_another_life_is_dropped_and_another_life_of_a_sender_is_told() {
+        let (a, b, relay, mut routes) = three();
+        let (_, relayed) = only(wrapped(&mut routes, Instant(0), &a, &b));
+        let mut theirs = Routes::default();
+        let answer = Relayed { for_life: Some(b.life().wrapping_add(1)), ..relayed.clone() };
+        assert_eq!(arrive(&mut theirs, &b, relay, answer), Ok((false, Arrival::Nowhere)));
+        let later = Relayed { life: relayed.life.wrapping_add(1), ..relayed };
+        assert!(matches!(arrive(&mut theirs, &b, relay, later), Ok((true, Arrival::Here(_)))));
+    }
+
+    #[test]
+    fn a_stranger_s_message_is_refused_and_one_s_own_goes_no_further() {
+        let (a, b, relay, mut routes) = three();
+        let (_, relayed) = only(wrapped(&mut routes, Instant(0), &a, &b));
+        let strange = Relayed { from: NodeId::from_bytes([77; 16]), ..relayed.clone() };
+        assert_eq!(arrive(&mut Routes::default(), &b, relay, strange), Err(WireError::Forged));
+        assert_eq!(arrive(&mut routes, &a, relay, relayed), Ok((false, Arrival::Nowhere)));
+    }
+
+    #[test]
+    fn hops_run_out_and_a_neighbour_has_only_so_much_passed_on() {
+        let (a, b, relay, mut routes) = three();
+        let (_, relayed) = only(wrapped(&mut routes, Instant(0), &a, &b));
+        let (far, peer) = (NodeId::from_bytes([3; 16]), NodeId::from_bytes([4; 16]));
+        let passing = |hops| Relayed { from: far, to: peer, hops, ..relayed.clone() };
+        let mut relays = Routes::new(Load { messages: 3, bytes: 1_000_000 });
+        assert_eq!(arrive(&mut relays, &a, peer, passing(0)), Ok((false, Arrival::Nowhere)));
+        let Ok((false, Arrival::PassOn(way, next))) = arrive(&mut relays, &a, peer, passing(u8::MAX)) else { panic!() };
+        assert_eq!(way, relay);
+        assert!(next.hops < HOPS_MAX, "whatever it said");
+        assert!(arrive(&mut relays, &a, peer, passing(1)).is_ok());
+        assert_eq!(arrive(&mut relays, &a, peer, passing(1)), Err(WireError::Limit));
+    }
+
+    #[test]
+    fn who_says_nothing_for_three_seconds_is_passed_over_until_it_says_something() {
+        let (mut a, b, _, mut routes) = three();
+        let to = b.own().id();
+        wrapped(&mut routes, Instant(0), &a, &b);
+        let (marks, mut out) = (Marks::default(), vec![]);
+        for at in [1_000, 2_000] {
+            assert_eq!(routes.poll_timeout(), Some(Instant(at)));
+            routes.handle_timeout(Instant(at), &mut a, &marks, &mut out);
+        }
+        assert!(a.answers(to) && out.len() == 2, "it is asked again: {out:?}");
+        routes.handle_timeout(Instant(3_000), &mut a, &marks, &mut out);
+        assert!(!a.answers(to) && a.is_here(to));
+        routes.on_heard(to, &mut a, &marks);
+        assert!(a.answers(to));
+        assert_eq!(routes.poll_timeout(), None);
+    }
+
+    #[test]
+    fn much_talk_earns_a_link_for_a_minute_and_not_again_at_once_when_that_ends() {
+        let (a, b, _, mut routes) = three();
+        let to = b.own().id();
+        for _ in 0..=BUSY_MESSAGES {
+            assert!(routes.promoted(Instant(5)).is_empty());
+            wrapped(&mut routes, Instant(5), &a, &b);
+        }
+        assert_eq!(routes.promoted(Instant(5)), [to]);
+        assert!(routes.promoted(Instant(5 + PROMOTED_MS)).is_empty());
+        routes.on_link_down(Instant(6), to, true);
+        for _ in 0..=BUSY_MESSAGES {
+            wrapped(&mut routes, Instant(7), &a, &b);
+        }
+        assert!(routes.promoted(Instant(7)).is_empty());
+    }
+}
