@@ -41,6 +41,7 @@ marks! {
     GhostForgotten: "a ghost is forgotten for a newer one",
     GhostAnswers: "an owner asks after a tombstone that was reaped here",
     ManySiblings: "more than eight values that have not seen each other",
+    CopiesRestored: "a node starts with copies of what others own",
     // The disk: `node`.
     BatchRefused: "the disk refuses a batch, and its rows are handed over again",
     AnswerParked: "who waits for the disk goes on waiting while some rows are refused",
@@ -87,6 +88,8 @@ marks! {
     StrayChanged: "a stray has changed by the time all owners have confirmed it",
     AskedInVain: "an owner that was asked about strays does not answer",
     Reaped: "a tombstone past the horizon is reaped",
+    CopyPromoted: "a copy for the user is joined with what its node has come to own",
+    CopyUnknown: "the first owner knows nothing of a copy, and it goes",
     // Comparisons: `repair`.
     RingsDiffer: "a comparison cannot be made, for the rings differ",
     RingChanges: "the ring changes during a comparison",

@@ -96,6 +96,12 @@ pub enum Plant {
     ForgetDeparted,
     /// A node tells others of itself alone.
     OwnRecordOnly,
+    /// A coordinator that keeps a copy for its user counts towards W.
+    CountInterest,
+    /// When a pin ends, what its node owns is dropped with the copies.
+    EvictOwned,
+    /// What the first owner lacks of the copies is sent to it.
+    PushCopies,
     /// Nobody dials a node that is thought dormant.
     NeverRedial,
     /// A suspect is thought dormant at once.
@@ -139,7 +145,7 @@ impl Planted {
 #[cfg(feature = "plants")]
 impl Plant {
     /// All of them, with the name by which each is planted and what it breaks.
-    pub const ALL: [(Plant, &'static str, &'static str); 48] = [
+    pub const ALL: [(Plant, &'static str, &'static str); 51] = [
         (Plant::ReuseADot, "reuse-a-dot", "after a clean stop the counter begins at zero again"),
         (Plant::KeepTheEpoch, "keep-the-epoch", "after an unclean stop no new epoch begins"),
         (Plant::MintBeforeDurable, "mint-before-durable", "dots are made before the disk knows that there may be some"),
@@ -187,6 +193,9 @@ impl Plant {
         (Plant::BelieveAnyN, "believe-any-n", "the room keeps as many copies as anybody asks for"),
         (Plant::ForgetDeparted, "forget-departed", "the record of a node that has departed is forgotten"),
         (Plant::OwnRecordOnly, "own-record-only", "a node tells others of itself alone"),
+        (Plant::CountInterest, "count-interest", "a coordinator that keeps a copy for its user counts towards W"),
+        (Plant::EvictOwned, "evict-owned", "when a pin ends, what its node owns is dropped with the copies"),
+        (Plant::PushCopies, "push-copies", "what the first owner lacks of the copies is sent to it"),
         (Plant::NeverRedial, "never-redial", "nobody dials a node that is thought dormant"),
         (Plant::DormantAtOnce, "dormant-at-once", "a suspect is thought dormant at once"),
         (Plant::AccuseAlone, "accuse-alone", "a node is accused without asking others"),

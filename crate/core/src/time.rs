@@ -58,7 +58,8 @@ pub const HORIZON_MS: Millis = 30 * JUMP_MS;
 const WORD_MS: Millis = 60 * 60 * 1_000;
 /// How many devices' words are kept. Of more the first that were heard decide.
 const WORDS_MAX: usize = 64;
-const MINUTE_MS: Millis = 60_000;
+/// A minute, in milliseconds.
+pub const MINUTE_MS: Millis = 60_000;
 
 /// The device's wall clock, and how far it can be believed.
 #[derive(Debug, Clone, Default)]

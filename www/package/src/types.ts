@@ -248,7 +248,7 @@ export interface CounterBucket extends AnyBucket<number> {
 }
 /**
  * Items are equal by their canonical encoding, and come in its order. An add wins over a removal that had not seen it.
- * All items of a key together have at most 1 MiB.
+ * All items of a key together have at most 1 MiB. One without items is not found.
  */
 export interface SetBucket<T> extends AnyBucket<T[]> {
   add(key: string, item: T, options?: WriteOptions): Promise<Receipt>;
@@ -257,7 +257,8 @@ export interface SetBucket<T> extends AnyBucket<T[]> {
 }
 /**
  * Values by name. Different fields never meet; of one field set in several tabs at once, the last by their clocks is
- * shown, as in a bucket of type "lww". The record has no prototype. All fields of a key together have at most 1 MiB.
+ * shown, as in a bucket of type "lww". The record has no prototype. All fields of a key together have at most
+ * 1 MiB. One without fields is not found.
  */
 export interface MapBucket<T> extends AnyBucket<Record<string, T>> {
   set(key: string, field: string, value: T, options?: WriteOptions): Promise<Receipt>;

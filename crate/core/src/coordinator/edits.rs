@@ -44,6 +44,10 @@ impl Coordinator {
             return self.replies.push((id, Reply::Failed(error)));
         }
         let is_local = editing.terms.level.unwrap_or(self.settings.w) == Level::Local;
+        if is_local && let Some(copy) = near.store.copy(&editing.key).cloned() {
+            // It takes away what it has before it alone, so that has to lie among what is written.
+            near.merge(&editing.key, &copy, near.me);
+        }
         if is_local || holds_enough(near, &editing) {
             return self.edit_seen(near, id, editing);
         }

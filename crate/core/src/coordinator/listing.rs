@@ -62,6 +62,9 @@ impl Coordinator {
             .map(|(key, object, _)| (key.name().into(), lives(&object, wall)))
             .collect();
         own.into_iter().for_each(|(name, lives)| listing.note(name, lives));
+        if level == Level::Local {
+            listing.add_copies(near);
+        }
         listing.quorum.ask(near.me);
         let counts_itself = level == Level::Local || near.incoming.is_empty();
         if counts_itself {
@@ -162,9 +165,13 @@ impl Coordinator {
         if !self.listings.get(&number).is_some_and(is_done) {
             return;
         }
-        let Some(listing) = self.listings.remove(&number) else { return };
+        let Some(mut listing) = self.listings.remove(&number) else { return };
+        let met = listing.is_met(near);
+        if !met {
+            listing.add_copies(near);
+        }
         let reply = KeysReply {
-            met: listing.is_met(near),
+            met,
             needed: listing.quorum.needed(),
             answered: listing.quorum.answered().iter().copied().collect(),
             keys: listing.names.into_iter().filter(|(_, (lives, _))| *lives).map(|(name, _)| name).collect(),
@@ -200,6 +207,18 @@ impl Listing {
         let held = self.names.entry(name).or_default();
         held.0 |= lives;
         held.1 |= !lives;
+    }
+
+    /// What others own is listed by the copies of it, where too few of them say so themselves: with all that is known
+    /// here of each.
+    fn add_copies(&mut self, near: &Surroundings<'_>) {
+        let wall = near.store.expiry_clock();
+        for (key, view) in near.store.list_copies(&self.bucket, &self.prefix) {
+            let lives = lives(&view, wall);
+            if self.level == Level::Local || !self.names.contains_key(key.name()) {
+                self.names.insert(key.name().into(), (lives, !lives));
+            }
+        }
     }
 
     /// Whether of every arc enough owners have answered.

@@ -15,6 +15,7 @@
 //! - `writes`: writes in flight, deletes, and receipts.
 //! - `reads`: gets.
 //! - `listing`: keys.
+//! - `interest`: pins, of this node's application and of other nodes.
 //! - `watching`: watches.
 //! - `scanning`: watches of many keys.
 //! - `leave`: the end of all requests.
@@ -22,6 +23,7 @@
 //! It moves nothing in the background: `handoff` delivers hints, `repair` compares.
 
 mod edits;
+mod interest;
 mod latency;
 mod leave;
 mod listing;
@@ -47,7 +49,7 @@ use alloc::vec::Vec;
 use crate::datatype::HybridClock;
 use crate::id::{Key, NodeId, Position, RequestId};
 use crate::marks::Marks;
-use crate::membership::Membership;
+use crate::membership::{Membership, Status};
 use crate::planted::Planted;
 use crate::ring::{RangeSet, Ring};
 use crate::store::{Changed, PersistError, Store};
@@ -55,6 +57,7 @@ use crate::time::{Instant, Millis, WallClock};
 use crate::wire::{Object, Outbox};
 
 use edits::Editing;
+use interest::Interested;
 pub use latency::Latency;
 use listing::Listing;
 pub use listing::answer_list;
@@ -105,6 +108,25 @@ impl Surroundings<'_> {
         changed.is_some()
     }
 
+    /// Join what `from`, an owner, knows of a key that is kept for this node's user: with what is held, if this node
+    /// owns the key too, else with the copy. Tells whether that changed anything.
+    pub fn keep_copy(&mut self, key: &Key, object: &Object, from: NodeId) -> bool {
+        if self.ring.owns(self.me, self.position(key)) {
+            return self.merge(key, object, from);
+        }
+        let changed = self.store.keep_copy(key, object);
+        if let Some(changed) = changed {
+            self.changed.push((key.clone(), Some(from), changed));
+        }
+        changed.is_some()
+    }
+
+    /// Whether every node that is known and has not departed is here: then what none of them has, nobody has.
+    pub fn is_whole(&self) -> bool {
+        let is_here = |status: Status| matches!(status, Status::Up | Status::Departed);
+        self.membership.others().all(|(_, _, status)| is_here(status))
+    }
+
     /// Where a key lies.
     pub fn position(&self, key: &Key) -> Position {
         self.membership.room().position(key)
@@ -141,6 +163,8 @@ pub struct Settings {
     pub writes_followed_max: usize,
     /// How many watches of other nodes are served.
     pub subscriptions_max: usize,
+    /// How many pins of other nodes are served.
+    pub interests_max: usize,
 }
 
 impl Default for Settings {
@@ -154,6 +178,7 @@ impl Default for Settings {
             object_bytes_max: 1024 * 1024,
             writes_followed_max: 10_000,
             subscriptions_max: 10_000,
+            interests_max: 1_000,
         }
     }
 }
@@ -186,6 +211,8 @@ pub struct Coordinator {
     listings: BTreeMap<u64, Listing>,
     watching: Watching,
     scanning: Scanning,
+    /// Who keeps what for its user, and is told of changes.
+    interested: Interested,
     /// Stamps last-write-wins values.
     hybrid: HybridClock,
     /// Requests to leave, with their deadlines, for the node to carry out.
@@ -214,6 +241,7 @@ impl Coordinator {
             listings: BTreeMap::new(),
             watching: Watching::default(),
             scanning: Scanning::default(),
+            interested: Interested::default(),
             hybrid: HybridClock::new(planted),
             leaves: Vec::new(),
             is_closed: false,
@@ -248,6 +276,8 @@ impl Coordinator {
             Request::Keys { bucket, prefix, terms } => self.list(near, id, bucket, prefix, terms),
             Request::Watch { key } => self.watch(near, id, key),
             Request::WatchAll { bucket, prefix } => self.scanning.begin(id, bucket, prefix),
+            Request::Pin { pin } => self.pin(near, id, pin),
+            Request::Unpin { pin } => self.unpin(near, id, &pin),
             Request::Leave { timeout_ms } => self.leave(near.now, id, timeout_ms),
         }
     }

@@ -35,7 +35,10 @@ impl From<Put> for Request {
 
 impl Coordinator {
     pub(super) fn put(&mut self, near: &mut Surroundings<'_>, id: RequestId, put: Put) {
-        let held = near.store.object(&put.key);
+        let mut held = near.store.object(&put.key);
+        if let Some(copy) = near.store.copy(&put.key).cloned() {
+            held.get_or_insert_default().sync(&copy);
+        }
         let context = context_of(near, &put, held.as_ref());
         let held = held.unwrap_or_default();
         if let Err(error) = self.judge(near, &put, &held, &context) {

@@ -49,7 +49,8 @@ pub(super) struct Read {
     quorum: Quorum,
     started: Instant,
     pub(super) deadline: Instant,
-    /// All that was answered so far, joined, with what this node holds.
+    /// All that was answered so far, joined, with what this node holds: not with the copy for its user, for what of
+    /// this an owner lacks is sent to it.
     merged: Object,
     /// What each one answered; what is not in it is what it lacks.
     answers: BTreeMap<NodeId, Object>,
@@ -114,9 +115,11 @@ impl Coordinator {
 
     pub(super) fn read(&mut self, near: &mut Surroundings<'_>, reader: Reader, key: Key, terms: Terms) {
         let level = terms.level.unwrap_or(self.settings.r);
-        let held = near.store.object(&key).unwrap_or_default();
+        let mut held = near.store.object(&key).unwrap_or_default();
+        near.store.add_copy(&key, &mut held);
         let known = near.store.known(&key);
         if level == Level::Local {
+            let known = near.store.view(&key);
             let mut quorum = Quorum::new(1);
             quorum.ask(near.me);
             quorum.answer(near.me);
@@ -132,7 +135,7 @@ impl Coordinator {
                 quorum.answer(near.me);
             }
         }
-        let fingerprint = near.store.fingerprint(&key) as u64;
+        let fingerprint = near.store.view_fingerprint(&key) as u64;
         let asked_with = (fingerprint, held);
         let mut read = Read {
             reader,
@@ -218,9 +221,14 @@ impl Coordinator {
             Progress::Exhausted => !read.not_yet.is_empty() || read.waits_for_links(near),
         };
         if !read.is_answered && (!is_open || is_over) {
-            near.marks.hit_if(Mark::ReadUnmet, || read.quorum.progress() != Progress::Met);
+            let is_met = read.quorum.progress() == Progress::Met;
+            near.marks.hit_if(Mark::ReadUnmet, || !is_met);
             read.is_answered = true;
-            let (reader, key, merged) = (read.reader.clone(), read.key.clone(), read.merged.clone());
+            let (reader, key, mut merged) = (read.reader.clone(), read.key.clone(), read.merged.clone());
+            if !is_met {
+                // What owners say needs no copy beside it; where they do not, the copy is what the user has.
+                near.store.add_copy(&key, &mut merged);
+            }
             let (quorum, started) = (read.quorum.clone(), read.started);
             self.answer(near, &reader, &key, &merged, &quorum, started);
         }
@@ -272,9 +280,11 @@ impl Coordinator {
     fn repair(&mut self, near: &mut Surroundings<'_>, read: Read) {
         let owners = near.ring.owners(near.position(&read.key));
         let keeps = owners.contains(&near.me) || near.store.object(&read.key).is_some();
+        let bringer = read.answers.keys().next().copied().unwrap_or(near.me);
         if keeps {
-            let bringer = read.answers.keys().next().copied().unwrap_or(near.me);
             near.merge(&read.key, &read.merged, bringer);
+        } else if near.store.is_pinned(&read.key) {
+            near.keep_copy(&read.key, &read.merged, bringer);
         }
         for (node, theirs) in &read.answers {
             let lacks = !theirs.includes(&read.merged) || near.planted.has(Plant::RepairAlways);

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use crate::clock::Context;
 use crate::datatype::{DataType, Edit, EditError};
-use crate::id::{Key, NodeId};
+use crate::id::{Key, NodeId, Pin};
 use crate::store::PersistError;
 use crate::time::Millis;
 use crate::wire::Payload;
@@ -132,6 +132,17 @@ pub enum Request {
         /// Those that begin so; empty for all.
         prefix: String,
     },
+    /// Keep this here from now on, whoever owns it: over restarts, until [`Request::Unpin`]. Answered once by
+    /// [`Reply::Pinned`]; what others own of it comes in the background.
+    Pin {
+        /// What.
+        pin: Pin,
+    },
+    /// Keep it here no longer, unless this node owns it. Answered once by [`Reply::Unpinned`].
+    Unpin {
+        /// What.
+        pin: Pin,
+    },
     /// Hand everything off, then depart for good. Answered once by [`Reply::Left`]; a second one, while the first is
     /// under way, shares its outcome.
     Leave {
@@ -152,6 +163,10 @@ pub enum Reply {
     /// Of a watch of many keys: those that changed, in the order of their names; the first time all that are held, even
     /// none.
     Changes(Vec<Change>),
+    /// Of a pin.
+    Pinned,
+    /// The end of a pin: so many copies were dropped.
+    Unpinned(usize),
     /// Of a leave.
     Left {
         /// All that was held here is durable on other devices, and this node has departed: its database may be deleted,
@@ -276,6 +291,8 @@ pub enum RequestError {
     Storage,
     /// This node has left for good; nothing was stored.
     Closed,
+    /// So much is pinned that nothing more can be; unpin something first.
+    TooManyPins,
 }
 
 impl From<EditError> for RequestError {

@@ -56,7 +56,11 @@ impl Scanning {
         due.map(|(&id, scan)| {
             let is_first = !core::mem::replace(&mut scan.has_begun, true);
             let keys = match is_first {
-                true => near.store.list(&scan.bucket, &scan.prefix).map(|(key, ..)| key.clone()).collect(),
+                true => {
+                    let held = near.store.list(&scan.bucket, &scan.prefix).map(|(key, ..)| key);
+                    let copies = near.store.list_copies(&scan.bucket, &scan.prefix).map(|(key, _)| key);
+                    held.chain(copies).collect::<BTreeSet<&Key>>().into_iter().cloned().collect()
+                }
                 false => core::mem::take(&mut scan.changed).into_iter().collect(),
             };
             (id, keys, is_first)
@@ -72,7 +76,7 @@ impl Coordinator {
             let quorum = Quorum::new(self.settings.r.needed(near.membership.n()));
             let mut changes = Vec::with_capacity(keys.len());
             for key in keys {
-                let object = near.store.object(&key).unwrap_or_default();
+                let object = near.store.view(&key);
                 let read = read_reply(&object, &quorum, near.store.expiry_clock());
                 // What is deleted is news only to who has seen it.
                 if !is_first || !read.siblings.is_empty() {

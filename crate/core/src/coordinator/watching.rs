@@ -90,7 +90,7 @@ impl Coordinator {
         let (key, bringer) = (watch.key.clone(), reply.answered.iter().copied().find(|&node| node != near.me));
         watch.quorum = Some(reply);
         // What is watched is kept: an interest. If that changes the key, all its watches are told anyway.
-        if !near.merge(&key, merged, bringer.unwrap_or(near.me)) {
+        if !keep(near, &key, merged, bringer.unwrap_or(near.me)) {
             self.tell_watch(near, id);
         }
     }
@@ -98,7 +98,8 @@ impl Coordinator {
     fn tell_watch(&mut self, near: &mut Surroundings<'_>, id: RequestId) {
         let Some(watch) = self.watching.own.get(&id) else { return };
         let key = watch.key.clone();
-        let object = near.store.object(&key).unwrap_or_default();
+        let mut object = near.store.object(&key).unwrap_or_default();
+        near.store.add_copy(&key, &mut object);
         let quorum = Quorum::new(self.settings.r.needed(near.membership.n()));
         let mut reply = read_reply(&object, &quorum, near.store.expiry_clock());
         if let Some(quorum) = &watch.quorum {
@@ -124,6 +125,7 @@ impl Coordinator {
         let ids: Vec<RequestId> =
             self.watching.own.iter().filter(|(_, watch)| watch.key == *key).map(|(&id, _)| id).collect();
         ids.into_iter().for_each(|id| self.tell_watch(near, id));
+        self.tell_interested(near, key, from);
         let Some(nodes) = self.watching.others.get(key) else { return };
         let Some(object) = near.store.object(key) else { return };
         for (&node, &until) in nodes {
@@ -144,10 +146,10 @@ impl Coordinator {
         is_taken
     }
 
-    /// Another node tells of a key; only one that is watched here is taken in.
+    /// Another node tells of a key; only one that is watched or pinned here is taken in.
     pub fn on_changed_elsewhere(&mut self, near: &mut Surroundings<'_>, from: NodeId, key: &Key, object: &Object) {
-        if self.watching.own.values().any(|watch| watch.key == *key) {
-            near.merge(key, object, from);
+        if near.store.is_pinned(key) || self.watching.own.values().any(|watch| watch.key == *key) {
+            keep(near, key, object, from);
         }
     }
 
@@ -174,8 +176,13 @@ impl Coordinator {
             return;
         }
         if let Some(&owner) = owners.iter().find(|&&owner| near.membership.answers(owner)) {
-            let have = near.store.fingerprint(key) as u64;
+            let have = near.store.view_fingerprint(key) as u64;
             near.out.push((owner, Message::Watch { key: key.clone(), have }));
         }
     }
+}
+
+/// Take in what another node knows of a key that is wanted here. Tells whether that changed anything.
+fn keep(near: &mut Surroundings<'_>, key: &Key, object: &Object, from: NodeId) -> bool {
+    if near.store.is_pinned(key) { near.keep_copy(key, object, from) } else { near.merge(key, object, from) }
 }

@@ -15,9 +15,11 @@
 //!
 //! Invariant: whatever leaves the hints was confirmed by its addressee's disk, or is addressed to somebody else.
 
+mod copies;
 mod leaving;
 mod release;
 
+pub use copies::{Doubt, doubt, follow, follow_strays};
 pub use leaving::Leaving;
 pub use release::{Release, Released, answer_holds};
 

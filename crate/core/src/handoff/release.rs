@@ -6,7 +6,7 @@
 //! object and asked again; one whose arc is incoming, or that is away, keeps the stray here. Keys that this node's
 //! application was shown stay: its user may want them without a network. Their owners are asked about them all the
 //! same, once after each change of the ring and each new link, for they may have lost what they had: a few every half
-//! minute, so that a page that was shown much stays quiet.
+//! minute, so that a page that was shown much stays quiet. Of what is pinned, a copy stays (`copies`), so it can go.
 //!
 //! *Tombstones* older than the horizon, by a wall clock that another device has confirmed: an owner asks the others in
 //! the same way, and when all present owners hold the very same, all let it go together and keep its ghost (see
@@ -19,14 +19,14 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use super::{Shipments, batches};
+use super::{Shipments, batches, copies};
 use crate::clock::VersionVector;
 use crate::coordinator::Surroundings;
 use crate::id::{Key, NodeId, Position};
 use crate::marks::Mark;
 use crate::planted::Plant;
 use crate::ring::RangeSet;
-use crate::time::{Instant, Millis};
+use crate::time::{Instant, MINUTE_MS, Millis};
 use crate::wire::{Held, Message, Purpose, WireError};
 
 /// How long the ring must have been quiet: longer than a tab that comes back takes.
@@ -40,7 +40,6 @@ const PATIENCE_MS: Millis = 10_000;
 const BATCH_MAX: usize = 256;
 /// So many of those that stay are asked about in one batch.
 const KEPT_MAX: usize = 128;
-const MINUTE_MS: Millis = 60_000;
 /// The most keys that one message may ask about.
 const ASKED_MAX: usize = 1_024;
 
@@ -124,7 +123,8 @@ impl Release {
         core::mem::take(&mut self.released)
     }
 
-    /// Ask about the next batch. Keys that were shown, or of which `keeps` holds, are not let go.
+    /// Ask about the next batch. Keys that were shown, and of which there is no copy beside, or of which `keeps` holds,
+    /// are not let go.
     pub fn handle_timeout(&mut self, near: &mut Surroundings<'_>, keeps: impl Fn(&Key) -> bool) {
         if self.round.as_ref().is_some_and(|round| round.deadline <= near.now) {
             near.marks.hit(Mark::AskedInVain);
@@ -134,6 +134,7 @@ impl Release {
         if self.round.is_some() || self.next.is_none_or(|due| due > near.now) {
             return;
         }
+        copies::settle(near, self.horizon_ms);
         let mut candidates = BTreeMap::new();
         self.find_kept(near, &keeps, &mut candidates);
         self.find_strays(near, &keeps, &mut candidates);
@@ -169,7 +170,7 @@ impl Release {
         keeps: impl Fn(&Key) -> bool,
         candidates: &mut BTreeMap<Key, Candidate>,
     ) {
-        let keeps = |key: &Key| keeps(key) || near.store.is_shown(key);
+        let keeps = |key: &Key| keeps(key) || near.store.is_shown(key) && !near.store.is_pinned(key);
         let strayed = RangeSet::full().difference(&near.ring.arcs_of(near.me));
         let ahead = RangeSet::from_sorted([(self.cursor, u64::MAX)]).intersection(&strayed);
         let mut last = None;
@@ -198,7 +199,7 @@ impl Release {
         candidates: &mut BTreeMap<Key, Candidate>,
     ) {
         let Some(cursor) = self.kept.take() else { return };
-        let keeps = |key: &Key| keeps(key) || near.store.is_shown(key);
+        let keeps = |key: &Key| keeps(key) || near.store.is_shown(key) && !near.store.is_pinned(key);
         let strayed = RangeSet::full().difference(&near.ring.arcs_of(near.me));
         let ahead = RangeSet::from_sorted([(cursor, u64::MAX)]).intersection(&strayed);
         for (position, key, fingerprint) in near.store.items(&ahead).filter(|(_, key, _)| keeps(key)) {

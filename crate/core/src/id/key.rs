@@ -88,6 +88,33 @@ impl Key {
     }
 }
 
+/// A bucket, or the names of one that begin alike: what a user wants kept here. It is written as the key that would have
+/// the beginning for a name, so a key is one of them exactly when its bytes begin with these.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Pin(Key);
+
+impl Pin {
+    /// All keys of a bucket that begin with `prefix`; with an empty one, all there are.
+    pub fn new(bucket: &str, prefix: &str) -> Result<Pin, KeyError> {
+        Key::new(bucket, prefix).map(Pin)
+    }
+
+    /// Read one back from its bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Pin, KeyError> {
+        Key::from_bytes(bytes).map(Pin)
+    }
+
+    /// The bytes: what is stored and sent.
+    pub fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    /// Whether a key is one of these.
+    pub fn names(&self, key: &Key) -> bool {
+        key.as_bytes().starts_with(self.as_bytes())
+    }
+}
+
 /// Whether a bucket and a name make a key; the first byte of it.
 fn check(bucket: &str, name: &str) -> Result<u8, KeyError> {
     let length = bucket.len() + name.len();
@@ -140,6 +167,19 @@ mod tests {
         let key = Key::new("carts", "älice").unwrap();
         assert_eq!(Key::from_bytes(key.as_bytes()), Ok(key.clone()));
         assert_eq!((key.bucket(), key.name()), ("carts", "älice"));
+    }
+
+    #[test]
+    fn a_pin_names_the_keys_of_its_bucket_that_begin_so() {
+        let key = |bucket, name| Key::new(bucket, name).unwrap();
+        let pin = Pin::new("carts", "al").unwrap();
+        assert!(pin.names(&key("carts", "al")) && pin.names(&key("carts", "alice")));
+        assert!(
+            !pin.names(&key("carts", "a")) && !pin.names(&key("cart", "salice")) && !pin.names(&key("cartsal", ""))
+        );
+        assert!(Pin::new("carts", "").unwrap().names(&key("carts", "")));
+        assert_eq!(Pin::from_bytes(pin.as_bytes()), Ok(pin));
+        assert_eq!(Pin::new("", "al"), Err(KeyError::Bucket));
     }
 
     #[test]

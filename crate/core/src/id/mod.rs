@@ -16,7 +16,7 @@ mod key;
 mod keys;
 mod room;
 
-pub use key::{KEY_BYTES_MAX, Key, KeyError};
+pub use key::{KEY_BYTES_MAX, Key, KeyError, Pin};
 pub use keys::{KeyPair, PublicKey, Signature};
 pub use room::{Room, RoomError};
 

@@ -224,6 +224,8 @@ pub enum Event {
         /// How many.
         tombstones: usize,
     },
+    /// Something that is pinned was not copied here, for want of room.
+    CopiesFull,
     /// A comparison with this node has ended: so many objects came, so many went.
     Reconciled {
         /// With whom.

@@ -10,7 +10,7 @@ use crate::overlay;
 use crate::planted::Plant;
 use crate::repair::{Answer, Want};
 use crate::time::Instant;
-use crate::wire::{self, Message, Object, Purpose, Says, Version, WireError};
+use crate::wire::{self, Message, Object, Purpose, Says, Scope, Version, WireError};
 
 impl Node {
     pub(super) fn on_frame(&mut self, now: Instant, from: NodeId, bytes: &[u8]) {
@@ -150,12 +150,16 @@ impl Node {
                     let lasting = |version: &Version| Version { expires: None, ..version.clone() };
                     objects.iter_mut().for_each(|(_, object)| *object = object.map(lasting));
                 }
+                // Whoever answers with what its user's copies lack need not know what becomes of it.
+                let is_copy = batch == 0 && matches!(purpose, Purpose::Answer { .. });
                 let mut refused = false;
                 // Others' hints can wait where they are; what answers a comparison cannot, or an arc would seem to
                 // have come.
                 let is_full = is_full || is_refusing && purpose == Purpose::Hint;
                 for (key, object) in &objects {
-                    if refuses(near, is_full, key, object) {
+                    if is_copy {
+                        near.keep_copy(key, object, from);
+                    } else if refuses(near, is_full, key, object) {
                         refused = true;
                     } else if purpose != Purpose::Hint && near.planted.has(Plant::OverwriteOnRepair) {
                         near.store.overwrite(key, object);
@@ -203,6 +207,9 @@ impl Node {
                 self.leaving.on_held(near, &mut self.handoff.shipments, from, request, &answers);
             }
             Message::Compare { session, begin, parts } => {
+                if let Some((Scope::Interest { pin, .. }, _)) = &begin {
+                    self.coordinator.on_interest(now, from, pin.clone());
+                }
                 if let Some(ring) = self.repair.answering().on_compare(near, from, session, begin, parts)? {
                     self.repair.on_agreed(from, ring);
                 } else if self.repair.answering().answers(from, session) {

@@ -70,6 +70,10 @@ pub struct Limits {
     pub memo_keys_max: usize,
     /// How many reaped tombstones are remembered.
     pub ghosts_max: usize,
+    /// How many buckets, or beginnings of names, are pinned.
+    pub pins_max: usize,
+    /// How many bytes of keys and values are held as copies of what others own.
+    pub copy_bytes_max: u64,
     /// In a comparison, a part with at most so many objects is listed rather than cut.
     pub listed_max: u64,
     /// The bug that is planted, if any; in every build but the simulator's a type of size zero.
@@ -93,6 +97,8 @@ impl Default for Limits {
             requests: Settings::default(),
             memo_keys_max: store.memo_keys_max,
             ghosts_max: store.ghosts_max,
+            pins_max: store.pins_max,
+            copy_bytes_max: store.copy_bytes_max,
             listed_max: LISTED_MAX,
             planted: Planted::default(),
             verified: Verified::default(),
@@ -177,8 +183,9 @@ impl Node {
         config.label = shortened(&config.label);
         let mut random = fastrand::Rng::with_seed(seed);
         let me = config.keys.id();
-        let Limits { memo_keys_max, ghosts_max, planted, ref marks, .. } = config.limits;
-        let settings = store::Settings { memo_keys_max, ghosts_max, planted, marks: marks.clone() };
+        let Limits { memo_keys_max, ghosts_max, pins_max, copy_bytes_max, planted, ref marks, .. } = config.limits;
+        let marks = marks.clone();
+        let settings = store::Settings { memo_keys_max, ghosts_max, pins_max, copy_bytes_max, planted, marks };
         let (store, mut remembered) = Store::restore(config.room.clone(), me, restored, random.fork(), settings);
         // What was said before holds until something higher is said.
         let before = remembered.records.iter().position(|signed| signed.id() == me);
@@ -347,7 +354,7 @@ impl Node {
     fn tell_time(&mut self, now: Instant) {
         let (trusted, confirmed) = (self.wall.trusted(now), self.wall.confirmed(now));
         if self.config.limits.planted.has(Plant::DropPastHorizon) && self.membership.has_slept(trusted) {
-            self.store.drop_all();
+            self.store.drop_where(|_| true);
         }
         self.membership.on_wall_clock(trusted, confirmed, &mut self.scratch.out);
     }

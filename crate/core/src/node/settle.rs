@@ -4,13 +4,13 @@ use alloc::vec::Vec;
 
 use super::{Event, Node, Output, near};
 use crate::coordinator::{Made, Surroundings};
-use crate::handoff::Released;
-use crate::id::{Key, NodeId};
+use crate::handoff::{Doubt, Released, doubt, follow, follow_strays};
+use crate::id::{Key, NodeId, Pin};
 use crate::marks::Mark;
 use crate::membership::{Change, Status};
 use crate::planted::Plant;
 use crate::ring::{PlainWalk, Ring, Seating};
-use crate::time::Instant;
+use crate::time::{Instant, MINUTE_MS};
 use crate::wire::{self, Message, Traffic};
 
 /// Room for so many messages is kept from one input to the next.
@@ -20,6 +20,7 @@ impl Node {
     pub(super) fn settle(&mut self, now: Instant) {
         self.expire(now);
         self.settle_members(now);
+        self.settle_pins(now);
         self.settle_comparisons(now);
         self.handoff.deliver(&mut near!(self, now));
         self.settle_leaving(now);
@@ -111,15 +112,43 @@ impl Node {
         if !self.incoming.is_empty() && !had_incoming {
             self.event(Event::ArcIncoming { sources });
         }
+        follow_strays(&mut near!(self, now));
         self.repair.on_ring_change(&near!(self, now), &self.handoff);
         self.coordinator.on_ring_change(&mut near!(self, now), &before);
         self.coordinator.on_membership(&mut near!(self, now));
         self.coordinator.renew_all(&mut near!(self, now));
     }
 
+    /// Something was pinned: what is held of it and owned by others is copied, and all else asked for.
+    fn settle_pins(&mut self, now: Instant) {
+        for pin in self.store.take_pinned() {
+            follow_strays(&mut near!(self, now));
+            self.repair.on_pinned(&near!(self, now), &pin);
+        }
+        if self.store.take_overfull() {
+            self.event(Event::CopiesFull);
+        }
+    }
+
+    /// A comparison of copies ended: some may be unknown to their owners; and if it was the last, all are known to be as
+    /// their owners have them.
+    fn settle_copies(&mut self, now: Instant, pin: &Pin, with: NodeId, doubts: &[Doubt]) {
+        doubt(&mut near!(self, now), self.config.limits.horizon_ms, with, doubts);
+        let is_complete = self.ring.nodes().all(|id| id == self.me || self.answering.contains(&id));
+        if let Some(wall) = self.wall.trusted(now).filter(|_| is_complete)
+            && self.repair.is_fed(pin, &self.ring, self.answering.iter().copied())
+        {
+            self.store.note_fed(pin, u32::try_from(wall.0 / MINUTE_MS).unwrap_or(0));
+        }
+    }
+
     /// Comparisons ended: arcs may have arrived, and writes that the other side has too are confirmed.
     fn settle_comparisons(&mut self, now: Instant) {
         for outcome in self.repair.take_outcomes() {
+            if let Some(pin) = &outcome.pin {
+                self.settle_copies(now, pin, outcome.with, &outcome.doubts);
+                continue;
+            }
             self.handoff.on_compared(&near!(self, now), outcome.with, &outcome.scope);
             self.refresh_incoming();
             if outcome.is_confirmed {
@@ -164,6 +193,7 @@ impl Node {
                 self.config.limits.marks.hit_if(Mark::ManySiblings, || changed.after > 8);
                 self.event(Event::SiblingsCreated { siblings: changed.after });
             }
+            follow(&mut near!(self, now), &key);
             self.coordinator.on_changed(&mut near!(self, now), &key, from);
         }
         self.coordinator.tell_scans(&mut near!(self, now));

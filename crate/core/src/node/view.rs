@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use super::Node;
 use crate::coordinator::Latency;
-use crate::id::{DeviceId, Key, Label, NodeId, Position};
+use crate::id::{DeviceId, Key, Label, NodeId, Pin, Position};
 use crate::membership::Status;
 use crate::ring::RangeSet;
 use crate::store::Sum;
@@ -89,6 +89,10 @@ pub struct Metrics {
     pub bytes: u64,
     /// Hints held.
     pub hints: u64,
+    /// Copies of what others own, kept for this node's user: keys, tombstones included, that are in no other count.
+    pub copies: u64,
+    /// Bytes of their keys and values.
+    pub copy_bytes: u64,
     /// Keys held without a value that is shown: deleted, or expired.
     pub tombstones: u64,
     /// Open links.
@@ -202,6 +206,16 @@ impl View<'_> {
         self.node.store.known(key)
     }
 
+    /// What this node's application is shown of a key by a local read: what is held, and the copy for its user.
+    pub fn shown(&self, key: &Key) -> Object {
+        self.node.store.view(key)
+    }
+
+    /// What is pinned here.
+    pub fn pins(&self) -> impl Iterator<Item = &Pin> {
+        self.node.store.pins()
+    }
+
     /// For whom this node holds what: keys with their addressees. Those held for whom it may concern have none.
     pub fn hints(&self) -> impl Iterator<Item = (&Key, NodeId)> {
         let hints = self.node.store.hints();
@@ -242,6 +256,7 @@ impl View<'_> {
         let unheard = node.membership.links().iter().filter(|id| !is_heard(id)).copied();
         let unlinked = node.membership.others().filter(|(id, _, status)| *status == Status::Up && !is_heard(id));
         let met: BTreeSet<NodeId> = unheard.chain(unlinked.map(|(id, ..)| id)).collect();
+        let is_fed = |pin: &Pin| node.repair.is_fed(pin, &node.ring, node.answering.iter().copied());
         let waits = [
             ("meeting", !met.is_empty()),
             ("hints for those present", node.answering.iter().any(|&id| node.store.hints().is_owed(id))),
@@ -249,6 +264,7 @@ impl View<'_> {
             ("batches on their way", !node.handoff.shipments.is_empty()),
             ("the disk", !node.disk.is_clean()),
             ("leaving", node.leaving.is_active()),
+            ("copies of what is pinned", !node.store.pins().all(is_fed)),
             ("comparisons", !node.repair.is_settled(&node.ring, node.answering.iter().copied())),
         ];
         let mut found: Vec<&str> = waits.into_iter().filter(|(_, waits)| *waits).map(|(what, _)| what).collect();
@@ -279,6 +295,7 @@ impl View<'_> {
     /// Counts.
     pub fn metrics(&self) -> Metrics {
         let (keys, tombstones, bytes) = self.node.store.counts();
+        let (copies, copy_bytes) = self.node.store.copy_counts();
         let (gets, puts) = self.node.coordinator.latencies();
         let stats = |latency: &Latency| {
             let (p50_ms, p99_ms) = latency.percentiles();
@@ -288,6 +305,8 @@ impl View<'_> {
         Metrics {
             keys,
             bytes,
+            copies,
+            copy_bytes,
             hints: self.node.store.hints().len() as u64,
             tombstones,
             links: self.links() as u64,

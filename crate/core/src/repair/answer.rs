@@ -10,6 +10,7 @@ use crate::handoff::Handoff;
 use crate::id::{Key, NodeId};
 use crate::planted::Plant;
 use crate::ring::RangeSet;
+use crate::store::Lens;
 use crate::wire::{Message, Object, Outline, Part, PartSummary, Purpose, Scope, Wanted, WireError, size};
 
 /// The most parts one message may ask for or want something of, ranges one scope may have, tags one message may want.
@@ -18,6 +19,8 @@ const RANGES_MAX: usize = 65_536;
 const TAGS_MAX: usize = 4_096;
 /// About how many bytes of objects one answer holds.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// The most keys that one message may ask for by name.
+const NAMED_MAX: usize = 1_024;
 /// How many sessions of one node are answered at a time.
 const SCOPES_MAX: usize = 4;
 
@@ -26,6 +29,8 @@ const SCOPES_MAX: usize = 4;
 struct Opened {
     session: u32,
     ranges: RangeSet,
+    /// Which of the objects there.
+    lens: Lens,
     /// The asker only gives.
     is_stray: bool,
 }
@@ -42,9 +47,9 @@ impl Answering {
         self.scopes.remove(&id);
     }
 
-    /// Whether this session of that node is being answered.
+    /// Whether a session of that node is being answered in which owners compare.
     pub fn answers(&self, from: NodeId, session: u32) -> bool {
-        self.opened(from, session).is_some()
+        self.opened(from, session).is_some_and(|opened| opened.lens == Lens::All)
     }
 
     fn opened(&self, from: NodeId, session: u32) -> Option<&Opened> {
@@ -55,8 +60,9 @@ impl Answering {
     fn open(&mut self, near: &Surroundings<'_>, from: NodeId, session: u32, scope: Scope) -> Result<bool, WireError> {
         let is_stray = matches!(scope, Scope::Stray(_));
         let ranges = match &scope {
-            Scope::Shared(hash) if *hash != near.ring.hash() => return Ok(false),
+            Scope::Shared(hash) | Scope::Interest { ring: hash, .. } if *hash != near.ring.hash() => return Ok(false),
             Scope::Shared(_) => near.ring.arcs_of_both(near.me, from),
+            Scope::Interest { .. } => near.ring.arcs_led(near.me, from),
             Scope::Incoming(pairs) | Scope::Stray(pairs) if pairs.len() > RANGES_MAX => return Err(WireError::Limit),
             Scope::Incoming(pairs) | Scope::Stray(pairs) => {
                 RangeSet::parse(pairs.clone()).ok_or(WireError::Malformed)?
@@ -72,7 +78,8 @@ impl Answering {
         if scopes.len() >= SCOPES_MAX {
             scopes.remove(0);
         }
-        scopes.push(Opened { session, ranges, is_stray });
+        let lens = if let Scope::Interest { pin, .. } = scope { Lens::Pinned(pin) } else { Lens::All };
+        scopes.push(Opened { session, ranges, lens, is_stray });
         Ok(true)
     }
 
@@ -99,11 +106,11 @@ impl Answering {
                 return Ok(None);
             }
         }
-        let Some(Opened { ranges, .. }) = self.opened(from, session) else {
+        let Some(Opened { ranges, lens, .. }) = self.opened(from, session) else {
             near.out.push((from, Message::Mismatch { session }));
             return Ok(None);
         };
-        let is_same = theirs == Some(near.store.sum(ranges).fingerprint);
+        let is_same = theirs == Some(near.store.sum_of(lens, ranges).fingerprint);
         if is_same || (theirs.is_some() && near.planted.has(Plant::ForgeEqual)) {
             // "The same" also says that it is durable here.
             let parts = alloc::vec![(ROOT, PartSummary::Same)];
@@ -111,7 +118,7 @@ impl Answering {
             return Ok(shared);
         }
         let root = theirs.map(|_| ROOT);
-        let answer = |part| (part, summarize(near.store, ranges, part, session, near.listed_max));
+        let answer = |part| (part, summarize(near.store, lens, ranges, part, session, near.listed_max));
         let parts = root.into_iter().chain(parts).map(answer).collect();
         near.out.push((from, Message::Summary { session, parts }));
         Ok(None)
@@ -127,7 +134,9 @@ impl Answering {
     ) -> Result<(), WireError> {
         let Want { session, number, start, wanted } = want;
         let tags = |wanted: &Wanted| if let Wanted::Tagged(_, tags) = wanted { tags.len() } else { 0 };
-        if wanted.len() > PARTS_MAX || wanted.iter().map(tags).sum::<usize>() > TAGS_MAX {
+        let names = |wanted: &Wanted| if let Wanted::Named(keys) = wanted { keys.len() } else { 0 };
+        let is_over = |count: fn(&Wanted) -> usize, most: usize| wanted.iter().map(count).sum::<usize>() > most;
+        if wanted.len() > PARTS_MAX || is_over(tags, TAGS_MAX) || is_over(names, NAMED_MAX) {
             return Err(WireError::Limit);
         }
         let Some(opened) = self.opened(from, session) else {
@@ -135,15 +144,28 @@ impl Answering {
             return Ok(());
         };
         let mut filling = Filling { session, start, ..Filling::default() };
-        let mut parts: Vec<(RangeSet, Asked)> =
-            wanted.into_iter().map(|wanted| asked(&opened.ranges, wanted)).collect();
+        let mut parts: Vec<(RangeSet, Asked)> = Vec::new();
+        for wanted in wanted {
+            match wanted {
+                Wanted::Named(keys) => filling.take_named(near, &keys),
+                Wanted::All(part) => parts.push((part_of(&opened.ranges, part), None)),
+                Wanted::Tagged(part, tags) => {
+                    parts.push((part_of(&opened.ranges, part), Some(tags.into_iter().collect())));
+                }
+            }
+        }
         parts.sort_by_key(|(range, _)| range.ranges().next().map(|first| *first.start()));
         for (range, asked) in &parts {
-            filling.take(near, range, asked, opened.is_stray);
+            filling.take(near, &opened.lens, range, asked, opened.is_stray);
         }
         let Filling { objects, lacks, next, .. } = filling;
         let purpose = Purpose::Answer { session, want: number, lacks };
-        handoff.shipments.send(near.now, from, purpose, objects, next, near.out);
+        if opened.lens == Lens::All {
+            handoff.shipments.send(near.now, from, purpose, objects, next, near.out);
+        } else {
+            // What lies with who does not own it confirms nothing: nobody asks whether it is durable there.
+            near.out.push((from, Message::Objects { batch: 0, purpose, objects, next }));
+        }
         Ok(())
     }
 }
@@ -163,13 +185,6 @@ pub struct Want {
 /// By tag, what the asker holds in its place; `None`: everything is wanted.
 type Asked = Option<BTreeMap<u32, Option<(u64, Outline)>>>;
 
-fn asked(scope: &RangeSet, wanted: Wanted) -> (RangeSet, Asked) {
-    match wanted {
-        Wanted::All(part) => (part_of(scope, part), None),
-        Wanted::Tagged(part, tags) => (part_of(scope, part), Some(tags.into_iter().collect())),
-    }
-}
-
 /// An answer that is being filled: as many objects as fit, all of one position or none of it.
 #[derive(Default)]
 struct Filling {
@@ -184,8 +199,23 @@ struct Filling {
 }
 
 impl Filling {
-    fn take(&mut self, near: &Surroundings<'_>, range: &RangeSet, asked: &Asked, is_stray: bool) {
-        for (position, key, fingerprint) in near.store.items(range) {
+    /// What is remembered of these, for one who keeps them and did not find them here. They are few and mostly say
+    /// nothing, or no more than a clock.
+    fn take_named(&mut self, near: &Surroundings<'_>, keys: &[Key]) {
+        for (number, key) in keys.iter().enumerate() {
+            let known = near.store.known(key);
+            let is_owner = near.is_settled_owner(near.position(key));
+            if known.is_unknown() && is_owner {
+                self.lacks.extend(u32::try_from(number));
+            } else if !known.is_unknown() && self.bytes < ANSWER_BYTES_MAX {
+                self.bytes += key.as_bytes().len() + size(&known);
+                self.objects.push((key.clone(), known));
+            }
+        }
+    }
+
+    fn take(&mut self, near: &Surroundings<'_>, lens: &Lens, range: &RangeSet, asked: &Asked, is_stray: bool) {
+        for (position, key, fingerprint) in near.store.items_of(lens, range) {
             let tag = item_tag(position.0, fingerprint, self.session);
             let have = match asked {
                 None => None,

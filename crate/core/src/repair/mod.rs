@@ -21,22 +21,25 @@
 //! Invariant: objects are joined, never overwritten (`clock`), so a comparison may stop anywhere and harms nothing.
 
 mod answer;
+mod interest;
+mod peer;
 mod session;
 mod tags;
 
 pub use answer::{Answering, Want};
 pub use tags::LISTED_MAX;
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use crate::coordinator::Surroundings;
-use crate::handoff::Handoff;
-use crate::id::{Key, NodeId};
+use crate::handoff::{Doubt, Handoff};
+use crate::id::{Key, NodeId, Pin};
 use crate::marks::Mark;
 use crate::ring::{RangeSet, Ring};
 use crate::time::{Instant, Millis};
 use crate::wire::{Object, Part, PartSummary};
+use peer::{Peer, backoff};
 use session::Session;
 
 /// How long a difference that gossip shows may be that of a write on its way.
@@ -73,6 +76,8 @@ enum Task {
     /// Arcs the other owns and this node does not, where this node holds something: what an owner left behind when it
     /// ceased to be one, or wrote while it was apart.
     Stray(RangeSet),
+    /// What is pinned here, where the other is the first owner and this node none.
+    Interest(Pin),
 }
 
 /// What a session that has ended came to.
@@ -82,6 +87,10 @@ pub struct Outcome {
     pub with: NodeId,
     /// Over which part of the ring.
     pub scope: RangeSet,
+    /// Of what is pinned here alone, if it was about that.
+    pub pin: Option<Pin>,
+    /// Copies of which the other side knows nothing, or less than lies here.
+    pub doubts: Vec<Doubt>,
     /// Objects that came.
     pub received: usize,
     /// Objects that went.
@@ -107,33 +116,6 @@ pub struct Answer<'a> {
     pub next: Option<u64>,
 }
 
-#[derive(Debug, Clone, Default)]
-struct Peer {
-    tasks: VecDeque<Task>,
-    /// Not before.
-    next: Instant,
-    failures: u32,
-    /// The ring for which the shared arcs were last found equal.
-    agreed: Option<u64>,
-    /// When gossip last said that the shared arcs are equal, and when it was last believed that they differ.
-    equal_at: Option<Instant>,
-    differed_at: Option<Instant>,
-    /// When this node last asked for some part of a comparison.
-    asked_at: Option<Instant>,
-    shared: Option<Shared>,
-}
-
-/// What follows from a ring and is asked with every probe: kept until there is another one.
-#[derive(Debug, Clone)]
-struct Shared {
-    /// By its hash.
-    ring: u64,
-    /// The arcs that both own.
-    arcs: RangeSet,
-    /// The fingerprint of what this node holds there, and the version of the store that it is of.
-    fingerprint: Option<(u64, [u8; 16])>,
-}
-
 /// All comparisons of one node.
 #[derive(Debug, Clone, Default)]
 pub struct Repair {
@@ -141,6 +123,8 @@ pub struct Repair {
     sessions: BTreeMap<u32, Session>,
     number: u32,
     periodic: Option<Instant>,
+    /// When what is pinned is compared anew; `None`: nothing is.
+    feeding: Option<Instant>,
     answering: Answering,
     outcomes: Vec<Outcome>,
 }
@@ -180,11 +164,13 @@ impl Repair {
         if near.ring.contains(near.me) && near.store.sum(&strayed).count > 0 {
             peer.tasks.push_back(Task::Stray(strayed));
         }
+        peer.tasks.extend(near.store.pins().cloned().map(Task::Interest));
         peer.agreed = None;
         // What is incoming does not wait for the other; what is shared may be settled by its comparison.
         let second = if near.me > id && !handoff.sources().contains_key(&id) { SECOND_MS } else { 0 };
         peer.next = near.now + SETTLE_MS + second;
         self.periodic.get_or_insert(near.now + INTERVAL_MS);
+        self.go_on_feeding(near);
     }
 
     /// Somebody is gone: comparisons with them end.
@@ -196,14 +182,14 @@ impl Repair {
     /// Whether the arcs shared with every node that answers were found equal since the ring last changed.
     pub fn is_settled(&self, ring: &Ring, answering: impl Iterator<Item = NodeId>) -> bool {
         let agrees = |id: NodeId| self.peers.get(&id).is_some_and(|peer| peer.agreed == Some(ring.hash()));
-        let is_idle = self.peers.values().all(|peer| peer.tasks.is_empty());
-        self.sessions.is_empty() && is_idle && answering.into_iter().all(agrees)
+        let is_idle = self.peers.values().all(Peer::is_idle);
+        self.sessions.values().all(Session::is_interest) && is_idle && answering.into_iter().all(agrees)
     }
 
     /// With whom something is still to be compared, for people to read.
     pub fn unsettled(&self, ring: &Ring, answering: impl Iterator<Item = NodeId>) -> BTreeSet<NodeId> {
         let agrees = |id: &NodeId| self.peers.get(id).is_some_and(|peer| peer.agreed == Some(ring.hash()));
-        let busy = self.peers.iter().filter(|(_, peer)| !peer.tasks.is_empty()).map(|(id, _)| *id);
+        let busy = self.peers.iter().filter(|(_, peer)| !peer.is_idle()).map(|(id, _)| *id);
         let under_way = self.sessions.values().map(|session| session.with);
         answering.filter(|id| !agrees(id)).chain(busy).chain(under_way).collect()
     }
@@ -214,7 +200,7 @@ impl Repair {
         let stalls = self.sessions.values().map(|session| session.progress + STALL_MS);
         let resends = self.sessions.values().filter_map(Session::resend_at);
         let periodic = self.periodic.filter(|_| !self.peers.is_empty());
-        starts.chain(stalls).chain(resends).chain(periodic).min()
+        starts.chain(stalls).chain(resends).chain(periodic).chain(self.feeding).min()
     }
 
     /// When the next comparison with a node may begin, as things are.
@@ -235,6 +221,7 @@ impl Repair {
                 Some(peer.asked_at.map_or(peer.next, |asked| peer.next.max(asked + ASKED_MS)))
             }
             Task::Stray(_) if handoff.incoming().is_empty() => Some(peer.next),
+            Task::Interest(_) => Some(peer.next),
             Task::Shared | Task::Stray(_) => None,
         }
     }
@@ -259,6 +246,7 @@ impl Repair {
             self.periodic = Some(near.now + INTERVAL_MS);
             self.plan_periodic(near, handoff);
         }
+        self.feed(near);
         // Everybody begins with another, for many may have to fetch something at the same time.
         let after = self.peers.range(near.me..).chain(self.peers.range(..near.me));
         let order: Vec<NodeId> = after.filter(|(_, peer)| !peer.tasks.is_empty()).map(|(&id, _)| id).collect();
@@ -301,9 +289,11 @@ impl Repair {
                 (shared.unwrap_or_default(), Some(near.ring.hash()))
             }
             Task::Stray(ranges) | Task::Incoming(ranges) => (ranges.clone(), None),
+            Task::Interest(pin) if near.store.pins().all(|pinned| pinned != pin) => return,
+            Task::Interest(_) => (self.peers.get_mut(&id).map(|peer| peer.led(near, id)).unwrap_or_default(), None),
         };
         if scope.is_empty() {
-            self.finish(near.now, Session::nothing(id, near.ring.hash()));
+            self.finish(near, Session::nothing(id, near.ring.hash(), task));
             return;
         }
         near.marks.hit_if(Mark::StraysCompared, || matches!(task, Task::Stray(_)));
@@ -411,15 +401,17 @@ impl Repair {
             && let Some(mut session) = self.sessions.remove(&number)
         {
             session.expire_word(near);
-            self.finish(near.now, session);
+            self.finish(near, session);
         }
     }
 
-    fn finish(&mut self, now: Instant, session: Session) {
-        let outcome = session.outcome();
+    fn finish(&mut self, near: &Surroundings<'_>, session: Session) {
+        let (now, outcome) = (near.now, session.outcome());
         if let Some(peer) = self.peers.get_mut(&outcome.with) {
             peer.next = now;
-            if outcome.was_same {
+            if let Some(pin) = &outcome.pin {
+                peer.fed.insert(pin.clone(), near.ring.hash());
+            } else if outcome.was_same {
                 peer.failures = 0;
                 if let Some(ring) = session.ring {
                     peer.agreed = Some(ring);
@@ -442,48 +434,11 @@ impl Repair {
                 Task::Shared => Task::Shared,
                 Task::Incoming(_) => Task::Incoming(session.scope),
                 Task::Stray(_) => Task::Stray(session.scope),
+                Task::Interest(pin) => Task::Interest(pin),
             };
             peer.tasks.push_front(task);
             peer.failures += 1;
             peer.next = now + backoff(peer.failures);
         }
-    }
-}
-
-impl Peer {
-    /// What both own.
-    fn shared(&mut self, near: &Surroundings<'_>, with: NodeId) -> &mut Shared {
-        let ring = near.ring.hash();
-        let known = self.shared.take().filter(|shared| shared.ring == ring);
-        let find = || Shared { ring, arcs: near.ring.arcs_of_both(near.me, with), fingerprint: None };
-        self.shared.insert(known.unwrap_or_else(find))
-    }
-}
-
-impl Shared {
-    /// What is held there, by the ring that says where that is.
-    fn fingerprint(&mut self, near: &Surroundings<'_>) -> [u8; 16] {
-        let version = near.store.version();
-        let known = self.fingerprint.filter(|(of, _)| *of == version);
-        let find = || {
-            let (ring, sum) = (self.ring.to_le_bytes(), near.store.sum(&self.arcs).fingerprint.to_le_bytes());
-            near.membership.room().fingerprint(&[b"shared", &ring, &sum]).to_le_bytes()
-        };
-        let (_, fingerprint) = *self.fingerprint.insert(known.unwrap_or_else(|| (version, find())));
-        fingerprint
-    }
-}
-
-fn backoff(failures: u32) -> Millis {
-    (RETRY_MS << failures.saturating_sub(1).min(10)).min(RETRY_MS_MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waiting_doubles_up_to_half_a_minute() {
-        assert_eq!([1, 2, 3, 4, 40].map(backoff), [1_000, 2_000, 4_000, 8_000, 30_000]);
     }
 }

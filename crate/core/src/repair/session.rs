@@ -9,16 +9,19 @@ use alloc::vec::Vec;
 use super::tags::{ROOT, child_tags, is_same_place, item_tag, item_tags, part_of, part_tag};
 use super::{Outcome, Task};
 use crate::coordinator::Surroundings;
-use crate::handoff::Handoff;
+use crate::handoff::{Doubt, Handoff};
 use crate::id::{Key, NodeId};
 use crate::marks::Mark;
 use crate::ring::RangeSet;
+use crate::store::Lens;
 use crate::time::{Instant, Millis};
 use crate::wire::{Message, Outline, Part, PartSummary, Purpose, Scope, Wanted, size};
 
 /// How many parts are asked for in one message, and how many tags are wanted in one.
 const PARTS_PER_MESSAGE: usize = 1_024;
 const TAGS_PER_MESSAGE: usize = 256;
+/// How many keys are asked after by name in one message.
+const NAMES_PER_MESSAGE: usize = 64;
 /// How many wants, and how many batches, are on their way at a time.
 const WINDOW: usize = 4;
 /// What was not answered for so long is asked again.
@@ -42,6 +45,7 @@ pub(super) struct Session {
     pub(super) scope: RangeSet,
     /// What it is for: that decides who gives and who takes.
     pub(super) task: Task,
+    lens: Lens,
     /// The ring whose shared arcs are compared; `None`: other arcs.
     pub(super) ring: Option<u64>,
     pub(super) progress: Instant,
@@ -54,6 +58,8 @@ pub(super) struct Session {
     /// By their tag of a version, the keys of which this node holds another: sent if the other lacks something of it.
     disputed: BTreeMap<u32, Key>,
     to_send: VecDeque<Key>,
+    /// Copies of which the other side knows nothing, or less than lies here.
+    doubts: Vec<Doubt>,
     received: usize,
     sent: usize,
     was_same: bool,
@@ -76,30 +82,33 @@ impl Session {
         task: Task,
         ring: Option<u64>,
     ) -> Session {
+        let lens = if let Task::Interest(pin) = &task { Lens::Copies(pin.clone()) } else { Lens::All };
         let mut session = Session {
             number,
             scope,
             task,
+            lens,
             ring,
             progress: near.now,
             resend_at: near.now + RESEND_MS,
             was_same: false,
-            ..Session::nothing(with, 0)
+            ..Session::nothing(with, 0, Task::Shared)
         };
-        session.asked_about = near.store.sum(&session.scope).fingerprint;
+        session.asked_about = session.fingerprint(near);
         session.asked.insert(ROOT);
         session.ask(near);
         session
     }
 
     /// Two nodes that share nothing agree on it.
-    pub(super) fn nothing(with: NodeId, ring: u64) -> Session {
+    pub(super) fn nothing(with: NodeId, ring: u64, task: Task) -> Session {
         Session {
             number: 0,
             with,
             scope: RangeSet::empty(),
-            task: Task::Shared,
-            ring: Some(ring),
+            ring: (task == Task::Shared).then_some(ring),
+            task,
+            lens: Lens::All,
             progress: Instant(0),
             resend_at: Instant(0),
             asked: BTreeSet::new(),
@@ -109,6 +118,7 @@ impl Session {
             wants_made: 0,
             disputed: BTreeMap::new(),
             to_send: VecDeque::new(),
+            doubts: Vec::new(),
             received: 0,
             sent: 0,
             was_same: true,
@@ -118,14 +128,22 @@ impl Session {
         }
     }
 
+    /// Of all that is held here and that it is about.
+    fn fingerprint(&self, near: &Surroundings<'_>) -> u128 {
+        near.store.sum_of(&self.lens, &self.scope).fingerprint
+    }
+
     pub(super) fn outcome(&self) -> Outcome {
         Outcome {
+            pin: if let Task::Interest(pin) = &self.task { Some(pin.clone()) } else { None },
+            doubts: self.doubts.clone(),
             with: self.with,
             scope: self.scope.clone(),
             received: self.received,
             sent: self.sent,
             was_same: self.was_same,
-            is_confirmed: self.is_confirmed,
+            // Copies confirm nothing: what else is held there was not compared.
+            is_confirmed: self.is_confirmed && self.lens == Lens::All,
         }
     }
 
@@ -137,8 +155,9 @@ impl Session {
                 (Task::Shared, hash) => Scope::Shared(hash.unwrap_or_default()),
                 (Task::Incoming(_), _) => Scope::Incoming(self.scope.to_pairs()),
                 (Task::Stray(_), _) => Scope::Stray(self.scope.to_pairs()),
+                (Task::Interest(pin), _) => Scope::Interest { ring: near.ring.hash(), pin: pin.clone() },
             };
-            (scope, near.store.sum(&self.scope).fingerprint.to_le_bytes())
+            (scope, self.fingerprint(near).to_le_bytes())
         });
         let parts = self.asked.iter().copied().filter(|part| *part != ROOT).collect();
         near.out.push((self.with, Message::Compare { session: self.number, begin, parts }));
@@ -149,12 +168,17 @@ impl Session {
         self.task == Task::Shared && self.asked.contains(&ROOT)
     }
 
+    /// Whether it is about what is pinned here, which no owner waits for.
+    pub(super) fn is_interest(&self) -> bool {
+        matches!(self.task, Task::Interest(_))
+    }
+
     fn takes(&self) -> bool {
         !matches!(self.task, Task::Stray(_))
     }
 
     fn gives(&self) -> bool {
-        !matches!(self.task, Task::Incoming(_))
+        !matches!(self.task, Task::Incoming(_) | Task::Interest(_))
     }
 
     pub(super) fn on_summary(&mut self, near: &Surroundings<'_>, parts: Vec<(Part, PartSummary)>) {
@@ -167,7 +191,7 @@ impl Session {
             match summary {
                 PartSummary::Same => {
                     self.was_same = part == ROOT;
-                    self.is_confirmed = self.was_same && near.store.sum(&self.scope).fingerprint == self.asked_about;
+                    self.is_confirmed = self.was_same && self.fingerprint(near) == self.asked_about;
                 }
                 PartSummary::Split(tags) => self.on_split(near, part, &tags, &mut wanted),
                 PartSummary::Items(tags) => self.on_items(near, part, &item_tags(&tags), &mut wanted),
@@ -180,11 +204,15 @@ impl Session {
     fn on_split(&mut self, near: &Surroundings<'_>, part: Part, tags: &[u8], wanted: &mut Vec<Wanted>) {
         for (child, theirs) in child_tags(part, tags) {
             let range = part_of(&self.scope, child);
-            let ours = part_tag(near.store, &range, self.number);
+            let ours = part_tag(near.store, &self.lens, &range, self.number);
             match (ours, theirs) {
                 _ if ours == theirs => {}
                 (0, _) if self.takes() => wanted.push(Wanted::All(child)),
                 (_, 0) if self.gives() => self.send_all(near, &range),
+                (_, 0) if self.lens != Lens::All => {
+                    let keys = near.store.items_of(&self.lens, &range).map(|(_, key, _)| key.clone());
+                    name(keys.collect(), wanted);
+                }
                 (0, _) | (_, 0) => {}
                 _ => {
                     near.marks.hit(if part == ROOT { Mark::PartCut } else { Mark::PartCutAgain });
@@ -199,8 +227,9 @@ impl Session {
     fn on_items(&mut self, near: &Surroundings<'_>, part: Part, tags: &[u32], wanted: &mut Vec<Wanted>) {
         let range = part_of(&self.scope, part);
         let mut theirs: BTreeMap<u32, Option<(u64, Outline)>> = tags.iter().map(|&tag| (tag, None)).collect();
-        let mut ours = Vec::new();
-        for (position, key, fingerprint) in near.store.items(&range) {
+        let (mut ours, mut unmatched) = (Vec::new(), Vec::new());
+        let lens = self.lens.clone();
+        for (position, key, fingerprint) in near.store.items_of(&lens, &range) {
             let tag = item_tag(position.0, fingerprint, self.number);
             if theirs.remove(&tag).is_none() {
                 ours.push((tag, position, key));
@@ -214,7 +243,7 @@ impl Session {
         for (tag, position, key) in ours {
             let is_match = |(theirs, have): &(&u32, &mut Option<_>)| have.is_none() && is_same_place(**theirs, tag);
             let matched = theirs.iter_mut().find(is_match).and_then(|(&tag, have)| {
-                let version = near.store.object(key)?.outline();
+                let version = near.store.object_of(&lens, key)?.outline();
                 (version.context().len() <= ACTORS_SENT_MAX).then(|| (tag, have.insert((position.0, version))))
             });
             match matched {
@@ -222,9 +251,11 @@ impl Session {
                     near.marks.hit(Mark::VersionsDiffer);
                     self.disputed.insert(tag, key.clone());
                 }
+                None if lens != Lens::All => unmatched.push(key.clone()),
                 None => self.send_if_owned(near, position, key),
             }
         }
+        name(unmatched, wanted);
         let takes = self.takes();
         let tags: Vec<_> = theirs.into_iter().filter(|(_, have)| takes || have.is_some()).collect();
         if !tags.is_empty() {
@@ -246,6 +277,11 @@ impl Session {
     fn want(&mut self, wanted: Vec<Wanted>) {
         let (mut want, mut tags) = (Want::default(), 0);
         for one in wanted {
+            if let Wanted::Named(_) = one {
+                // The numbers in its answer are those of its keys alone.
+                self.wants.push_back(Want { from: 0, wanted: alloc::vec![one] });
+                continue;
+            }
             tags += if let Wanted::Tagged(_, tags) = &one { tags.len() } else { 1 };
             want.wanted.push(one);
             if tags >= TAGS_PER_MESSAGE {
@@ -263,10 +299,17 @@ impl Session {
         let Some(mut want) = self.wants_under_way.remove(&answer.want) else { return };
         self.progress = near.now;
         self.received += answer.objects.len();
+        if let [Wanted::Named(keys)] = &want.wanted[..] {
+            let lacked = answer.lacks.iter().filter_map(|&number| keys.get(usize::try_from(number).ok()?));
+            self.doubts.extend(lacked.filter_map(|key| Doubt::of(near, key, true)));
+            return;
+        }
         for tag in answer.lacks {
             near.marks.hit_if(Mark::NewsOnBothSides, || !answer.objects.is_empty());
-            if let Some(key) = self.disputed.remove(tag) {
-                self.send_if_owned(near, near.position(&key), &key);
+            match self.disputed.remove(tag) {
+                Some(key) if self.is_interest() => self.doubts.extend(Doubt::of(near, &key, false)),
+                Some(key) => self.send_if_owned(near, near.position(&key), &key),
+                None => {}
             }
         }
         // One who does not get on is asked no more: what is missing is for the next comparison.
@@ -328,7 +371,7 @@ impl Session {
     /// That all is the same was said of what was held then: it says nothing of a write made while the session waited
     /// for something else to be delivered.
     pub(super) fn expire_word(&mut self, near: &Surroundings<'_>) {
-        self.is_confirmed &= near.store.sum(&self.scope).fingerprint == self.asked_about;
+        self.is_confirmed &= self.fingerprint(near) == self.asked_about;
     }
 
     /// Whether nothing is left to ask, to want or to send, and all that was sent is durable there.
@@ -340,4 +383,9 @@ impl Session {
             && self.to_send.is_empty()
             && handoff.shipments.count(self.with) == 0
     }
+}
+
+/// Ask after these by name.
+fn name(keys: Vec<Key>, wanted: &mut Vec<Wanted>) {
+    wanted.extend(keys.chunks(NAMES_PER_MESSAGE).map(|keys| Wanted::Named(keys.to_vec())));
 }

@@ -12,7 +12,7 @@
 use alloc::vec::Vec;
 
 use crate::ring::{PART_DEPTH_MAX, RangeSet};
-use crate::store::Store;
+use crate::store::{Lens, Store};
 use crate::wire::{Part, PartSummary};
 
 /// The whole scope.
@@ -47,8 +47,8 @@ fn mix(fingerprint: u128, session: u32) -> u64 {
 }
 
 /// The tag of what is held in a part: zero for nothing.
-pub(super) fn part_tag(store: &Store, range: &RangeSet, session: u32) -> u32 {
-    let sum = store.sum(range);
+pub(super) fn part_tag(store: &Store, lens: &Lens, range: &RangeSet, session: u32) -> u32 {
+    let sum = store.sum_of(lens, range);
     if sum.count == 0 { 0 } else { ((mix(sum.fingerprint, session) >> 40) as u32).max(1) }
 }
 
@@ -70,16 +70,24 @@ pub(super) fn children(part: Part, bits: u32) -> impl Iterator<Item = Part> {
     (0..1_u64 << bits).map(move |child| Part { depth, index: first | child })
 }
 
-/// What is held in a part, for one who holds something else there.
-pub(super) fn summarize(store: &Store, scope: &RangeSet, part: Part, session: u32, listed_max: u64) -> PartSummary {
+/// What is held in a part of a scope, for one who holds something else there.
+pub(super) fn summarize(
+    store: &Store,
+    lens: &Lens,
+    scope: &RangeSet,
+    part: Part,
+    session: u32,
+    listed_max: u64,
+) -> PartSummary {
     let range = part_of(scope, part);
-    let count = store.sum(&range).count;
+    let count = store.sum_of(lens, &range).count;
     let bits = cut_bits(count);
     if count <= listed_max || u32::from(part.depth) + bits > u32::from(PART_DEPTH_MAX) {
-        let tags = store.items(&range).map(|(position, _, fingerprint)| item_tag(position.0, fingerprint, session));
+        let items = store.items_of(lens, &range);
+        let tags = items.map(|(position, _, fingerprint)| item_tag(position.0, fingerprint, session));
         return PartSummary::Items(tags.flat_map(u32::to_le_bytes).collect());
     }
-    let tags = children(part, bits).map(|child| part_tag(store, &part_of(scope, child), session));
+    let tags = children(part, bits).map(|child| part_tag(store, lens, &part_of(scope, child), session));
     PartSummary::Split(tags.flat_map(|tag| tag.to_le_bytes().into_iter().take(3)).collect())
 }
 

@@ -383,6 +383,14 @@ impl Ring {
         }
     }
 
+    /// The part of the ring of which the one is the first owner and the other no owner at all.
+    pub fn arcs_led(&self, one: NodeId, other: NodeId) -> RangeSet {
+        if self.place(one).is_none() || self.is_everybodys() && self.place(other).is_some() {
+            return RangeSet::empty();
+        }
+        self.arcs_where(|owners| owners.first() == Some(&one) && !owners.contains(&other))
+    }
+
     /// Each node's share of primary positions, of `u64::MAX`, in the order of the ids.
     pub fn shares(&self) -> Vec<(NodeId, u64)> {
         let mut shares: Vec<(NodeId, u64)> = self.seats.iter().map(|seat| (seat.id, 0)).collect();

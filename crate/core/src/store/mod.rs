@@ -8,6 +8,7 @@
 
 mod batch;
 mod changed;
+mod copies;
 mod expiries;
 mod graves;
 mod hints;
@@ -16,6 +17,7 @@ mod mint;
 mod rows;
 #[cfg(test)]
 mod rule;
+mod settings;
 mod shelf;
 mod shown;
 mod sums;
@@ -24,9 +26,11 @@ mod tests;
 
 pub use batch::{Batch, Durability, Op, PersistError, Restored, Rows, Table};
 pub use changed::Changed;
+pub use copies::Lens;
 pub use hints::Hints;
 pub use mint::{EpochReason, Mint, is_clean};
 pub use rows::{Adopted, Remembered, object_of_row};
+pub use settings::Settings;
 pub use sums::Sum;
 
 use alloc::collections::BTreeMap;
@@ -35,11 +39,12 @@ use alloc::vec::Vec;
 use crate::clock::{ACTORS_MAX, Dot, VersionVector};
 use crate::datatype::lives;
 use crate::id::{Key, NodeId, Position, Room};
-use crate::marks::{Mark, Marks};
-use crate::planted::{Plant, Planted};
+use crate::marks::Mark;
+use crate::planted::Plant;
 use crate::ring::RangeSet;
 use crate::wire::{Object, SignedRecord, Version, append};
 use changed::rivals;
+use copies::Copies;
 use expiries::Expiries;
 use graves::Graves;
 use memo::Memo;
@@ -52,26 +57,6 @@ pub const OBJECT_BYTES_MAX: usize = 1536 * 1024;
 /// Clocks of one actor and one value fit in this.
 const SHAPE_BYTES_USUAL: usize = 80;
 
-/// What a store goes by.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// How many keys that were let go are remembered under one epoch.
-    pub memo_keys_max: usize,
-    /// How many reaped tombstones are remembered.
-    pub ghosts_max: usize,
-    /// The bug it has on purpose, if any.
-    pub planted: Planted,
-    /// Who counts how often rare branches are taken.
-    pub marks: Marks,
-}
-
-impl Default for Settings {
-    fn default() -> Settings {
-        let (planted, marks) = (Planted::default(), Marks::default());
-        Settings { memo_keys_max: 10_000, ghosts_max: 20_000, planted, marks }
-    }
-}
-
 /// What this node holds.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -81,6 +66,7 @@ pub struct Store {
     expiries: Expiries,
     graves: Graves,
     hints: Hints,
+    copies: Copies,
     mint: Mint,
     memo: Memo,
     settings: Settings,
@@ -261,9 +247,10 @@ impl Store {
         true
     }
 
-    /// What a planted bug does: let go of everything.
-    pub(crate) fn drop_all(&mut self) {
-        let keys: Vec<Key> = self.objects.keys().map(|(_, key, _)| key.clone()).collect();
+    /// What a planted bug does: let go of everything that is wanted.
+    pub(crate) fn drop_where(&mut self, is_wanted: impl Fn(&Key) -> bool) {
+        let keys = self.objects.keys().map(|(_, key, _)| key);
+        let keys: Vec<Key> = keys.filter(|key| is_wanted(key)).cloned().collect();
         keys.iter().for_each(|key| {
             self.let_go(key);
         });

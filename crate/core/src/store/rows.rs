@@ -7,6 +7,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
+use super::copies::Copies;
 use super::expiries::Expiries;
 use super::graves::Graves;
 use super::memo::Memo;
@@ -64,6 +65,7 @@ impl Store {
             expiries: Expiries::default(),
             graves: Graves::default(),
             hints: Hints::default(),
+            copies: Copies::default(),
             mint,
             memo: Memo::default(),
             settings,
@@ -85,7 +87,7 @@ impl Store {
                 Table::Meta => {
                     if store.memo.restore(store.mint.actor().epoch, &key, &value) {
                         outdated.push(Op { table, key, value: None });
-                    } else {
+                    } else if !store.restore_copy(&key, &value) {
                         store.graves.restore(&key, &value, store.settings.ghosts_max);
                     }
                     true
@@ -95,6 +97,7 @@ impl Store {
         }
         store.load(objects);
         store.batch = Batch { ops: outdated, ..Batch::default() };
+        store.drop_unpinned();
         store.hints.take_ops();
         epoch.into_iter().for_each(|reason| store.mark_epoch(reason));
         store.settings.marks.hit_if(Mark::HintsRestored, || !store.hints.is_empty());
@@ -193,6 +196,12 @@ impl Store {
         }
     }
 
+    /// What the disk should hold in a row of this node's own state. `None`: the mint's, or nobody's.
+    fn meta_row_value(&self, row: &[u8]) -> Option<Option<Vec<u8>>> {
+        let memo = self.memo.row_value(self.mint.actor().epoch, row);
+        memo.or_else(|| self.graves.row_value(row)).or_else(|| self.copy_row_value(row))
+    }
+
     /// The disk did not take these rows: hand them over again, as they are by now.
     pub fn retry(&mut self, rows: impl IntoIterator<Item = (Table, Vec<u8>)>) {
         for (table, key) in rows {
@@ -206,7 +215,7 @@ impl Store {
                     id.and_then(|id| self.records.get(&id).cloned())
                 }
                 (Table::Meta, _) => {
-                    match self.memo.row_value(self.mint.actor().epoch, &key).or_else(|| self.graves.row_value(&key)) {
+                    match self.meta_row_value(&key) {
                         Some(value) => value,
                         // The mint writes its own row anew when it is opened.
                         None => continue,

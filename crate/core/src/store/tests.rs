@@ -18,7 +18,7 @@ pub(super) fn few() -> Settings {
     Settings { memo_keys_max: 2, ghosts_max: 4, ..Settings::default() }
 }
 
-fn store(restored: Restored, seed: u64) -> Store {
+pub(super) fn store(restored: Restored, seed: u64) -> Store {
     Store::restore(room(), NodeId::from_bytes([1; 16]), restored, fastrand::Rng::with_seed(seed), few()).0
 }
 
@@ -35,12 +35,12 @@ pub(super) fn key(name: &str) -> Key {
     Key::new("carts", name).unwrap()
 }
 
-fn value(byte: u8) -> Version {
+pub(super) fn value(byte: u8) -> Version {
     Version::plain(vec![byte].into())
 }
 
 /// What a disk holds after these batches.
-fn disk(batches: Vec<Batch>) -> Restored {
+pub(super) fn disk(batches: Vec<Batch>) -> Restored {
     let mut rows = BTreeMap::new();
     for op in batches.into_iter().flat_map(|batch| batch.ops) {
         match op.value {

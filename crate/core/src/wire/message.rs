@@ -9,7 +9,7 @@ use super::record::{Claim, DigestEntry, Rumour, SignedRecord};
 use super::vitals::Vitals;
 use crate::clock::Siblings;
 use crate::datatype::Object;
-use crate::id::{Key, NodeId};
+use crate::id::{Key, NodeId, Pin};
 
 /// What is known of one key without its values: enough to tell which of two copies is news to the other.
 pub type Outline = Siblings<()>;
@@ -335,6 +335,14 @@ pub enum Scope {
     Incoming(Vec<(u64, u64)>),
     /// What the asker holds and does not own: it only gives.
     Stray(Vec<(u64, u64)>),
+    /// What the asker keeps for its user, where the other is the first owner and the asker none: it only takes, and
+    /// wants to be told of changes for the next half minute.
+    Interest {
+        /// By rings of this hash.
+        ring: u64,
+        /// Of which keys.
+        pin: Pin,
+    },
 }
 
 /// One part of a scope: at depth d the scope is cut into 2^d parts of equal length.
@@ -365,6 +373,9 @@ pub enum Wanted {
     /// Of this part those with these tags. Where the asker holds another version of what seems to be the same key:
     /// its position and the outline of that, so that only what is news is sent.
     Tagged(Part, Vec<(u32, Option<(u64, Outline)>)>),
+    /// These, which the other seems to lack: what it remembers of them, if they were reaped. In the answer, the number
+    /// of each of which it knows nothing is among the tags of what it lacks.
+    Named(Vec<Key>),
 }
 
 impl Message {

@@ -47,6 +47,8 @@ pub struct Settings {
     pub capacity: Option<u16>,
     /// How many copies it wants; 3 if nothing is said.
     pub n: Option<u8>,
+    /// How many reaped tombstones it remembers.
+    pub ghosts: Option<usize>,
 }
 
 /// Where a key must lie on the ring of some tabs.
@@ -178,6 +180,10 @@ pub enum Step {
     Delete(Delete),
     /// An application reads and writes what it read back, changed.
     Update(Update),
+    /// Tabs keep copies of all keys from now on, whoever owns them.
+    Pin(Names),
+    /// They do so no longer.
+    Unpin(Names),
     /// A request that was not waited for is answered by now, or soon.
     Await(Await),
 }

@@ -165,6 +165,7 @@ pub enum Kind {
     CapacityLowered,
     FrameDropped,
     EpochBegun,
+    CopiesFull,
     Written,
 }
 

@@ -325,6 +325,7 @@ fn taken_apart(event: &Event) -> (Option<Kind>, Option<NodeId>, u64) {
         Event::FrameDropped { from, .. } => (Kind::FrameDropped, Some(*from), 1),
         Event::CapacityLowered { .. } => (Kind::CapacityLowered, None, 1),
         Event::EpochBegun { .. } => (Kind::EpochBegun, None, 1),
+        Event::CopiesFull => (Kind::CopiesFull, None, 1),
     };
     (Some(kind), id, weight)
 }

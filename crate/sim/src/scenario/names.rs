@@ -13,7 +13,7 @@ use crate::World;
 
 /// How many names are tried for one key.
 const TRIES_MAX: u32 = 50_000;
-const BUCKET: &str = "scenario";
+pub(super) const BUCKET: &str = "scenario";
 
 /// Something makes no sense in a file, in words.
 pub(super) type Mistake = String;
@@ -38,6 +38,8 @@ impl Cast {
                     config.label.clone_from(name);
                     config.capacity = settings.and_then(|settings| settings.capacity).unwrap_or(config.capacity);
                     config.n = settings.and_then(|settings| settings.n).unwrap_or(config.n);
+                    let ghosts = settings.and_then(|settings| settings.ghosts);
+                    config.limits.ghosts_max = ghosts.unwrap_or(config.limits.ghosts_max);
                 });
                 cast.tabs.insert(name.clone(), at);
             }

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use roundtable_core::clock::VersionVector;
-use roundtable_core::id::{Key, RequestId};
+use roundtable_core::coordinator::Request;
+use roundtable_core::id::{Key, Pin, RequestId};
 use roundtable_core::planted::Planted;
 
 use super::data::{Adopt, Duplicate, Leave, Names, Network, Pair, Repeat, Scenario, Step, Wait};
-use super::names::{Cast, Mistake};
+use super::names::{BUCKET, Cast, Mistake};
 use super::requests::Updating;
 use crate::soak::{Plan, Soak, Tight};
 use crate::{CrashPoint, Tuning};
@@ -166,6 +167,8 @@ impl<'a> Play<'a> {
             Step::Get(get) => self.get(get)?,
             Step::Delete(delete) => self.delete(delete)?,
             Step::Update(update) => self.update(update)?,
+            Step::Pin(tabs) => self.pin(tabs, |pin| Request::Pin { pin })?,
+            Step::Unpin(tabs) => self.pin(tabs, |pin| Request::Unpin { pin })?,
             Step::Await(awaited) => self.await_answer(awaited)?,
             Step::Clock(clock) => {
                 for at in self.cast.tabs(&clock.tabs)? {
@@ -250,6 +253,14 @@ impl<'a> Play<'a> {
         if !self.updating.is_empty() {
             self.accuse(format!("{} updates have not read", self.updating.len()));
         }
+    }
+
+    fn pin(&mut self, tabs: &Names, request: fn(Pin) -> Request) -> Result<(), Mistake> {
+        for at in self.cast.tabs(tabs)? {
+            let pin = Pin::new(BUCKET, "").map_err(|error| error.to_string())?;
+            self.soak.world.request(at, request(pin));
+        }
+        Ok(())
     }
 
     fn days(&mut self, days: i64) {

@@ -175,6 +175,7 @@ impl Play<'_> {
             Some(Reply::Receipt(receipt)) => Some(receipt.met),
             Some(Reply::Read(read)) => Some(read.met),
             Some(Reply::Keys(_) | Reply::Changes(_) | Reply::Failed(_) | Reply::Left { .. } | Reply::Adopted) => None,
+            Some(Reply::Pinned | Reply::Unpinned(_)) => None,
             None => return self.accuse("it is not answered".into()),
         };
         if met.is_some() && is_met != met {

@@ -115,6 +115,7 @@ impl Soak {
         for (index, key) in keys.iter().enumerate() {
             self.judge_key(key);
             self.judge_read(key, index);
+            self.judge_copies(key);
         }
         for tab in self.world.alive() {
             let hints = self.world.node(tab).view().metrics().hints;
@@ -263,6 +264,30 @@ impl Soak {
         let expected = self.shown_at(tab, key);
         if found.as_ref() != Some(&expected) && found.as_ref() != Some(&before) {
             self.oracle.accuse(format!("{key:?}: tab {tab} reads {found:?} of {expected:?}"));
+        }
+    }
+
+    /// Whoever has pinned a key shows by itself what its owners hold of it; and where disks have lost something, what
+    /// only it has still, as long as nothing has superseded that.
+    fn judge_copies(&mut self, key: &Key) {
+        let owned = self.joined(key);
+        for tab in self.world.alive() {
+            let view = self.world.node(tab).view();
+            if !view.pins().any(|pin| pin.names(key)) {
+                continue;
+            }
+            let shown = view.shown(key);
+            if shown.dots().eq(owned.dots()) {
+                continue;
+            }
+            let mut all = owned.clone();
+            all.sync(&shown);
+            if self.watch.has_any_lost() && all.dots().eq(shown.dots()) {
+                self.oracle.judge(key, &all);
+            } else {
+                let (found, expected) = (Vec::from_iter(shown.dots()), Vec::from_iter(owned.dots()));
+                self.oracle.accuse(format!("{key:?}: tab {tab} has pinned it and shows {found:?} of {expected:?}"));
+            }
         }
     }
 

@@ -69,6 +69,10 @@ pub enum Step {
     BlindDelete,
     /// A listing.
     Keys,
+    /// All keys are pinned, or those that begin with a 1.
+    Pin,
+    /// They are pinned no longer.
+    Unpin,
     /// Something is added to a counter.
     Add,
     /// An item is added to a set.
@@ -204,6 +208,12 @@ const FAULTS: [(Step, u32); 33] = [
     (Step::Garbage, 2),
 ];
 
+/// In so many rooms of 256 there are pins; and how often something is pinned at most.
+const PIN_SHARE: u8 = 128;
+const PINS_MAX: u32 = 6;
+/// Of three such steps, two pin something and one ends that.
+const PINNING: [(Step, u32); 2] = [(Step::Pin, 2), (Step::Unpin, 1)];
+
 /// In so many rooms of 256 that are not calm, tabs leave for good; and how many do at most.
 const LEAVE_SHARE: u8 = 100;
 const LEAVES_MAX: u32 = 4;
@@ -216,7 +226,8 @@ impl Step {
 
     /// Whether an application asks it.
     pub fn is_request(self) -> bool {
-        self.is_edit() || REQUESTS.iter().any(|(step, _)| *step == self)
+        let kinds = REQUESTS.iter().chain(&PINNING);
+        self.is_edit() || kinds.clone().any(|(step, _)| *step == self)
     }
 
     /// Whether it edits a counter, a set or a map.
@@ -264,7 +275,22 @@ impl Plan {
             plan.add_leaves(pause_ms_max);
         }
         plan.add_edits(pause_ms_max);
+        plan.add_pins(pause_ms_max);
         plan
+    }
+
+    /// Drawn apart, so that a room in which nothing is pinned is what it was before anything could be.
+    fn add_pins(&mut self, pause_ms_max: u64) {
+        let mut random = fastrand::Rng::with_seed(self.seed ^ 0x9117);
+        if random.u8(..) >= PIN_SHARE {
+            return;
+        }
+        for number in 0..random.u32(1..=PINS_MAX) {
+            let place = below(&mut random, self.acts.len() as u64 + 1) as usize;
+            let weights = if number == 0 { &PINNING[..1] } else { &PINNING[..] };
+            let act = Act::draw(&mut random, weights, self.keys, pause_ms_max);
+            self.acts.insert(place, act);
+        }
     }
 
     /// Drawn apart, too.
@@ -376,7 +402,8 @@ mod tests {
 
     #[test]
     fn every_step_is_drawn_by_some_seed_and_left_out_by_another() {
-        for (step, _) in REQUESTS.iter().chain(&EDITS).chain(&FAULTS).chain(&[(Step::Leave, 1), (Step::Leap, 1)]) {
+        let kinds = REQUESTS.iter().chain(&EDITS).chain(&PINNING).chain(&FAULTS);
+        for (step, _) in kinds.chain(&[(Step::Leave, 1), (Step::Leap, 1)]) {
             let has = |seed: u64| Plan::of(seed, &(3..17)).acts.iter().any(|act| act.step == *step);
             assert!((0..60).any(has), "{step:?} never happens");
             assert!(*step == Step::Put || (0..60).any(|seed| !has(seed)), "{step:?} always happens");

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use roundtable_core::clock::VersionVector;
 use roundtable_core::coordinator::{Keep, Level, Request, Terms};
 use roundtable_core::datatype::DataType;
-use roundtable_core::id::{Key, RequestId};
+use roundtable_core::id::{Key, Pin, RequestId};
 use roundtable_core::node::Input;
+use roundtable_core::ring::RangeSet;
 use roundtable_core::wire::Payload;
 
 use super::custody::Held;
@@ -349,6 +350,7 @@ impl Soak {
             Step::Keys => {
                 self.world.request(tab, Request::Keys { bucket: "soak".into(), prefix: String::new(), terms });
             }
+            Step::Pin | Step::Unpin => self.pin(tab, step, other),
             _ => {
                 let context = (step == Step::Delete).then(read);
                 if context.is_none() {
@@ -356,6 +358,26 @@ impl Soak {
                 }
                 self.world.request(tab, Request::Delete { key, context, terms });
             }
+        }
+    }
+
+    /// A pin is one of all keys, or of a few. Its end drops copies alone: what the node holds for others stays, and
+    /// nobody is told.
+    fn pin(&mut self, tab: usize, step: Step, other: u32) {
+        let pin = Pin::new("soak", if other.is_multiple_of(3) { "1" } else { "" }).expect("a short name");
+        if step == Step::Pin {
+            self.world.request(tab, Request::Pin { pin });
+            return;
+        }
+        let look = |soak: &Soak| {
+            let view = soak.world.node(tab).view();
+            let sent = view.metrics().sent;
+            (view.sum(&RangeSet::full()), sent.repair + sent.transfer + sent.request)
+        };
+        let before = look(self);
+        self.world.request(tab, Request::Unpin { pin: pin.clone() });
+        if look(self) != before {
+            self.oracle.accuse(format!("tab {tab} ends {pin:?}, and holds or sends something else than before"));
         }
     }
 

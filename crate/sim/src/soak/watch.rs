@@ -65,6 +65,11 @@ impl Watch {
         is_since(self.lost.get(&at)) || is_since(self.left.get(&at).map(|(at, _)| at))
     }
 
+    /// Whether any disk has lost anything.
+    pub(super) fn has_any_lost(&self) -> bool {
+        !self.lost.is_empty() || !self.left.is_empty()
+    }
+
     pub(crate) fn on_get(&mut self, id: RequestId, key: Key, level: Level, is_merge: bool) {
         let due = self.confirmed(&key);
         self.gets.insert(id, Asked { key, due, level, is_merge });

@@ -78,6 +78,10 @@ impl From<RequestError> for Failure {
                 "the browser's database failed: the write is not durable here; reload the page and try again",
             ),
             RequestError::Closed => ("closed", CLOSED),
+            RequestError::TooManyPins => (
+                "too-large",
+                "so many buckets are open offline here that no more can be kept; open one with offline: false first",
+            ),
         };
         Failure { code, message: message.into() }
     }

@@ -46,6 +46,7 @@ impl Requests {
             Reply::Read(_) => !is_watch(id),
             Reply::Changes(_) => false,
             Reply::Keys(_) | Reply::Left { .. } | Reply::Adopted | Reply::Failed(_) => true,
+            Reply::Pinned | Reply::Unpinned(_) => true,
         };
         if last { self.open.remove(&id.0) } else { self.open.get(&id.0).cloned() }
     }

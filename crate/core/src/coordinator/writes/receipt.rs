@@ -27,6 +27,10 @@ impl Write {
         if near.planted.has(Plant::CountNonOwner) && has(near.me) && !owners.contains(&near.me) {
             owners.push(near.me);
         }
+        let is_interest = || near.planted.has(Plant::CountInterest) && near.store.is_pinned(&self.key);
+        if has(near.me) && !owners.contains(&near.me) && is_interest() {
+            owners.push(near.me);
+        }
         let mut fallbacks: Vec<NodeId> = self
             .stand_ins
             .iter()

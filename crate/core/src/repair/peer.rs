@@ -1,0 +1,92 @@
+//! What one node knows of its comparisons with another: what is still to be compared, when, and what was found.
+
+use alloc::collections::{BTreeMap, VecDeque};
+
+use super::{RETRY_MS, RETRY_MS_MAX, Task};
+use crate::coordinator::Surroundings;
+use crate::id::{NodeId, Pin};
+use crate::ring::RangeSet;
+use crate::time::{Instant, Millis};
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Peer {
+    pub(super) tasks: VecDeque<Task>,
+    /// Not before.
+    pub(super) next: Instant,
+    pub(super) failures: u32,
+    /// The ring for which the shared arcs were last found equal.
+    pub(super) agreed: Option<u64>,
+    /// When gossip last said that the shared arcs are equal, and when it was last believed that they differ.
+    pub(super) equal_at: Option<Instant>,
+    pub(super) differed_at: Option<Instant>,
+    /// When this node last asked for some part of a comparison.
+    pub(super) asked_at: Option<Instant>,
+    pub(super) shared: Option<Shared>,
+    /// What it leads and this node does not own, by the ring of this hash.
+    led: Option<(u64, RangeSet)>,
+    /// For which ring what is pinned was last compared.
+    pub(super) fed: BTreeMap<Pin, u64>,
+}
+
+/// What follows from a ring and is asked with every probe: kept until there is another one.
+#[derive(Debug, Clone)]
+pub(super) struct Shared {
+    /// By its hash.
+    ring: u64,
+    /// The arcs that both own.
+    pub(super) arcs: RangeSet,
+    /// The fingerprint of what this node holds there, and the version of the store that it is of.
+    fingerprint: Option<(u64, [u8; 16])>,
+}
+
+impl Peer {
+    /// Whether owners have nothing more to compare.
+    pub(super) fn is_idle(&self) -> bool {
+        self.tasks.iter().all(|task| matches!(task, Task::Interest(_)))
+    }
+
+    /// The part of the ring of which that node is the first owner, and this node none.
+    pub(super) fn led(&mut self, near: &Surroundings<'_>, with: NodeId) -> RangeSet {
+        let ring = near.ring.hash();
+        let known = self.led.take().filter(|(of, _)| *of == ring);
+        let find = || (ring, near.ring.arcs_led(with, near.me));
+        self.led.insert(known.unwrap_or_else(find)).1.clone()
+    }
+
+    /// What both own.
+    pub(super) fn shared(&mut self, near: &Surroundings<'_>, with: NodeId) -> &mut Shared {
+        let ring = near.ring.hash();
+        let known = self.shared.take().filter(|shared| shared.ring == ring);
+        let find = || Shared { ring, arcs: near.ring.arcs_of_both(near.me, with), fingerprint: None };
+        self.shared.insert(known.unwrap_or_else(find))
+    }
+}
+
+impl Shared {
+    /// What is held there, by the ring that says where that is.
+    pub(super) fn fingerprint(&mut self, near: &Surroundings<'_>) -> [u8; 16] {
+        let version = near.store.version();
+        let known = self.fingerprint.filter(|(of, _)| *of == version);
+        let find = || {
+            let (ring, sum) = (self.ring.to_le_bytes(), near.store.sum(&self.arcs).fingerprint.to_le_bytes());
+            near.membership.room().fingerprint(&[b"shared", &ring, &sum]).to_le_bytes()
+        };
+        let (_, fingerprint) = *self.fingerprint.insert(known.unwrap_or_else(|| (version, find())));
+        fingerprint
+    }
+}
+
+/// How long until a comparison is tried again that has failed so often in a row.
+pub(super) fn backoff(failures: u32) -> Millis {
+    (RETRY_MS << failures.saturating_sub(1).min(10)).min(RETRY_MS_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waiting_doubles_up_to_half_a_minute() {
+        assert_eq!([1, 2, 3, 4, 40].map(backoff), [1_000, 2_000, 4_000, 8_000, 30_000]);
+    }
+}
