@@ -72,7 +72,7 @@ impl core::fmt::Display for DatabaseError {
 
 impl core::error::Error for DatabaseError {}
 
-// web-sys has the durability of a transaction among its unstable parts only.
+// web-sys has the durability and the end of a transaction among its unstable parts only.
 #[wasm_bindgen]
 extern "C" {
     #[wasm_bindgen(extends = IdbDatabase)]
@@ -84,6 +84,11 @@ extern "C" {
         mode: &str,
         options: &JsValue,
     ) -> Result<IdbTransaction, JsValue>;
+
+    #[wasm_bindgen(extends = IdbTransaction)]
+    type CommittableTransaction;
+    #[wasm_bindgen(method, catch)]
+    fn commit(this: &CommittableTransaction) -> Result<(), JsValue>;
 }
 
 /// The layout of a database: its version, its tables, and what brings an older one to it.
@@ -212,6 +217,9 @@ impl Database {
             let _ = transaction.abort();
             return Err(DatabaseError::of(&error));
         }
+        // Nothing more is asked: else the browser first tells of each row, and waits whether anything follows. One
+        // that does not know the word does just that.
+        let _ = transaction.unchecked_ref::<CommittableTransaction>().commit();
         completed(&transaction).await
     }
 
