@@ -45,6 +45,7 @@ impl Requests {
             Reply::Receipt(receipt) => receipt.ended.is_some(),
             Reply::Read(_) => !is_watch(id),
             Reply::Keys(_) | Reply::Left { .. } | Reply::Adopted | Reply::Failed(_) => true,
+            Reply::Pinned | Reply::Unpinned(_) => true,
         };
         if last { self.open.remove(&id.0) } else { self.open.get(&id.0).cloned() }
     }
