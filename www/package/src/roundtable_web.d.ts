@@ -62,6 +62,10 @@ export interface RawKeys {
   readonly keys: readonly string[];
 }
 
+export interface RawKept {
+  readonly pinned: boolean;
+}
+
 export interface RawLeft {
   readonly handedOff: boolean;
 }
@@ -110,6 +114,9 @@ export class PeerHandle {
     timeoutMs: number | undefined,
     onKeys: Callback<RawKeys>,
   ): number;
+  /** Keep all of a bucket here, or no longer what others own of it. */
+  pin(bucket: string, onKept: Callback<RawKept>): number;
+  unpin(bucket: string, onKept: Callback<RawKept>): number;
   watch(bucket: string, key: string, onRead: Callback<RawRead>): number;
   leave(timeoutMs: number | undefined, onLeft: Callback<RawLeft>): number;
   cancel(request: number): void;
