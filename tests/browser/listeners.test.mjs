@@ -59,6 +59,60 @@ describe("what the package calls", { timeout: 240_000 }, () => {
     await stage.world.until("and of its deletion", () => b.run(() => window.seen.at(-1) === null));
   });
 
+  test("a watch of many keys tells of all at first, then of those that changed", { timeout }, async () => {
+    const [a, b] = await stage.pair();
+    for (const key of ["cart/b", "cart/a", "other"]) await a.put(key, key, { level: "all" });
+    const first = await b.run(async () => {
+      const bucket = window.mesh.bucket("things");
+      window.batches = [];
+      window.nothing = [];
+      let returned = false;
+      const keep = (batches) => (changes) => {
+        batches.push(changes.map(({ key, read }) => [key, read.value ?? null, Object.isFrozen(read), returned]));
+      };
+      window.stop = bucket.watchAll({ prefix: "cart/" }, keep(window.batches));
+      bucket.watchAll({ prefix: "none" }, keep(window.nothing));
+      returned = true;
+      for (let i = 0; i < 400 && window.batches.length === 0; i++) await window.turns(1);
+      await window.turns(20);
+      return [window.batches, window.nothing];
+    });
+    const all = ["cart/a", "cart/b"].map((key) => [key, key, true, true]);
+    assert.deepEqual(first, [[all], [[]]], "what there is, in order, and that there is nothing");
+    await a.run(() => {
+      const bucket = window.mesh.bucket("things");
+      return Promise.all([
+        bucket.put("cart/c", 1),
+        bucket.put("cart/a", 2),
+        bucket.delete("cart/b"),
+        bucket.put("x", 3),
+      ]);
+    });
+    const newest = () => b.run(() => Object.fromEntries(window.batches.flat().map(([key, value]) => [key, value])));
+    await stage.world.until("b is told of all three", async () => {
+      const told = await newest();
+      return told["cart/a"] === 2 && told["cart/b"] === null && told["cart/c"] === 1;
+    });
+    assert.deepEqual(Object.keys(await newest()).sort(), ["cart/a", "cart/b", "cart/c"]);
+    const count = await b.run(() => {
+      window.stop();
+      window.stop();
+      return window.batches.length;
+    });
+    await a.put("cart/d", 4, { level: "all" });
+    assert.equal(await b.run(() => window.turns(20).then(() => window.batches.length)), count, "it has ended");
+    const found = await b.run(async () => {
+      const bucket = window.mesh.bucket("things");
+      return window.failures([
+        ["no options", () => bucket.watchAll(undefined, () => {}), "invalid-argument", "options must be an object"],
+        ["a prefix", () => bucket.watchAll({ prefix: 7 }, () => {}), "invalid-argument", "prefix must be a string"],
+        ["an option", () => bucket.watchAll({ prefx: "" }, () => {}), "invalid-argument", 'did you mean "prefix"'],
+        ["no listener", () => bucket.watchAll({}), "invalid-argument", "listener must be a function"],
+      ]);
+    });
+    assertFailures(found);
+  });
+
   test("what a listener throws goes to reportError and disturbs nobody", { timeout }, async () => {
     const room = uniqueName();
     const tab = await stage.home.tab();

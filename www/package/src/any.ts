@@ -3,9 +3,9 @@ import { call, coalesced, report } from "./callbacks.js";
 import { attempt, closed, errorFrom, invalid } from "./error.js";
 import { decodeRead, type Law } from "./read.js";
 import { firstReceipt } from "./receipt.js";
-import type { BucketType, Callback, PeerHandle, RawKept, RawRead, RawReceipt } from "./roundtable_web.js";
-import type { AnyBucket, Outcome, PutOptions, Read, ReadOptions, Receipt } from "./types.js";
-import { checkFunction, checkLevel, checkOptions, checkText, checkTimeout, checkTtl } from "./validate.js";
+import type { BucketType, Callback, PeerHandle, RawChange, RawKept, RawRead, RawReceipt } from "./roundtable_web.js";
+import type { AnyBucket, Change, Outcome, PutOptions, Read, ReadOptions, Receipt } from "./types.js";
+import { checkFunction, checkLevel, checkOptions, checkText, checkTimeout, checkTtl, describe } from "./validate.js";
 import type { Wasm } from "./wasm.js";
 
 export const readOptions = ["level", "timeoutMs"] as const;
@@ -69,38 +69,84 @@ export abstract class KeyedBucket<V> implements AnyBucket<V> {
   watch(key: string, listener: (read: Read<V>) => void): () => void {
     this.check("watch", key, undefined, []);
     checkFunction("watch: listener", listener);
-    const { peer, wasm } = this.open();
-    let watching = true;
     let newest: RawRead | undefined;
-    const tellSoon = coalesced(() => {
-      const raw = newest;
-      if (!watching || raw === undefined) return;
-      newest = undefined;
-      let read: Read<V>;
-      try {
-        const decoded = decodeRead(wasm, raw, this.law);
-        if (decoded.mergeError !== undefined) report(decoded.mergeError);
-        read = decoded.read;
-      } catch (error) {
-        report(error);
-        return;
-      }
-      call(listener, read);
-    });
-    const onRead: Callback<RawRead> = (raw, failure) => {
-      if (raw !== undefined) {
+    return this.#follow<RawRead>(
+      (peer, onRead) => peer.watch(this.name, key, onRead),
+      (raw) => {
         newest = raw;
+      },
+      () => {
+        const raw = newest;
+        newest = undefined;
+        const read = raw && this.#decoded(raw);
+        if (read !== undefined) call(listener, read);
+      },
+    );
+  }
+
+  watchAll(options: { prefix?: string }, listener: (changes: readonly Change<V>[]) => void): () => void {
+    if (typeof options !== "object") throw invalid(`watchAll: options must be an object, not ${describe(options)}`);
+    const prefix = options?.prefix ?? "";
+    checkText("watchAll: prefix", prefix);
+    checkOptions("watchAll", options, ["prefix"]);
+    checkFunction("watchAll: listener", listener);
+    attempt(() => this.behind.wasm.checkKey(this.name, prefix));
+    // Of each key the newest state; an empty batch is told once, so that "empty" differs from "not yet".
+    let changed = new Map<string, RawRead>();
+    return this.#follow<readonly RawChange[]>(
+      (peer, onChanges) => peer.watchAll(this.name, prefix, onChanges),
+      (changes) => {
+        for (const { key, read } of changes) changed.set(key, read);
+      },
+      () => {
+        const changes: Change<V>[] = [];
+        for (const [key, raw] of changed) {
+          const read = this.#decoded(raw);
+          if (read !== undefined) changes.push(Object.freeze({ key, read }));
+        }
+        changed = new Map();
+        call(listener, Object.freeze(changes));
+      },
+    );
+  }
+
+  /** Take in what comes until it is cancelled, and tell of it at the end of the task. */
+  #follow<A>(
+    ask: (peer: PeerHandle, onAnswer: Callback<A>) => number,
+    take: (answer: A) => void,
+    tell: () => void,
+  ): () => void {
+    const { peer } = this.open();
+    let following = true;
+    const tellSoon = coalesced(() => {
+      if (following) tell();
+    });
+    const onAnswer: Callback<A> = (answer, failure) => {
+      if (answer !== undefined) {
+        take(answer);
         tellSoon();
       } else if (failure?.code !== "closed") {
         report(errorFrom(failure));
       }
     };
-    const request = attempt(() => peer.watch(this.name, key, onRead));
+    const request = attempt(() => ask(peer, onAnswer));
     return () => {
-      if (!watching) return;
-      watching = false;
+      if (!following) return;
+      following = false;
       peer.cancel(request);
     };
+  }
+
+  /** What is read, or undefined and a report if it cannot be read here. */
+  #decoded(raw: RawRead): Read<V> | undefined {
+    try {
+      const { read, mergeError } = decodeRead(this.behind.wasm, raw, this.law);
+      if (mergeError !== undefined) report(mergeError);
+      return read;
+    } catch (error) {
+      report(error);
+      return undefined;
+    }
   }
 
   async keys(options?: ReadOptions & { prefix?: string }): Promise<Outcome & { readonly keys: readonly string[] }> {

@@ -13,6 +13,7 @@ export type {
   AnyBucket,
   Bucket,
   BucketOptions,
+  Change,
   Context,
   CounterBucket,
   ErrorCode,

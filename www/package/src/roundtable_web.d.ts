@@ -55,6 +55,10 @@ export interface RawRead {
   /** Of which types of bucket they are. */
   readonly types: readonly BucketType[];
 }
+export interface RawChange {
+  readonly key: string;
+  readonly read: RawRead;
+}
 export interface RawKeys {
   readonly met: boolean;
   readonly needed: number;
@@ -118,6 +122,7 @@ export class PeerHandle {
   pin(bucket: string, onKept: Callback<RawKept>): number;
   unpin(bucket: string, onKept: Callback<RawKept>): number;
   watch(bucket: string, key: string, onRead: Callback<RawRead>): number;
+  watchAll(bucket: string, prefix: string, onChanges: Callback<readonly RawChange[]>): number;
   leave(timeoutMs: number | undefined, onLeft: Callback<RawLeft>): number;
   cancel(request: number): void;
   whenLinked(peers: number, onLinked: OnCondition): number;

@@ -206,6 +206,11 @@ export interface Receipt {
   onProgress(listener: (receipt: Receipt) => void): () => void;
 }
 
+export interface Change<V> {
+  readonly key: string;
+  readonly read: Read<V>;
+}
+
 export interface AnyBucket<V> {
   readonly name: string;
   get(key: string, options?: ReadOptions): Promise<Read<V>>;
@@ -217,6 +222,12 @@ export interface AnyBucket<V> {
    * watched.
    */
   watch(key: string, listener: (read: Read<V>) => void): () => void;
+  /**
+   * The same for all keys that begin with `prefix`, in one call: the first call holds all that this node has, even
+   * nothing; then batches of what has changed here, in the order of the keys. It brings what reaches this node: what it
+   * owns, keeps `offline`, watches by `watch`, or writes.
+   */
+  watchAll(options: { prefix?: string }, listener: (changes: readonly Change<V>[]) => void): () => void;
   /** In the order of their UTF-8 bytes, merged from r owners of every arc; `met` is false when an arc had too few to ask. */
   keys(options?: ReadOptions & { prefix?: string }): Promise<Outcome & { readonly keys: readonly string[] }>;
 }
@@ -239,7 +250,7 @@ export interface CounterBucket extends AnyBucket<number> {
 }
 /**
  * Items are equal by their canonical encoding, and come in its order. An add wins over a removal that had not seen it.
- * All items of a key together have at most 1 MiB.
+ * All items of a key together have at most 1 MiB. One without items is not found.
  */
 export interface SetBucket<T> extends AnyBucket<T[]> {
   add(key: string, item: T, options?: WriteOptions): Promise<Receipt>;
@@ -248,7 +259,8 @@ export interface SetBucket<T> extends AnyBucket<T[]> {
 }
 /**
  * Values by name. Different fields never meet; of one field set in several tabs at once, the last by their clocks is
- * shown, as in a bucket of type "lww". The record has no prototype. All fields of a key together have at most 1 MiB.
+ * shown, as in a bucket of type "lww". The record has no prototype. All fields of a key together have at most
+ * 1 MiB. One without fields is not found.
  */
 export interface MapBucket<T> extends AnyBucket<Record<string, T>> {
   set(key: string, field: string, value: T, options?: WriteOptions): Promise<Receipt>;

@@ -15,7 +15,8 @@ use crate::id::Actor;
 /// be.
 pub const ACTORS_MAX: usize = 4096;
 
-/// Counters in the order of their actors. Most keys are written by one actor, and its counter lies in the vector itself.
+/// Counters in the order of their actors. Most keys are written by one actor, and its counter lies in the vector
+/// itself.
 type Entries = SmallVec<[(Actor, u64); 1]>;
 
 /// Counters by actor, in the order of the actors; no counter is zero.

@@ -17,6 +17,7 @@
 //! - `listing`: keys.
 //! - `interest`: pins, of this node's application and of other nodes.
 //! - `watching`: watches.
+//! - `scanning`: watches of many keys.
 //! - `leave`: the end of all requests.
 //!
 //! It moves nothing in the background: `handoff` delivers hints, `repair` compares.
@@ -31,12 +32,13 @@ mod puts;
 mod quorum;
 mod reads;
 mod request;
+mod scanning;
 mod watching;
 mod writes;
 
 pub use quorum::{Progress, Quorum};
 pub use request::{
-    Ended, Keep, KeysReply, Level, Reached, ReadReply, Receipt, Reply, Request, RequestError, TTL_MS_MAX, Terms,
+    Change, Ended, Keep, KeysReply, Level, Reached, ReadReply, Receipt, Reply, Request, RequestError, TTL_MS_MAX, Terms,
 };
 
 pub use crate::wire::Payload;
@@ -61,6 +63,7 @@ use listing::Listing;
 pub use listing::answer_list;
 use puts::Put;
 use reads::Read;
+use scanning::Scanning;
 use watching::Watching;
 pub use writes::Made;
 use writes::{Delete, Write};
@@ -207,6 +210,7 @@ pub struct Coordinator {
     reads: BTreeMap<u64, Read>,
     listings: BTreeMap<u64, Listing>,
     watching: Watching,
+    scanning: Scanning,
     /// Who keeps what for its user, and is told of changes.
     interested: Interested,
     /// Stamps last-write-wins values.
@@ -236,6 +240,7 @@ impl Coordinator {
             reads: BTreeMap::new(),
             listings: BTreeMap::new(),
             watching: Watching::default(),
+            scanning: Scanning::default(),
             interested: Interested::default(),
             hybrid: HybridClock::new(planted),
             leaves: Vec::new(),
@@ -270,6 +275,7 @@ impl Coordinator {
             Request::Get { key, terms } => self.get(near, id, key, terms),
             Request::Keys { bucket, prefix, terms } => self.list(near, id, bucket, prefix, terms),
             Request::Watch { key } => self.watch(near, id, key),
+            Request::WatchAll { bucket, prefix } => self.scanning.begin(id, bucket, prefix),
             Request::Pin { pin } => self.pin(near, id, pin),
             Request::Unpin { pin } => self.unpin(near, id, &pin),
             Request::Leave { timeout_ms } => self.leave(near.now, id, timeout_ms),
@@ -312,6 +318,7 @@ impl Coordinator {
         };
         self.waiting.retain(|(waits, waiting)| *waits != id || has_effect(waiting));
         self.watching.cancel(id);
+        self.scanning.cancel(id);
         for write in self.writes.values_mut().filter(|write| write.is_for(id)) {
             write.is_listened_to = false;
         }

@@ -124,6 +124,14 @@ pub enum Request {
         /// Which.
         key: Key,
     },
+    /// Be told of all keys of a bucket that begin with a prefix: at once what this node holds, then every change that
+    /// reaches it. Answered by [`Reply::Changes`] until cancelled.
+    WatchAll {
+        /// Of which bucket.
+        bucket: String,
+        /// Those that begin so; empty for all.
+        prefix: String,
+    },
     /// Keep this here from now on, whoever owns it: over restarts, until [`Request::Unpin`]. Answered once by
     /// [`Reply::Pinned`]; what others own of it comes in the background.
     Pin {
@@ -152,6 +160,9 @@ pub enum Reply {
     Read(ReadReply),
     /// Of a listing.
     Keys(KeysReply),
+    /// Of a watch of many keys: those that changed, in the order of their names; the first time all that are held, even
+    /// none.
+    Changes(Vec<Change>),
     /// Of a pin.
     Pinned,
     /// The end of a pin: so many copies were dropped.
@@ -185,6 +196,15 @@ pub struct ReadReply {
     pub siblings: Vec<Payload>,
     /// Of which types these are: more than one if nodes disagree about the bucket.
     pub datatypes: BTreeSet<DataType>,
+}
+
+/// One key that changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Its name within the bucket.
+    pub key: String,
+    /// What this node holds of it; nobody was asked.
+    pub read: ReadReply,
 }
 
 /// How far a write has got.

@@ -112,6 +112,7 @@ impl Coordinator {
 
     /// Values went out of sight, or came back: tell the application.
     pub fn on_expired(&mut self, near: &mut Surroundings<'_>, keys: &[Key]) {
+        keys.iter().for_each(|key| self.scanning.on_changed(key));
         let keys: BTreeSet<&Key> = keys.iter().collect();
         let ids: Vec<RequestId> =
             self.watching.own.iter().filter(|(_, watch)| keys.contains(&watch.key)).map(|(&id, _)| id).collect();
@@ -120,6 +121,7 @@ impl Coordinator {
 
     /// A key has changed here: tell the application, and those who asked.
     pub fn on_changed(&mut self, near: &mut Surroundings<'_>, key: &Key, from: Option<NodeId>) {
+        self.scanning.on_changed(key);
         let ids: Vec<RequestId> =
             self.watching.own.iter().filter(|(_, watch)| watch.key == *key).map(|(&id, _)| id).collect();
         ids.into_iter().for_each(|id| self.tell_watch(near, id));

@@ -235,7 +235,7 @@ impl Leaving {
         let Some(round) = &mut self.round else { return };
         for (key, seen) in contents.iter().filter(|_| durable) {
             round.shipped.remove(&(from, key.clone()));
-            let has_all = near.store.object(key).is_some_and(|object| seen.descends(object.context()));
+            let has_all = near.store.context(key).is_some_and(|context| seen.descends(&context));
             if let Some(confirmed) = round.keys.get_mut(key).filter(|_| has_all) {
                 confirmed.insert(from);
             }

@@ -280,7 +280,7 @@ impl Release {
     /// An owner's disk now has all of these, up to the given history.
     pub fn on_delivered(&mut self, near: &mut Surroundings<'_>, from: NodeId, contents: &[(Key, VersionVector)]) {
         for (key, seen) in contents {
-            if near.store.object(key).is_some_and(|object| seen.descends(object.context())) {
+            if near.store.context(key).is_some_and(|context| seen.descends(&context)) {
                 self.confirm(near, from, key);
             }
         }

@@ -178,7 +178,7 @@ impl Node {
             self.coordinator.followed().filter(|key| scope.contains(near.position(key).0)).cloned().collect();
         for key in followed {
             near.marks.hit(Mark::ConfirmedByComparison);
-            let Some(seen) = near.store.object(&key).map(|object| object.context().clone()) else { continue };
+            let Some(seen) = near.store.context(&key) else { continue };
             self.coordinator.on_confirmed(near, with, &key, &seen);
         }
     }
@@ -196,6 +196,7 @@ impl Node {
             follow(&mut near!(self, now), &key);
             self.coordinator.on_changed(&mut near!(self, now), &key, from);
         }
+        self.coordinator.tell_scans(&mut near!(self, now));
         for owner in self.store.hints_mut().take_added() {
             self.event(Event::HintStored { owner });
         }

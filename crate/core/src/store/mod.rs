@@ -19,6 +19,7 @@ mod rows;
 mod rule;
 mod settings;
 mod shelf;
+mod shown;
 mod sums;
 #[cfg(test)]
 mod tests;
@@ -84,6 +85,11 @@ impl Store {
         self.objects.object(self.room.position(key), key)
     }
 
+    /// The context of what is held of a key.
+    pub fn context(&self, key: &Key) -> Option<VersionVector> {
+        self.objects.context(self.room.position(key), key)
+    }
+
     /// What is held of a key or remembered of its reaped tombstone: what a read is to be told.
     pub fn known(&self, key: &Key) -> Object {
         self.object(key).unwrap_or_else(|| self.ghost(key))
@@ -98,21 +104,6 @@ impl Store {
             tombstone.forget(&ghost.context);
         }
         tombstone
-    }
-
-    /// What this session's application was shown of a key: the context of its next write.
-    pub fn shown(&self, key: &Key) -> Option<VersionVector> {
-        self.objects.shown(self.room.position(key), key)
-    }
-
-    /// Whether it was shown anything of a key.
-    pub fn is_shown(&self, key: &Key) -> bool {
-        self.objects.is_shown(self.room.position(key), key)
-    }
-
-    /// Remember that it was shown this much, beside what it was shown before.
-    pub fn show(&mut self, key: &Key, context: &VersionVector) {
-        self.objects.show(self.room.position(key), key, context);
     }
 
     fn ghost_place(&self, key: &Key) -> (u64, u64) {

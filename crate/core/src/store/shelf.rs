@@ -2,7 +2,8 @@
 //!
 //! Most keys have one plain value of one actor. Such an object is kept as its dot and its payload, with the actor
 //! shared among all keys that it wrote, and is put together again when it is asked for, which allocates nothing. Any
-//! other is kept as it is. What is kept short is exactly what comes back as it was, whatever an object may come to have.
+//! other is kept as it is. What is kept short is exactly what comes back as it was, whatever an object may come to
+//! have.
 //!
 //! The ordered map goes by the position alone, so that finding a key reads numbers and follows one pointer; keys whose
 //! positions collide, which nobody outside the room can bring about, hang on one another in the order of the keys.
@@ -149,6 +150,11 @@ impl Shelf {
     /// What is held of a key.
     pub(super) fn object(&self, position: Position, key: &Key) -> Option<Object> {
         self.entry(position, key).map(|entry| entry.held.object())
+    }
+
+    /// The context of what is held of a key.
+    pub(super) fn context(&self, position: Position, key: &Key) -> Option<VersionVector> {
+        self.entry(position, key).map(|entry| entry.held.context())
     }
 
     /// The fingerprint of what is held of a key.
@@ -315,7 +321,8 @@ mod tests {
                 let key = Key::new("b", core::str::from_utf8(&[b'a' + name]).unwrap()).unwrap();
                 let (position, counter) = (Position(u64::from(name % 3)), number as u64 + 1);
                 let before = if is_put {
-                    let stored = Stored { object: object(shape, counter), fingerprint: u128::MAX - u128::from(counter) };
+                    let fingerprint = u128::MAX - u128::from(counter);
+                    let stored = Stored { object: object(shape, counter), fingerprint };
                     let before = shelf.insert(position, &key, stored.clone());
                     (before, plain.insert((position, key), stored))
                 } else {

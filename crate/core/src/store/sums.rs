@@ -1,10 +1,10 @@
 //! The fingerprint of any range in logarithmic time: a Fenwick tree (Fenwick, 1994) over the high bits of positions.
 //!
 //! The fingerprint of a set of objects is the sum of theirs modulo 2^128, a group, so prefix sums can be subtracted and
-//! an object replaced by adding the difference. Each object's own fingerprint is keyed with the room. The tree has
-//! a quarter to an eighth as many buckets as there are objects and is rebuilt when they outgrow it; the ends of a range that
-//! fall inside a bucket are the caller's to add up. Nothing here depends on the ring, so a change of the ring rebuilds
-//! nothing.
+//! an object replaced by adding the difference. Each object's own fingerprint is keyed with the room. The tree has a
+//! quarter to an eighth as many buckets as there are objects and is rebuilt when they outgrow it; the ends of a range
+//! that fall inside a bucket are the caller's to add up. Nothing here depends on the ring, so a change of the ring
+//! rebuilds nothing.
 
 use alloc::vec;
 use alloc::vec::Vec;

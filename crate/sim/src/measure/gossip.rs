@@ -1,5 +1,6 @@
 //! What membership costs while nothing happens: bytes of gossip that each node hands to its links in a second, of every
-//! kind, by the nodes' own counters.
+//! kind, by the nodes' own counters; and how often a node is woken by its one timer, for which a tab pays with its
+//! battery. (That it has one timer is the contract of `Node::poll_timeout`.)
 
 use super::{Bar, Figure, Options};
 use crate::World;
@@ -21,22 +22,31 @@ fn gossip(world: &World) -> u64 {
     world.alive().into_iter().map(|at| world.node(at).view().metrics().sent.gossip).sum()
 }
 
-/// Bytes a node and second, in rooms at rest.
+fn timers(world: &World) -> u64 {
+    world.hosts.iter().map(|host| host.timers_fired).sum()
+}
+
+/// Bytes and timers a node and second, in rooms at rest.
 pub(super) fn measure(options: &Options) -> Vec<Figure> {
     let counts = options.nodes.map_or(vec![3, 10, 16], |nodes| vec![nodes]);
-    let figure = |nodes: usize| {
+    let figures = |nodes: usize| {
         let mut world = room(nodes as u64, nodes);
         world.tuning.loss_percent = options.loss_percent.unwrap_or(0);
         world.run_for(60_000);
-        let before = gossip(&world);
+        let before = (gossip(&world), timers(&world));
         world.run_for(SECONDS * 1_000);
-        Figure {
-            what: "gossip at rest, a node and second".into(),
-            setting: format!("{nodes} nodes, {} % loss, {SECONDS} s", world.tuning.loss_percent),
-            value: (gossip(&world) - before) as f64 / SECONDS as f64 / nodes as f64,
-            unit: "bytes",
-            bar: Some(Bar::AtMost(1_024.0)),
-        }
+        let setting = format!("{nodes} nodes, {} % loss, {SECONDS} s", world.tuning.loss_percent);
+        let figure = |what: &str, count: u64, unit, most| Figure {
+            what: format!("{what} at rest, a node and second"),
+            setting: setting.clone(),
+            value: count as f64 / SECONDS as f64 / nodes as f64,
+            unit,
+            bar: Some(Bar::AtMost(most)),
+        };
+        [
+            figure("gossip", gossip(&world) - before.0, "bytes", 1_024.0),
+            figure("timers that fire", timers(&world) - before.1, "", 4.0),
+        ]
     };
-    counts.into_iter().map(figure).collect()
+    counts.into_iter().flat_map(figures).collect()
 }

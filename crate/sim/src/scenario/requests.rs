@@ -174,7 +174,7 @@ impl Play<'_> {
         let is_met = match self.soak.world.last(tab, id) {
             Some(Reply::Receipt(receipt)) => Some(receipt.met),
             Some(Reply::Read(read)) => Some(read.met),
-            Some(Reply::Keys(_) | Reply::Failed(_) | Reply::Left { .. } | Reply::Adopted) => None,
+            Some(Reply::Keys(_) | Reply::Changes(_) | Reply::Failed(_) | Reply::Left { .. } | Reply::Adopted) => None,
             Some(Reply::Pinned | Reply::Unpinned(_)) => None,
             None => return self.accuse("it is not answered".into()),
         };

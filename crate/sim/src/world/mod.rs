@@ -131,6 +131,8 @@ pub struct Host {
     pub disk_fails: u32,
     /// How many frames it has sent.
     pub frames_sent: u64,
+    /// How often its one timer fired.
+    pub timers_fired: u64,
     /// Its ring, by hash, and since when that is so.
     pub ring: (u64, Instant),
     config: Config,
@@ -363,6 +365,7 @@ impl World {
                 self.now = due;
                 if let Some(node) = &mut self.hosts[at].node {
                     node.handle_timeout(due);
+                    self.hosts[at].timers_fired += 1;
                 }
                 self.drain(at);
                 true

@@ -87,6 +87,7 @@ impl World {
             disk_full: false,
             disk_fails: 0,
             frames_sent: 0,
+            timers_fired: 0,
             ring: (0, Instant(0)),
             config,
             life: 0,

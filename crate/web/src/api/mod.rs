@@ -260,6 +260,18 @@ impl PeerHandle {
         self.ask(Request::Watch { key: key(bucket, name)? }, on_read)
     }
 
+    /// Ask to be told of all keys of a bucket that begin with a prefix until the request is cancelled: `{key, read}[]`;
+    /// the number of the request.
+    ///
+    /// # Errors
+    ///
+    /// `{code, message}`.
+    #[wasm_bindgen(js_name = watchAll)]
+    pub fn watch_all(&self, bucket: &str, prefix: &str, on_changes: Function) -> Result<f64, JsValue> {
+        key(bucket, prefix)?;
+        self.ask(Request::WatchAll { bucket: bucket.into(), prefix: prefix.into() }, on_changes)
+    }
+
     /// Ask to leave for good: `{handedOff}`; the number of the request. A node that has handed everything off is to be
     /// closed, which deletes what it kept.
     ///

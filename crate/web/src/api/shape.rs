@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use js_sys::Uint8Array;
-use roundtable_core::coordinator::{Ended, KeysReply, Level, Reached, ReadReply, Receipt, Reply};
+use roundtable_core::coordinator::{Change, Ended, KeysReply, Level, Reached, ReadReply, Receipt, Reply};
 use roundtable_core::datatype::DataType;
 use roundtable_core::id::NodeId;
 use roundtable_core::membership::Status;
@@ -51,9 +51,10 @@ pub(super) fn reply(reply: &Reply) -> Result<JsValue, Failure> {
         Reply::Receipt(answer) => Ok(receipt(answer)),
         Reply::Read(answer) => Ok(read(answer)),
         Reply::Keys(answer) => Ok(keys(answer)),
+        Reply::Changes(changes) => Ok(frozen_array(changes.iter().map(change))),
         Reply::Left { handed_off } => Ok(frozen_object(&[("handedOff", (*handed_off).into())])),
         // Nobody asks for it but the driver itself.
-        Reply::Adopted => Ok(JsValue::UNDEFINED),
+        Reply::Adopted | Reply::Pinned | Reply::Unpinned(_) => Ok(JsValue::UNDEFINED),
         Reply::Pinned => Ok(frozen_object(&[("pinned", true.into())])),
         Reply::Unpinned(dropped) => Ok(frozen_object(&[("pinned", false.into()), ("dropped", count(*dropped))])),
         Reply::Failed(error) => Err(Failure::from(*error)),
@@ -112,6 +113,10 @@ fn read(read: &ReadReply) -> JsValue {
         ("types", frozen_array(read.datatypes.iter().map(datatype))),
     ])
     .into()
+}
+
+fn change(change: &Change) -> JsValue {
+    plain_object(&[("key", change.key.as_str().into()), ("read", read(&change.read))]).into()
 }
 
 fn keys(keys: &KeysReply) -> JsValue {

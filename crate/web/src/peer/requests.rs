@@ -44,6 +44,7 @@ impl Requests {
         let last = match reply {
             Reply::Receipt(receipt) => receipt.ended.is_some(),
             Reply::Read(_) => !is_watch(id),
+            Reply::Changes(_) => false,
             Reply::Keys(_) | Reply::Left { .. } | Reply::Adopted | Reply::Failed(_) => true,
             Reply::Pinned | Reply::Unpinned(_) => true,
         };

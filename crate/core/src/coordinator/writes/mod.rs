@@ -120,7 +120,7 @@ impl Coordinator {
         match context.or_else(|| near.store.shown(&key)) {
             Some(context) => self.delete_seen(near, id, Delete { key, context, terms, is_sure: true }),
             None if near.planted.has(Plant::DeleteUnread) => {
-                let context = near.store.object(&key).map(|object| object.context().clone()).unwrap_or_default();
+                let context = near.store.context(&key).unwrap_or_default();
                 self.delete_seen(near, id, Delete { key, context, terms, is_sure: true });
             }
             None => self.read_to_delete(near, id, key, terms),
@@ -128,7 +128,7 @@ impl Coordinator {
     }
 
     pub(in crate::coordinator) fn delete_seen(&mut self, near: &mut Surroundings<'_>, id: RequestId, delete: Delete) {
-        let held = near.store.object(&delete.key).map(|object| object.context().union_len(&delete.context));
+        let held = near.store.context(&delete.key).map(|held| held.union_len(&delete.context));
         if held.unwrap_or(delete.context.len()) >= ACTORS_MAX {
             return self.replies.push((id, Reply::Failed(RequestError::TooManySiblings)));
         }
@@ -339,7 +339,7 @@ impl Coordinator {
     /// This node has all that `seen` covers of a key on its disk: by an answer, a delivered hint, a comparison.
     pub fn on_confirmed(&mut self, near: &mut Surroundings<'_>, node: NodeId, key: &Key, seen: &VersionVector) {
         let holds_hint = near.store.hints().addressees(key).any(|addressee| addressee == node);
-        if holds_hint && near.store.object(key).is_some_and(|object| seen.descends(object.context())) {
+        if holds_hint && near.store.context(key).is_some_and(|context| seen.descends(&context)) {
             near.store.hints_mut().confirm(key, node);
         }
         for number in self.writes_by_key.get(key).cloned().unwrap_or_default() {

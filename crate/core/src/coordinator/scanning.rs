@@ -1,0 +1,91 @@
+//! Watches of many keys: those of a bucket that begin with a prefix.
+//!
+//! An application sees at once all that this node holds, even nothing, and then whatever changes here, what has changed
+//! in one go together. It is told what reaches this node: of what the node owns, of what its user pinned, of what it
+//! watches, and of what it writes itself.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::reads::read_reply;
+use super::{Change, Coordinator, Quorum, Reply, Surroundings};
+use crate::id::{Key, RequestId};
+
+#[derive(Debug, Clone)]
+struct Scan {
+    bucket: String,
+    prefix: String,
+    /// Changed since it was last told.
+    changed: BTreeSet<Key>,
+    /// It was told what there was when it began.
+    has_begun: bool,
+}
+
+impl Scan {
+    fn is_of(&self, key: &Key) -> bool {
+        key.bucket() == self.bucket && key.name().starts_with(&self.prefix)
+    }
+}
+
+/// All watches of many keys.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Scanning {
+    scans: BTreeMap<RequestId, Scan>,
+}
+
+impl Scanning {
+    pub(super) fn begin(&mut self, id: RequestId, bucket: String, prefix: String) {
+        self.scans.insert(id, Scan { bucket, prefix, changed: BTreeSet::new(), has_begun: false });
+    }
+
+    pub(super) fn cancel(&mut self, id: RequestId) {
+        self.scans.remove(&id);
+    }
+
+    /// A key has changed here, or what is shown of it has.
+    pub(super) fn on_changed(&mut self, key: &Key) {
+        for scan in self.scans.values_mut().filter(|scan| scan.has_begun && scan.is_of(key)) {
+            scan.changed.insert(key.clone());
+        }
+    }
+
+    /// Of which keys each is to be told now, and whether it is the first time.
+    fn take(&mut self, near: &Surroundings<'_>) -> Vec<(RequestId, Vec<Key>, bool)> {
+        let due = self.scans.iter_mut().filter(|(_, scan)| !scan.has_begun || !scan.changed.is_empty());
+        due.map(|(&id, scan)| {
+            let is_first = !core::mem::replace(&mut scan.has_begun, true);
+            let keys = match is_first {
+                true => {
+                    let held = near.store.list(&scan.bucket, &scan.prefix).map(|(key, ..)| key);
+                    let copies = near.store.list_copies(&scan.bucket, &scan.prefix).map(|(key, _)| key);
+                    held.chain(copies).collect::<BTreeSet<&Key>>().into_iter().cloned().collect()
+                }
+                false => core::mem::take(&mut scan.changed).into_iter().collect(),
+            };
+            (id, keys, is_first)
+        })
+        .collect()
+    }
+}
+
+impl Coordinator {
+    /// Tell whoever watches many keys what has changed since the last call.
+    pub fn tell_scans(&mut self, near: &mut Surroundings<'_>) {
+        for (id, keys, is_first) in self.scanning.take(near) {
+            let quorum = Quorum::new(self.settings.r.needed(near.membership.n()));
+            let mut changes = Vec::with_capacity(keys.len());
+            for key in keys {
+                let object = near.store.view(&key);
+                let read = read_reply(&object, &quorum, near.store.expiry_clock());
+                // What is deleted is news only to who has seen it.
+                if !is_first || !read.siblings.is_empty() {
+                    near.store.show(&key, &read.context);
+                    changes.push(Change { key: key.name().into(), read });
+                }
+            }
+            changes.sort_by(|one, other| one.key.cmp(&other.key));
+            self.replies.push((id, Reply::Changes(changes)));
+        }
+    }
+}
