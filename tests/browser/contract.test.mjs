@@ -65,7 +65,6 @@ describe("the package", { timeout: 240_000 }, () => {
         ["256 bytes of bucket", () => mesh.bucket("x".repeat(256)), "invalid-argument", "255"],
         ["no bucket", () => mesh.bucket(), "invalid-argument", "string"],
         ["its option", () => mesh.bucket("a", { offlin: true }), "invalid-argument", "offline"],
-        ["offline", () => mesh.bucket("a", { offline: true }), "invalid-argument", "not implemented yet"],
         ["offline of a kind", () => mesh.bucket("a", { offline: 1 }), "invalid-argument", "true or false"],
         ["a set merged", () => mesh.bucket("a", { type: "set", merge: keep }), "invalid-argument", "one value"],
         ["another type", () => mesh.bucket("things", { type: "set" }), "invalid-argument", "already open"],

@@ -3,7 +3,7 @@ import { call, coalesced, report } from "./callbacks.js";
 import { attempt, closed, errorFrom, invalid } from "./error.js";
 import { decodeRead, type Law } from "./read.js";
 import { firstReceipt } from "./receipt.js";
-import type { BucketType, Callback, PeerHandle, RawChange, RawRead, RawReceipt } from "./roundtable_web.js";
+import type { BucketType, Callback, PeerHandle, RawChange, RawKept, RawRead, RawReceipt } from "./roundtable_web.js";
 import type { AnyBucket, Change, Outcome, PutOptions, Read, ReadOptions, Receipt } from "./types.js";
 import { checkFunction, checkLevel, checkOptions, checkText, checkTimeout, checkTtl, describe } from "./validate.js";
 import type { Wasm } from "./wasm.js";
@@ -23,12 +23,25 @@ export interface Behind {
 export abstract class KeyedBucket<V> implements AnyBucket<V> {
   readonly name: string;
   readonly type: BucketType;
+  /** All of it is kept here: keys are listed from what this node has. */
+  #isOffline = false;
   protected readonly behind: Behind;
 
   constructor(name: string, type: BucketType, behind: Behind) {
     this.name = name;
     this.type = type;
     this.behind = behind;
+  }
+
+  /** Keep all of it on this node, whoever owns it; or no longer what others own. */
+  keep(offline: boolean): void {
+    this.#isOffline = offline;
+    if (this.behind.isClosed()) return;
+    const { peer } = this.behind;
+    const onKept: Callback<RawKept> = (_, failure) => {
+      if (failure !== undefined && failure.code !== "closed") report(errorFrom(failure));
+    };
+    attempt(() => (offline ? peer.pin(this.name, onKept) : peer.unpin(this.name, onKept)));
   }
 
   /** What it makes of what a read found. */
@@ -139,7 +152,8 @@ export abstract class KeyedBucket<V> implements AnyBucket<V> {
   async keys(options?: ReadOptions & { prefix?: string }): Promise<Outcome & { readonly keys: readonly string[] }> {
     const prefix = options?.prefix ?? "";
     this.check("keys", prefix, options, keysOptions);
-    return this.ask((peer, onKeys) => peer.keys(this.name, prefix, options?.level, options?.timeoutMs, onKeys));
+    const level = options?.level ?? (this.#isOffline ? "local" : undefined);
+    return this.ask((peer, onKeys) => peer.keys(this.name, prefix, level, options?.timeoutMs, onKeys));
   }
 
   protected ask<A>(ask: (peer: PeerHandle, onAnswer: Callback<A>) => number): Promise<A> {

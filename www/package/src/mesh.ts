@@ -22,7 +22,7 @@ import type {
   Token,
   Value,
 } from "./types.js";
-import { checkFunction, checkOptions, checkText, checkTimeout, checkWhole, describe, notYet } from "./validate.js";
+import { checkFunction, checkOptions, checkText, checkTimeout, checkWhole, describe } from "./validate.js";
 
 const readyTimeoutMs = 10_000;
 const settledTimeoutMs = 30_000;
@@ -63,10 +63,8 @@ export class NodeMesh implements Mesh {
     const { type = "siblings", merge, offline } = options;
     if (!types.includes(type))
       throw invalid(`bucket: type must be ${types.map((known) => `"${known}"`).join(", ")}, not ${describe(type)}`);
-    if (offline !== undefined && offline !== false) {
-      if (offline === true) throw notYet("bucket: offline", "leave it out; what this node owns or watches is kept");
+    if (offline !== undefined && typeof offline !== "boolean")
       throw invalid(`bucket: offline must be true or false, not ${describe(offline)}`);
-    }
     if (merge !== undefined) {
       checkFunction("bucket: merge", merge);
       if (type !== "siblings")
@@ -81,6 +79,7 @@ export class NodeMesh implements Mesh {
     const bucket = (known as Opened<T> | undefined) ?? this.#open<T>(name, type);
     this.#buckets.set(name, bucket);
     if (merge !== undefined && bucket instanceof RegisterBucket) bucket.merge = merge;
+    if (offline !== undefined) bucket.keep(offline);
     return bucket;
   }
 

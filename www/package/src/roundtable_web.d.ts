@@ -66,6 +66,10 @@ export interface RawKeys {
   readonly keys: readonly string[];
 }
 
+export interface RawKept {
+  readonly pinned: boolean;
+}
+
 export interface RawLeft {
   readonly handedOff: boolean;
 }
@@ -114,6 +118,9 @@ export class PeerHandle {
     timeoutMs: number | undefined,
     onKeys: Callback<RawKeys>,
   ): number;
+  /** Keep all of a bucket here, or no longer what others own of it. */
+  pin(bucket: string, onKept: Callback<RawKept>): number;
+  unpin(bucket: string, onKept: Callback<RawKept>): number;
   watch(bucket: string, key: string, onRead: Callback<RawRead>): number;
   watchAll(bucket: string, prefix: string, onChanges: Callback<readonly RawChange[]>): number;
   leave(timeoutMs: number | undefined, onLeft: Callback<RawLeft>): number;

@@ -150,7 +150,9 @@ export interface Token {
 // ---- buckets ------------------------------------------------------------------------------------------------------
 
 export interface KeepOptions {
-  /** Will keep the whole bucket on this node, whoever owns it. Not implemented yet: `true` throws. */
+  /** `true`: keep the whole bucket on this node, whoever owns it, so that all of it is there with all others gone. It is
+   *  kept over reloads. It costs this node the space and every change of the bucket, and no write waits for it. `false`
+   *  drops what others own of it; unset leaves it as it was. */
   offline?: boolean;
 }
 /** `merge`: commutative, associative, idempotent; its result is written back on the next put. It gets a fresh array.
@@ -279,6 +281,9 @@ export interface MeshEvents {
 export interface Metrics {
   readonly keys: number;
   readonly bytes: number;
+  /** Keys that others own and this node keeps as well, for its `offline` buckets; in none of the other counts. */
+  readonly copies: number;
+  readonly copyBytes: number;
   readonly hints: number;
   readonly tombstones: number;
   readonly links: number;

@@ -1,5 +1,5 @@
 // Arguments, checked where their types are known. Whatever is wrong is named, and what would be right is said.
-import { invalid, RoundtableError } from "./error.js";
+import { invalid } from "./error.js";
 import type { IceServer, JoinOptions, Level } from "./types.js";
 
 const utf8 = new TextEncoder();
@@ -56,10 +56,6 @@ export function checkTtl(where: string, ttlMs: unknown): void {
 export function checkWhole(where: string, value: unknown, min: number, max: number): void {
   if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) return;
   throw invalid(`${where} must be a whole number from ${min} to ${max}, not ${describe(value)}`);
-}
-
-export function notYet(what: string, instead: string): RoundtableError {
-  return new RoundtableError("invalid-argument", `${what} is not implemented yet: ${instead}`);
 }
 
 const joinOptions = [

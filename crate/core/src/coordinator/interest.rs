@@ -1,8 +1,8 @@
 //! Interest (DESIGN, Interest): what this node's user wants kept here, and who else keeps what for theirs.
 //!
-//! A node that has pinned something compares its copies with the first owner of every arc (`repair`), every ten seconds;
-//! with each comparison it says that it wants to be told of changes for the next half minute. Of a change it is told by
-//! the first owner that answers, so mostly once; what it misses, the next comparison finds.
+//! A node that has pinned something compares its copies with the first owner of every arc (`repair`), every ten
+//! seconds; with each comparison it says that it wants to be told of changes for the next half minute. Of a change it
+//! is told by the first owner that answers, so mostly once; what it misses, the next comparison finds.
 //!
 //! It is told, and nothing is asked of it: no write waits for an interested node, no read, no reap.
 

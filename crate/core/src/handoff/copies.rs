@@ -1,18 +1,18 @@
 //! When a copy of what others own (`store`, copies) becomes what this node holds, or goes.
 //!
-//! *What this node no longer owns* and its user has pinned gets a copy at once, so that it need not come again from those
-//! who own it now, and can be let go like any stray.
+//! *What this node no longer owns* and its user has pinned gets a copy at once, so that it need not come again from
+//! those who own it now, and can be let go like any stray.
 //!
-//! *What this node has come to own* is there twice, once its arc has arrived and the ring has been quiet: the copy goes.
-//! If the arc came without it, whoever had it is gone, and this copy may be the last: then it is joined with what is
-//! held, and the other owners get it by comparison, as from any owner. But not if it was not compared with its owners
-//! for half the horizon: they may have reaped its delete since; such a copy goes, once everybody who is known is here
-//! and does not have it.
+//! *What this node has come to own* is there twice, once its arc has arrived and the ring has been quiet: the copy
+//! goes. If the arc came without it, whoever had it is gone, and this copy may be the last: then it is joined with
+//! what is held, and the other owners get it by comparison, as from any owner. But not if it was not compared with its
+//! owners for half the horizon: they may have reaped its delete since; such a copy goes, once everybody who is known
+//! is here and does not have it.
 //!
 //! *What the first owner knows nothing of*, not even a reaped tombstone, goes too, once everybody is here. Until then
-//! some node that is away may hold it, and the user keeps it. *Of which it knows less*, this copy may have been told by
-//! others sooner, or the owners have lost something with their disks: it stays. Not if it slept for half the horizon, as
-//! above; then the owner's version takes its place.
+//! some node that is away may hold it, and the user keeps it. *Of which it knows less*, this copy may have been told
+//! by others sooner, or the owners have lost something with their disks: it stays. Not if it slept for half the
+//! horizon, as above; then the owner's version takes its place.
 //!
 //! Invariant: nothing that others may have reaped is joined with what this node holds.
 
@@ -64,8 +64,8 @@ pub(super) fn settle(near: &mut Surroundings<'_>, horizon_ms: Millis) {
     }
 }
 
-/// Since which minute of the wall clock a copy must have been compared with its owners, so that they cannot have reaped
-/// what it holds.
+/// Since which minute of the wall clock a copy must have been compared with its owners, so that they cannot have
+/// reaped what it holds.
 fn awake_since(near: &Surroundings<'_>, horizon_ms: Millis) -> u32 {
     let since = near.wall.trusted(near.now).map(|wall| wall.0.saturating_sub(horizon_ms / 2) / MINUTE_MS);
     since.and_then(|minutes| u32::try_from(minutes).ok()).unwrap_or(u32::MAX)

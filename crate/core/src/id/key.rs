@@ -88,8 +88,8 @@ impl Key {
     }
 }
 
-/// A bucket, or the names of one that begin alike: what a user wants kept here. It is written as the key that would have
-/// the beginning for a name, so a key is one of them exactly when its bytes begin with these.
+/// A bucket, or the names of one that begin alike: what a user wants kept here. It is written as the key that would
+/// have the beginning for a name, so a key is one of them exactly when its bytes begin with these.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Pin(Key);
 

@@ -144,8 +144,8 @@ impl Node {
         }
     }
 
-    /// A comparison of copies ended: some may be unknown to their owners; and if it was the last, all are known to be as
-    /// their owners have them.
+    /// A comparison of copies ended: some may be unknown to their owners; and if it was the last, all are known to be
+    /// as their owners have them.
     fn settle_copies(&mut self, now: Instant, pin: &Pin, with: NodeId, doubts: &[Doubt]) {
         doubt(&mut near!(self, now), self.config.limits.horizon_ms, with, doubts);
         let is_complete = self.ring.nodes().all(|id| id == self.me || self.answering.contains(&id));

@@ -1,10 +1,11 @@
-//! Feeding copies (DESIGN, Interest): what is pinned here is compared with the first owner of every arc that this node does
-//! not own. At once when it is pinned, when the ring changes and when an owner is back; and every ten seconds, which is
-//! also how owners know whom to tell of changes (`coordinator::interest`). Equal copies cost one round trip an owner.
+//! Feeding copies (DESIGN, Interest): what is pinned here is compared with the first owner of every arc that this node
+//! does not own. At once when it is pinned, when the ring changes and when an owner is back; and every ten seconds,
+//! which is also how owners know whom to tell of changes (`coordinator::interest`). Equal copies cost one round trip
+//! an owner.
 //!
-//! The session is like any other, about fewer objects and with one difference: it only takes. A copy of which the owner
-//! holds nothing is asked after by name: what the owner remembers of a reaped tombstone takes it away; of which it knows
-//! nothing at all is told to `handoff`.
+//! The session is like any other, about fewer objects and with one difference: it only takes. A copy of which the
+//! owner holds nothing is asked after by name: what the owner remembers of a reaped tombstone takes it away; of which
+//! it knows nothing at all is told to `handoff`.
 
 use super::{Repair, Task};
 use crate::coordinator::Surroundings;

@@ -1,11 +1,11 @@
-//! What this node keeps because its user wants it here, whoever owns it: *pins*, each a bucket or the names of one that
-//! begin alike, and the *copies* of what others own of them.
+//! What this node keeps because its user wants it here, whoever owns it: *pins*, each a bucket or the names of one
+//! that begin alike, and the *copies* of what others own of them.
 //!
 //! Copies lie apart from the objects, and that is the whole of the rule that they count for nothing: no comparison of
 //! owners, no handoff, no answer to another node ever comes to them, so they are pushed to nobody, hold back no reap
-//! and raise no receipt. What this node's own application reads is both together ([`Store::view`]). An object that this
-//! node holds and does not own (a write on its way, what it owned before) is held as ever, and its copy follows it; so
-//! it can be let go when its owners have it, and the user's copy stays.
+//! and raise no receipt. What this node's own application reads is both together ([`Store::view`]). An object that
+//! this node holds and does not own (a write on its way, what it owned before) is held as ever, and its copy follows
+//! it; so it can be let go when its owners have it, and the user's copy stays.
 //!
 //! Pins and copies are rows of this node's own disk. They are bounded: so many pins, so many bytes of copies.
 //!
@@ -190,8 +190,8 @@ impl Store {
         }
     }
 
-    /// Join the copy of a pinned key with what somebody knows of it. `None`: nothing changed; it would have grown beyond
-    /// what can be stored; or there is no room for one more.
+    /// Join the copy of a pinned key with what somebody knows of it. `None`: nothing changed; it would have grown
+    /// beyond what can be stored; or there is no room for one more.
     pub fn keep_copy(&mut self, key: &Key, other: &Object) -> Option<Changed> {
         self.watch(other.context());
         if other.is_unknown() || !self.copies.is_pinned(key) || self.would_overflow(key, other) {

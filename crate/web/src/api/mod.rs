@@ -12,7 +12,7 @@ use futures_util::future::join3;
 use js_sys::Function;
 use roundtable_core::coordinator::Request;
 use roundtable_core::datatype::Value;
-use roundtable_core::id::{Key, NodeId, RequestId};
+use roundtable_core::id::{Key, NodeId, Pin, RequestId};
 use roundtable_core::node::{Config, Limits, Node};
 use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
@@ -231,6 +231,24 @@ impl PeerHandle {
         key(bucket, prefix)?;
         let terms = options::terms(level, timeout_ms)?;
         self.ask(Request::Keys { bucket: bucket.into(), prefix: prefix.into(), terms }, on_keys)
+    }
+
+    /// Ask that all of a bucket be kept here, whoever owns it: `{pinned}`; the number of the request.
+    ///
+    /// # Errors
+    ///
+    /// `{code, message}`.
+    pub fn pin(&self, bucket: &str, on_kept: Function) -> Result<f64, JsValue> {
+        self.ask(Request::Pin { pin: pin(bucket)? }, on_kept)
+    }
+
+    /// Ask that what others own of a bucket be dropped: `{pinned}`; the number of the request.
+    ///
+    /// # Errors
+    ///
+    /// `{code, message}`.
+    pub fn unpin(&self, bucket: &str, on_kept: Function) -> Result<f64, JsValue> {
+        self.ask(Request::Unpin { pin: pin(bucket)? }, on_kept)
     }
 
     /// Ask to be told of a key until the request is cancelled; the number of the request.
@@ -468,6 +486,10 @@ pub fn check_key(bucket: &str, name: &str) -> Result<(), JsValue> {
 
 fn key(bucket: &str, name: &str) -> Result<Key, Failure> {
     Key::new(bucket, name).map_err(|error| Failure::argument(error.to_string()))
+}
+
+fn pin(bucket: &str) -> Result<Pin, Failure> {
+    Pin::new(bucket, "").map_err(|error| Failure::argument(error.to_string()))
 }
 
 fn node_id(text: &str) -> Result<NodeId, Failure> {

@@ -142,6 +142,8 @@ pub(super) fn metrics(metrics: &Metrics) -> JsValue {
     frozen_object(&[
         ("keys", number(metrics.keys)),
         ("bytes", number(metrics.bytes)),
+        ("copies", number(metrics.copies)),
+        ("copyBytes", number(metrics.copy_bytes)),
         ("hints", number(metrics.hints)),
         ("tombstones", number(metrics.tombstones)),
         ("links", number(metrics.links)),

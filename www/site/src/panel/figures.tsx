@@ -20,6 +20,12 @@ export function Figures(props: { readonly journal: Journal }) {
           <>
             <dl class="counts">
               <Count name="keys held" value={metrics().keys} testid="metric-keys" />
+              <Count
+                name="copies"
+                value={metrics().copies}
+                testid="metric-copies"
+                says="keys of others, kept here for offline buckets"
+              />
               <Count name="links" value={metrics().links} testid="metric-links" />
               <Count
                 name="hints"
