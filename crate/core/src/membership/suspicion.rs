@@ -167,8 +167,9 @@ impl Membership {
         }
     }
 
-    /// When a suspect becomes dormant; `None`: not before this node has probed it in vain. In a large room only those who
-    /// have a link with it probe it; others go by their word, which it has longer to refute if it is one node's alone.
+    /// When a suspect becomes dormant; `None`: not before this node has probed it in vain. In a large room only those
+    /// who have a link with it probe it; others go by their word, which it has longer to refute if it is one node's
+    /// alone.
     fn dormant_at(&self, id: NodeId, member: &Member, others: &impl Deref<Target = usize>) -> Option<Instant> {
         let span: Millis = match member.claim {
             Claim::Closed => self.timing.dormant_after_ms,

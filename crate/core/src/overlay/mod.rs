@@ -5,9 +5,9 @@
 //! over others ([`routes`]). A room that has shrunk well below that number dials everybody again, and counts as sparse
 //! until that has come about, so that nobody is cut off on the way.
 //!
-//! *Links too many* are hung up: those that neither end wants, once both have said so for ten seconds, by the lower end,
-//! one a second, and only while each end has as many as it needs of those that it does want. A link that one end wants
-//! the other keeps; so none is made by one and dropped by the other again and again, and none that holds the room
+//! *Links too many* are hung up: those that neither end wants, once both have said so for ten seconds, by the lower
+//! end, one a second, and only while each end has as many as it needs of those that it does want. A link that one end
+//! wants the other keeps; so none is made by one and dropped by the other again and again, and none that holds the room
 //! together goes. Only above [`LINKS_MAX`] does one end alone decide.
 //!
 //! Links are negotiated through the mesh itself ([`signals`]). Dials that fail are tried again ever more rarely, since

@@ -1,24 +1,25 @@
 //! Ways over others, in a room too large for links between all.
 //!
 //! *What is known*: everybody tells its neighbours whom it is linked with, when that changes and every ten seconds:
-//! fourteen links are some 250 bytes, and what a node then sees, two steps far, is nearly everybody of 64 and a fifth of
-//! a thousand. Tables of ways to all would cost each node the size of the room with every change of it.
+//! fourteen links are some 250 bytes, and what a node then sees, two steps far, is nearly everybody of 64 and a fifth
+//! of a thousand. Tables of ways to all would cost each node the size of the room with every change of it.
 //!
 //! *How a message goes*: to a neighbour that has a link with its receiver; else to the neighbour that itself, or by one
 //! of its links, is nearest to it on the ring of ids (greedy routing with lookahead: Manku, Naor, Wieder, STOC 2004).
 //! Everybody has links with the three next to it on each side, so that there is always one who is nearer, and of a
-//! thousand nodes any is reached in about four steps. Where the ring is torn, a message wanders, but not far: at most [`HOPS_MAX`]
-//! steps. A way to where nobody nearer is known is not looked for, since wandering finds most.
+//! thousand nodes any is reached in about four steps. Where the ring is torn, a message wanders, but not far: at most
+//! [`HOPS_MAX`] steps. A way to where nobody nearer is known is not looked for, since wandering finds most.
 //!
 //! *Two tries*: a small message leaves by two neighbours at once, and its receiver drops the second copy. That costs as
-//! many frames as an acknowledgement would, and hides the death of a relay without waiting for it. A large one leaves by
-//! one, by another each time; if it is lost it is, as over a link that broke, for the layers above to notice.
+//! many frames as an acknowledgement would, and hides the death of a relay without waiting for it. A large one leaves
+//! by one, by another each time; if it is lost it is, as over a link that broke, for the layers above to notice.
 //!
-//! *Who is out of reach*: if nothing has come back for three seconds from somebody who was asked something, it is passed
-//! over (`Membership::set_lost`), and asked now and then, until something does. That is no evidence of its death.
+//! *Who is out of reach*: if nothing has come back for three seconds from somebody who was asked something, it is
+//! passed over (`Membership::set_lost`), and asked now and then, until something does. That is no evidence of its
+//! death.
 //!
-//! *Lives*: over a link, an answer can only reach the life that asked. Here a message says which life of its sender it is
-//! from, and an answer for which life of its receiver: another drops it, and whoever has begun a new life is owed no
+//! *Lives*: over a link, an answer can only reach the life that asked. Here a message says which life of its sender it
+//! is from, and an answer for which life of its receiver: another drops it, and whoever has begun a new life is owed no
 //! answer any more.
 //!
 //! Invariants: no message is passed on more than [`HOPS_MAX`] times; a neighbour has so much passed on in a second and

@@ -309,8 +309,8 @@ impl World {
         true
     }
 
-    /// Let time pass until every open tab is linked with every other it can reach, or in a large room with those that it
-    /// wants, and settled.
+    /// Let time pass until every open tab is linked with every other it can reach, or in a large room with those that
+    /// it wants, and settled.
     pub fn settle(&mut self, ms_max: u64) -> bool {
         let mut looked_at = None;
         self.run_until(ms_max, |world| {

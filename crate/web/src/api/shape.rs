@@ -54,7 +54,7 @@ pub(super) fn reply(reply: &Reply) -> Result<JsValue, Failure> {
         Reply::Changes(changes) => Ok(frozen_array(changes.iter().map(change))),
         Reply::Left { handed_off } => Ok(frozen_object(&[("handedOff", (*handed_off).into())])),
         // Nobody asks for it but the driver itself.
-        Reply::Adopted | Reply::Pinned | Reply::Unpinned(_) => Ok(JsValue::UNDEFINED),
+        Reply::Adopted => Ok(JsValue::UNDEFINED),
         Reply::Pinned => Ok(frozen_object(&[("pinned", true.into())])),
         Reply::Unpinned(dropped) => Ok(frozen_object(&[("pinned", false.into()), ("dropped", count(*dropped))])),
         Reply::Failed(error) => Err(Failure::from(*error)),
