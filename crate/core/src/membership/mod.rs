@@ -222,7 +222,8 @@ impl Membership {
             .map(|signed| (signed.id(), Member::new(signed, Claim::Suspect, now)))
             .collect();
         let probing = Probing::new(now + random.u64(0..timing.probe_interval_ms.max(1)));
-        let life = random.u32(..);
+        // A start draws both anew, 16 bits each: nothing else tells the lives of one name apart.
+        let life = (own.record().version << 16 ^ own.record().incarnation) as u32;
         let changes = alloc::vec![Change::Record(own.clone())];
         Membership {
             room,
