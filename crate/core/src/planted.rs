@@ -112,12 +112,6 @@ pub enum Plant {
     AddAnew,
     /// What takes an item out of a set, or a field out of a map, takes all that is held.
     RemoveUnseen,
-    /// In a large room a node is accused when nobody who was asked about it says anything.
-    BlameTheTarget,
-    /// What is passed on may be passed on for ever.
-    RelayForEver,
-    /// A link that one end does not want is hung up, whatever the other wants and has.
-    HangUpWanted,
 }
 
 /// Which bug this node has, if any.
@@ -151,7 +145,7 @@ impl Planted {
 #[cfg(feature = "plants")]
 impl Plant {
     /// All of them, with the name by which each is planted and what it breaks.
-    pub const ALL: [(Plant, &'static str, &'static str); 54] = [
+    pub const ALL: [(Plant, &'static str, &'static str); 51] = [
         (Plant::ReuseADot, "reuse-a-dot", "after a clean stop the counter begins at zero again"),
         (Plant::KeepTheEpoch, "keep-the-epoch", "after an unclean stop no new epoch begins"),
         (Plant::MintBeforeDurable, "mint-before-durable", "dots are made before the disk knows that there may be some"),
@@ -207,9 +201,6 @@ impl Plant {
         (Plant::AccuseAlone, "accuse-alone", "a node is accused without asking others"),
         (Plant::AddAnew, "add-anew", "who adds to a counter leaves the sum that the new one includes"),
         (Plant::RemoveUnseen, "remove-unseen", "what takes one item out of a set takes all that is held"),
-        (Plant::BlameTheTarget, "blame-the-target", "whoever nobody says anything of is accused"),
-        (Plant::RelayForEver, "relay-for-ever", "what is passed on may be passed on for ever"),
-        (Plant::HangUpWanted, "hang-up-wanted", "a link is hung up whatever the other end wants and has"),
     ];
 
     /// The bug of this name.

@@ -351,8 +351,7 @@ impl Membership {
         if !probe.is_answered {
             self.probing.doubt_oneself();
         }
-        if !probe.is_answered && !probe.asked.is_empty() && self.is_sparse() && !self.planted.has(Plant::BlameTheTarget)
-        {
+        if !probe.is_answered && !probe.asked.is_empty() && self.is_sparse() {
             // Without a word from anybody who may have a link with it, this says nothing of the target: it is probed
             // again in its turn.
             self.marks.hit(Mark::NobodyHasSaid);

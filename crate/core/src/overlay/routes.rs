@@ -34,7 +34,6 @@ use super::peer::{PROMOTED_MS, Peer};
 use crate::id::NodeId;
 use crate::marks::{Mark, Marks};
 use crate::membership::Membership;
-use crate::planted::Plant;
 use crate::time::{Instant, Millis};
 use crate::wire::{self, Message, Outbox, Relayed, WireError};
 
@@ -299,9 +298,7 @@ impl Routes {
             return Ok((is_other, Arrival::Here(relayed.bytes)));
         }
         self.take_load(now, link, relayed.bytes.len() as u64, marks)?;
-        let lowered = relayed.hops.min(HOPS_MAX).checked_sub(1);
-        let lowered = if membership.planted().has(Plant::RelayForEver) { Some(HOPS_MAX) } else { lowered };
-        let Some(hops) = lowered else {
+        let Some(hops) = relayed.hops.min(HOPS_MAX).checked_sub(1) else {
             marks.hit(Mark::HopsSpent);
             return Ok((false, Arrival::Nowhere));
         };
