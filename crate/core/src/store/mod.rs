@@ -191,6 +191,7 @@ impl Store {
         self.mark_epoch(reason);
         self.epochs.push(reason);
         self.batch.ops.extend(self.memo.clear());
+        self.batch.ops.extend(self.mint.begun());
     }
 
     fn mark_epoch(&self, reason: EpochReason) {

@@ -97,8 +97,8 @@ fn halves(fingerprint: u128) -> [u64; 2] {
     [(fingerprint >> 64) as u64, fingerprint as u64]
 }
 
-/// The actors of plain objects, each once. Those that no object has any more are dropped when there are twice as many
-/// as there were after the last time.
+/// The actors of plain objects, each once. When there are twice as many as there were after the last sweep, those that
+/// no object refers to are swept out.
 #[derive(Debug, Clone, Default)]
 struct Actors {
     known: BTreeSet<Arc<Actor>>,

@@ -372,3 +372,31 @@ fn the_oldest_ghosts_are_forgotten_and_their_dots_are_still_not_minted_past() {
     assert!(store.known(&key("0")).is_unknown() && store.known(&key("1")).is_tombstone());
     assert!(store.take_epochs().contains(&EpochReason::MemoFull));
 }
+
+#[test]
+fn an_epoch_begun_for_a_full_memo_outlives_a_restart_before_the_next_write() {
+    let mut store = open(Restored::default(), 1);
+    let old = store.mint().actor();
+    for name in ["a", "b", "c"] {
+        store.put(&key(name), &VersionVector::new(), value(1));
+    }
+    store.close_mint();
+    let mut rows: std::collections::BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>> = Default::default();
+    let mut persist = |store: &mut Store| {
+        let ops = store.take_batch().into_iter().flat_map(|batch| batch.ops);
+        ops.for_each(|op| {
+            rows.insert((op.table, op.key), op.value);
+        });
+        rows.clone()
+    };
+    persist(&mut store);
+    for name in ["a", "b", "c"] {
+        assert!(store.let_go(&key(name)));
+    }
+    assert_eq!(store.take_epochs().last(), Some(&EpochReason::MemoFull));
+    let disk = persist(&mut store);
+    let rows = disk.into_iter().filter_map(|((table, key), value)| Some((table, key, value?))).collect();
+    let again = self::store(Restored { own: rows, ..Restored::default() }, 2);
+    assert_ne!(again.mint().actor(), old, "nothing is remembered of what was minted under it");
+    assert_eq!(again.mint().actor(), store.mint().actor(), "and the new one is clean");
+}
