@@ -8,6 +8,7 @@ use roundtable_core::coordinator::{Level, Reached, ReadReply, Receipt, Reply, Te
 use roundtable_core::datatype::Edit;
 use roundtable_core::id::{Key, NodeId, RequestId};
 use roundtable_core::node::Event;
+use roundtable_core::store::Table;
 use roundtable_core::time::Instant;
 
 use super::run::Soak;
@@ -216,7 +217,8 @@ impl Soak {
         let mut recent = host.events.iter().rev().take_while(|(when, _)| *when >= since);
         let is_owner =
             |id| self.world.is_open(at) && self.world.node(at).view().preference_list(key).owners.contains(id);
-        let holds_none = || self.world.is_open(at) && self.world.node(at).view().object(key).is_none();
+        // On its disk: what was written since may be on its way there.
+        let holds_none = || host.disk.row(Table::Objects, key.as_bytes()).is_none();
         recent.any(|(_, event)| match event {
             Event::LetGo { .. } => !is_owner(&host.id),
             Event::Reaped { .. } => holds_none(),
