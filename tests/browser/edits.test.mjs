@@ -1,8 +1,8 @@
 // Counters, sets and maps in real tabs: what is done on both sides of a cut is in what all show.
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, test } from "node:test";
-import { gather, uniqueName, World } from "./harness.mjs";
-import { assertFailures, openStage } from "./stage.mjs";
+import { describe, test } from "node:test";
+import { uniqueName } from "./harness.mjs";
+import { assertFailures, openStage, openTwo } from "./stage.mjs";
 
 const timeout = 90_000;
 
@@ -20,27 +20,12 @@ function call(tab, type, method, ...args) {
 const shown = async (tab, type, key, options = { level: "all" }) => (await call(tab, type, "get", key, options)).value;
 
 describe("counters, sets and maps", { timeout: 240_000 }, () => {
-  let world, left, right;
-
-  before(async () => {
-    world = await World.open();
-    [left, right] = await Promise.all([world.profile("left"), world.profile("right")]);
-  });
-  afterEach(() => world.clear());
-  after(() => world?.close());
-
-  async function pair() {
-    const room = uniqueName();
-    const tabs = [await left.tab(), await right.tab()];
-    await Promise.all(tabs.map((tab) => tab.join(room)));
-    await gather(world, tabs);
-    return tabs;
-  }
+  const two = openTwo();
 
   async function apart(a, b, work) {
     await a.run((id) => window.mesh.cut(id), b.id);
     await b.run((id) => window.mesh.cut(id), a.id);
-    await world.until("both sides see that they are cut off", async () => {
+    await two.world.until("both sides see that they are cut off", async () => {
       const [ofA, ofB] = await Promise.all([a.metrics(), b.metrics()]);
       return ofA.links === 0 && ofB.links === 0;
     });
@@ -52,7 +37,7 @@ describe("counters, sets and maps", { timeout: 240_000 }, () => {
   }
 
   test("what both sides of a cut add is in the sum, and a watcher sees it", { timeout }, async () => {
-    const [a, b] = await pair();
+    const [a, b] = await two.pair();
     await call(a, "counter", "add", "cups", 5);
     await b.run(() => {
       window.seen = [];
@@ -65,7 +50,7 @@ describe("counters, sets and maps", { timeout: 240_000 }, () => {
       await call(b, "counter", "add", "cups", 0.5, { level: "local" });
       await call(b, "counter", "add", "cups", undefined, { level: "local" });
     });
-    await world.until("the watcher sees all of it", () => b.run(() => window.seen.at(-1) === 7.5));
+    await two.world.until("the watcher sees all of it", () => b.run(() => window.seen.at(-1) === 7.5));
     for (const tab of [a, b]) assert.equal(await shown(tab, "counter", "cups"), 7.5);
     const read = await call(a, "counter", "get", "cups");
     assert.deepEqual([read.found, read.siblings], [true, [7.5]], "a counter has no conflicts");
@@ -74,7 +59,7 @@ describe("counters, sets and maps", { timeout: 240_000 }, () => {
   });
 
   test("an item added on one side outlives its removal on the other", { timeout }, async () => {
-    const [a, b] = await pair();
+    const [a, b] = await two.pair();
     for (const item of ["tea", { kind: "honey", grams: 5 }, [1, null]]) await call(a, "set", "add", "shelf", item);
     await call(b, "set", "remove", "shelf", { grams: 5, kind: "honey" });
     assert.deepEqual(await shown(a, "set", "shelf"), ["tea", [1, null]], "equal items are one, in whatever order");
@@ -90,7 +75,7 @@ describe("counters, sets and maps", { timeout: 240_000 }, () => {
   });
 
   test("a removal with a context takes away what that had seen", { timeout }, async () => {
-    const [a, b] = await pair();
+    const [a, b] = await two.pair();
     await call(a, "set", "add", "shelf", "tea");
     const { context } = await call(b, "set", "get", "shelf", { level: "all" });
     await call(a, "set", "add", "shelf", "tea");
@@ -104,7 +89,7 @@ describe("counters, sets and maps", { timeout: 240_000 }, () => {
   });
 
   test("fields never meet, and of one field the later is shown", { timeout }, async () => {
-    const [a, b] = await pair();
+    const [a, b] = await two.pair();
     await call(a, "map", "set", "cart", "tea", { cups: 1 });
     await apart(a, b, async () => {
       await call(a, "map", "set", "cart", "honey", 5, { level: "local" });
@@ -127,7 +112,7 @@ describe("counters, sets and maps", { timeout: 240_000 }, () => {
 
   test("all of it is there after a reload, and goes on", { timeout }, async () => {
     const room = uniqueName();
-    const tab = await left.tab();
+    const tab = await two.left.tab();
     await tab.join(room, { rendezvous: [] });
     await call(tab, "counter", "add", "cups", 2);
     await call(tab, "set", "add", "shelf", "tea");
@@ -142,12 +127,12 @@ describe("counters, sets and maps", { timeout: 240_000 }, () => {
   });
 
   test("what has a time to live goes when it is over", { timeout }, async () => {
-    const [a] = await pair();
+    const [a] = await two.pair();
     await call(a, "counter", "add", "cups", 5);
     await call(a, "counter", "add", "cups", 2, { ttlMs: 400 });
     await call(a, "set", "add", "shelf", "milk", { ttlMs: 400 });
     await call(a, "set", "add", "shelf", "tea");
-    await world.until("both are gone", async () => {
+    await two.world.until("both are gone", async () => {
       const [cups, shelf] = [await shown(a, "counter", "cups"), await shown(a, "set", "shelf")];
       return cups === 5 && shelf.length === 1 && shelf[0] === "tea";
     });

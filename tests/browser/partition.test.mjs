@@ -1,26 +1,20 @@
 // Whole sides cut off from each other, and a tab that dies without a word: nobody stops, and afterwards all agree.
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, test } from "node:test";
-import { gather, uniqueName, World, within } from "./harness.mjs";
+import { describe, test } from "node:test";
+import { gather, uniqueName, within } from "./harness.mjs";
+import { openTwo } from "./stage.mjs";
 
 const timeout = 120_000;
 
 describe("five tabs of two browsers", { timeout: 240_000 }, () => {
-  let world, left, right;
-
-  before(async () => {
-    world = await World.open();
-    [left, right] = await Promise.all([world.profile("left"), world.profile("right")]);
-  });
-  afterEach(() => world.clear());
-  after(() => world?.close());
+  const two = openTwo();
 
   async function table() {
     const room = uniqueName();
     const tabs = [];
-    for (const profile of [left, left, left, right, right]) tabs.push(await profile.tab());
+    for (const profile of [two.left, two.left, two.left, two.right, two.right]) tabs.push(await profile.tab());
     await Promise.all(tabs.map((tab) => tab.join(room)));
-    await gather(world, tabs);
+    await gather(two.world, tabs);
     return { room, tabs };
   }
 
@@ -33,7 +27,7 @@ describe("five tabs of two browsers", { timeout: 240_000 }, () => {
         return reads.map(({ met, siblings }) => ({ met, siblings }));
       }, keys);
     let views;
-    await world.until(
+    await two.world.until(
       "all read the same",
       async () => {
         views = await Promise.all(tabs.map(read));
@@ -67,11 +61,11 @@ describe("five tabs of two browsers", { timeout: 240_000 }, () => {
     const onTheLeft = await tabs[1].get("0 0", { timeoutMs: 2_000 });
     assert.deepEqual(onTheLeft.value, [0, 0], "a side reads what it has written");
     await across((tab, id) => tab.uncut(id));
-    await gather(world, tabs, 30_000);
+    await gather(two.world, tabs, 30_000);
     assert.deepEqual(await agreed(tabs, keys), expected);
     const [both] = await agreed(tabs, ["both"]);
     assert.deepEqual([...both].sort(), ["left", "right"], "what was written on both sides is shown to all");
-    await world.until("no hint is left anywhere", async () =>
+    await two.world.until("no hint is left anywhere", async () =>
       (await Promise.all(tabs.map((tab) => tab.metrics()))).every((metrics) => metrics.hints === 0),
     );
   });
@@ -81,19 +75,19 @@ describe("five tabs of two browsers", { timeout: 240_000 }, () => {
     const victim = tabs[1];
     const others = tabs.filter((tab) => tab !== victim);
     for (let i = 0; i < 10; i++) await tabs[0].put(`before ${i}`, i, { level: "all" });
-    world.expectErrors(/the page crashed/);
-    const session = await left.context.newCDPSession(victim.page);
+    two.world.expectErrors(/the page crashed/);
+    const session = await two.left.context.newCDPSession(victim.page);
     const crashed = new Promise((resolve) => victim.page.once("crash", resolve));
     session.send("Page.crash").catch(() => {});
     await within(10_000, "the tab crashes", crashed);
-    left.tabs = left.tabs.filter((tab) => tab !== victim);
+    two.left.tabs = two.left.tabs.filter((tab) => tab !== victim);
 
     // At once, before anybody has noticed: a quorum of the living answers.
     for (const [i, tab] of others.entries()) {
       assert.equal((await tab.put(`unnoticed ${i}`, i)).met, true, "a write needs only a quorum");
       assert.equal((await tab.get(`before ${i}`)).met, true, "and so does a read");
     }
-    await world.until(
+    await two.world.until(
       "the others suspect it",
       async () => {
         const views = await Promise.all(others.map((tab) => tab.members()));
@@ -116,9 +110,9 @@ describe("five tabs of two browsers", { timeout: 240_000 }, () => {
       assert.deepEqual([owners.length, fallbacks.length], [2, 1], "somebody stands in for the one that is suspect");
     }
 
-    const back = await left.tab("back");
+    const back = await two.left.tab("back");
     assert.equal(await back.join(room), victim.id, "the next tab of that browser is the node that was");
-    await gather(world, [...others, back], 30_000);
+    await gather(two.world, [...others, back], 30_000);
     const missing = await back.run(async (victim) => {
       const bucket = window.mesh.bucket("things");
       const keys = [

@@ -1,27 +1,12 @@
 // True concurrency: what is written on both sides of a cut is kept on both, shown to all, and resolved by one update.
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, test } from "node:test";
-import { gather, uniqueName, World } from "./harness.mjs";
+import { describe, test } from "node:test";
+import { openTwo } from "./stage.mjs";
 
 const timeout = 90_000;
 
 describe("two tabs write the same key while their channel is cut", { timeout: 180_000 }, () => {
-  let world, left, right;
-
-  before(async () => {
-    world = await World.open();
-    [left, right] = await Promise.all([world.profile("left"), world.profile("right")]);
-  });
-  afterEach(() => world.clear());
-  after(() => world?.close());
-
-  async function pair() {
-    const room = uniqueName();
-    const tabs = [await left.tab(), await right.tab()];
-    await Promise.all(tabs.map((tab) => tab.join(room)));
-    await gather(world, tabs);
-    return tabs;
-  }
+  const two = openTwo();
 
   /** Keeps every state that a watch brings. */
   function watch(tab, key) {
@@ -38,7 +23,7 @@ describe("two tabs write the same key while their channel is cut", { timeout: 18
     await watch(a, "cart");
     await watch(b, "cart");
     await cut();
-    await world.until("both sides see that they are cut off", async () => {
+    await two.world.until("both sides see that they are cut off", async () => {
       const [ofA, ofB] = await Promise.all([a.metrics(), b.metrics()]);
       return ofA.links === 0 && ofB.links === 0;
     });
@@ -61,7 +46,7 @@ describe("two tabs write the same key while their channel is cut", { timeout: 18
     ];
     const seenBy = (tab) => tab.run(() => window.seen.at(-1));
     const sorted = (read) => [...read.siblings].sort();
-    await world.until("a watch on both sides shows both siblings", async () => {
+    await two.world.until("a watch on both sides shows both siblings", async () => {
       const reads = await Promise.all([seenBy(a), seenBy(b)]);
       return reads.every((read) => read.siblings.length === 2);
     });
@@ -77,7 +62,7 @@ describe("two tabs write the same key while their channel is cut", { timeout: 18
     );
     assert.equal(receipt.met, true);
     const merged = ["bread", "honey", "tea"];
-    await world.until("a watch on both sides shows the one merged value", async () => {
+    await two.world.until("a watch on both sides shows the one merged value", async () => {
       const latest = await Promise.all([seenBy(a), seenBy(b)]);
       return latest.every((read) => read.siblings.length === 1 && read.value.length === 3);
     });
@@ -87,7 +72,7 @@ describe("two tabs write the same key while their channel is cut", { timeout: 18
   }
 
   test("both see both after it heals, and one update resolves them", { timeout }, async () => {
-    const [a, b] = await pair();
+    const [a, b] = await two.pair();
     await concurrentWrites(
       a,
       b,
@@ -98,7 +83,7 @@ describe("two tabs write the same key while their channel is cut", { timeout: 18
   });
 
   test("it is the same when only one side has cut the other off", { timeout }, async () => {
-    const [a, b] = await pair();
+    const [a, b] = await two.pair();
     await concurrentWrites(
       a,
       b,
@@ -109,7 +94,7 @@ describe("two tabs write the same key while their channel is cut", { timeout: 18
   });
 
   test("what was deleted on one side and written on the other is not lost", { timeout }, async () => {
-    const [a, b] = await pair();
+    const [a, b] = await two.pair();
     await a.put("note", "first", { level: "all" });
     await b.get("note");
     await Promise.all([a.cut(b.id), b.cut(a.id)]);
@@ -118,7 +103,7 @@ describe("two tabs write the same key while their channel is cut", { timeout: 18
     await Promise.all([a.uncut(b.id), b.uncut(a.id)]);
     await Promise.all([a.ready(1), b.ready(1)]);
     for (const tab of [a, b]) {
-      await world.until(`${tab.name} reads what was written`, async () => {
+      await two.world.until(`${tab.name} reads what was written`, async () => {
         const read = await tab.get("note");
         return read.met && read.siblings.length === 1 && read.value === "second";
       });

@@ -77,3 +77,24 @@ export function openStage() {
   after(() => stage.world?.close());
   return stage;
 }
+
+/** Call it in a `describe`: it opens two browsers, two devices, before the tests, and closes their tabs after each. */
+export function openTwo() {
+  const two = {
+    /** A tab of each, linked. */
+    pair: async () => {
+      const room = uniqueName();
+      const tabs = [await two.left.tab(), await two.right.tab()];
+      await Promise.all(tabs.map((tab) => tab.join(room)));
+      await gather(two.world, tabs);
+      return tabs;
+    },
+  };
+  before(async () => {
+    two.world = await World.open();
+    [two.left, two.right] = await Promise.all([two.world.profile("left"), two.world.profile("right")]);
+  });
+  afterEach(() => two.world.clear());
+  after(() => two.world?.close());
+  return two;
+}

@@ -118,8 +118,8 @@ impl Coordinator {
 /// Whether this node holds what the edit has to have seen.
 fn holds_enough(near: &Surroundings<'_>, editing: &Editing) -> bool {
     let is_seen = || {
-        let held = near.store.known(&editing.key);
-        seen_of(near, editing).is_some_and(|seen| held.context().descends(&seen))
+        let held = near.store.context(&editing.key).unwrap_or_default();
+        seen_of(near, editing).is_some_and(|seen| held.descends(&seen))
     };
     near.is_settled_owner(near.position(&editing.key)) && !editing.edit.is_removal() || is_seen()
 }

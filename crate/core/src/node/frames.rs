@@ -6,7 +6,7 @@ use crate::coordinator::{Surroundings, answer_list};
 use crate::handoff::{answer_holds, readdress};
 use crate::id::{Key, NodeId};
 use crate::marks::Mark;
-use crate::overlay::{self, Arrival, OnItsWay};
+use crate::overlay::{Arrival, Carrier, OnItsWay};
 use crate::planted::Plant;
 use crate::repair::{Answer, Want};
 use crate::time::Instant;
@@ -290,11 +290,15 @@ impl Node {
         if to == self.me {
             self.outputs.push_back(Output::Signal { from, bytes });
         } else {
-            let (membership, out) = (&self.membership, &mut self.scratch.out);
-            let signal = OnItsWay { from, to, hops, bytes };
-            overlay::pass_signal(signal, link, membership, &self.routes, &mut self.random, out);
+            self.carrier().pass(OnItsWay { from, to, hops, bytes }, link);
         }
         Ok(())
+    }
+
+    /// What carries signals from here.
+    pub(super) fn carrier(&mut self) -> Carrier<'_> {
+        let Node { membership, routes, random, scratch, .. } = self;
+        Carrier { membership, routes, random, out: &mut scratch.out }
     }
 
     /// Whether this node takes no more of others' new keys.

@@ -300,8 +300,8 @@ impl Node {
                 self.overlay.on_dial_failed(now, id, jitter);
             }
             Input::Signal { to, bytes } => {
-                let (membership, out) = (&self.membership, &mut self.scratch.out);
-                overlay::send_signal(self.me, to, bytes, membership, &self.routes, &mut self.random, out);
+                let me = self.me;
+                self.carrier().send(me, to, bytes);
             }
             Input::Request { id, request } => self.coordinator.start(&mut near!(self, now), id, request),
             Input::Adopt { id, keys, rows } => self.adopt(id, keys, rows),

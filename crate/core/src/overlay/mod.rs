@@ -24,7 +24,7 @@ mod signals;
 mod surplus;
 
 pub use routes::{Arrival, HOPS_MAX, Load, Routes};
-pub use signals::{OnItsWay, pass_signal, send_signal};
+pub use signals::{Carrier, OnItsWay};
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;

@@ -25,64 +25,59 @@ pub struct OnItsWay {
     pub bytes: Vec<u8>,
 }
 
-/// Bring a signal of this node's own to another, through whoever is linked.
-pub fn send_signal(
-    me: NodeId,
-    to: NodeId,
-    bytes: Vec<u8>,
-    membership: &Membership,
-    routes: &Routes,
-    random: &mut fastrand::Rng,
-    out: &mut Outbox,
-) {
-    let signal = OnItsWay { from: me, to, hops: u8::MAX, bytes };
-    // Who is linked needs no signal but to mend that link, which may carry nothing: then others do.
-    if membership.links().contains(&to) {
-        pass_over_neighbours(signal.clone(), me, membership, routes, random, out);
-    }
-    pass_signal(signal, me, membership, routes, random, out);
+/// What carries signals: the links there are, what is known of others', and where frames wait to be sent.
+#[derive(Debug)]
+pub struct Carrier<'a> {
+    /// Who is linked.
+    pub membership: &'a Membership,
+    /// Whom others are linked with.
+    pub routes: &'a Routes,
+    /// Chooses among neighbours.
+    pub random: &'a mut fastrand::Rng,
+    /// To be sent.
+    pub out: &'a mut Outbox,
 }
 
-/// Bring a signal on its way nearer to whom it is for: over the link if there is one, else over neighbours.
-pub fn pass_signal(
-    signal: OnItsWay,
-    came_from: NodeId,
-    membership: &Membership,
-    routes: &Routes,
-    random: &mut fastrand::Rng,
-    out: &mut Outbox,
-) {
-    if membership.links().contains(&signal.to) {
-        let OnItsWay { from, to, bytes, .. } = signal;
-        out.push((to, Message::Signal { from, to, hops: 0, bytes }));
-        return;
+impl Carrier<'_> {
+    /// Bring a signal of this node's own to another, through whoever is linked.
+    pub fn send(&mut self, me: NodeId, to: NodeId, bytes: Vec<u8>) {
+        let signal = OnItsWay { from: me, to, hops: u8::MAX, bytes };
+        // Who is linked needs no signal but to mend that link, which may carry nothing: then others do.
+        if self.membership.links().contains(&to) {
+            self.pass_over_neighbours(signal.clone(), me);
+        }
+        self.pass(signal, me);
     }
-    pass_over_neighbours(signal, came_from, membership, routes, random, out);
-}
 
-fn pass_over_neighbours(
-    signal: OnItsWay,
-    came_from: NodeId,
-    membership: &Membership,
-    routes: &Routes,
-    random: &mut fastrand::Rng,
-    out: &mut Outbox,
-) {
-    let OnItsWay { from, to, hops, bytes } = signal;
-    // Whoever passes it on lowers the count; a peer that sent a larger one gains nothing by it.
-    let most = if membership.is_sparse() { HOPS_MAX } else { HOPS };
-    let Some(hops) = hops.min(most).checked_sub(1) else { return };
-    let is_free = |id: NodeId| id != came_from && id != from && id != to;
-    let neighbours = if membership.is_sparse() {
-        let count = if came_from == from { ROUTES } else { 1 };
-        routes.toward(to, is_free, membership, random, count)
-    } else {
-        let mut neighbours: Vec<NodeId> = membership.links().iter().copied().filter(|&id| is_free(id)).collect();
-        crate::id::shuffle(random, &mut neighbours);
-        neighbours.truncate(ROUTES);
-        neighbours
-    };
-    for neighbour in neighbours {
-        out.push((neighbour, Message::Signal { from, to, hops, bytes: bytes.clone() }));
+    /// Bring a signal on its way nearer to whom it is for: over the link if there is one, else over neighbours.
+    pub fn pass(&mut self, signal: OnItsWay, came_from: NodeId) {
+        if self.membership.links().contains(&signal.to) {
+            let OnItsWay { from, to, bytes, .. } = signal;
+            self.out.push((to, Message::Signal { from, to, hops: 0, bytes }));
+        } else {
+            self.pass_over_neighbours(signal, came_from);
+        }
+    }
+
+    fn pass_over_neighbours(&mut self, signal: OnItsWay, came_from: NodeId) {
+        let OnItsWay { from, to, hops, bytes } = signal;
+        let is_sparse = self.membership.is_sparse();
+        // Whoever passes it on lowers the count; a peer that sent a larger one gains nothing by it.
+        let most = if is_sparse { HOPS_MAX } else { HOPS };
+        let Some(hops) = hops.min(most).checked_sub(1) else { return };
+        let is_free = |id: NodeId| id != came_from && id != from && id != to;
+        let neighbours = if is_sparse {
+            let count = if came_from == from { ROUTES } else { 1 };
+            self.routes.toward(to, is_free, self.membership, self.random, count)
+        } else {
+            let links = self.membership.links().iter().copied();
+            let mut neighbours: Vec<NodeId> = links.filter(|&id| is_free(id)).collect();
+            crate::id::shuffle(self.random, &mut neighbours);
+            neighbours.truncate(ROUTES);
+            neighbours
+        };
+        for neighbour in neighbours {
+            self.out.push((neighbour, Message::Signal { from, to, hops, bytes: bytes.clone() }));
+        }
     }
 }
