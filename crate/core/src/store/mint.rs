@@ -150,8 +150,9 @@ impl Mint {
         (self.epoch, self.counter, self.state) = (random.u64(..), 0, State::Closed);
     }
 
-    /// The row of an epoch that has just begun. It goes to the disk with what forgets the one before it, or a restart in
-    /// between would go on under an epoch of which nothing is remembered. Nothing was minted under it yet: it is clean.
+    /// The row of an epoch that has just begun. It goes to the disk with what forgets the one before it, or a restart
+    /// in between would go on under an epoch of which nothing is remembered. Nothing was minted under it yet: it is
+    /// clean.
     pub(super) fn begun(&self) -> Option<Op> {
         (self.state == State::Closed).then(|| self.row(true))
     }
