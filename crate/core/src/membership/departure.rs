@@ -6,6 +6,8 @@
 //! Each record carries the wall time at which its node last signed it anew, about daily. A member that is dormant, has
 //! no link, and last signed longer ago than the horizon counts as departed: it is not probed, not dialled and owns
 //! nothing, whatever rumours say. It comes back under its next record alone, which a node signs whenever it starts.
+//! A record that is news and that old is one of a departed node from the first, unless there is a link with it, or the
+//! room is a large one and whoever brings it thinks that its node is up: a clock may be months behind.
 //! The record itself is kept, so that no copy of it that somebody brings later gives it its tokens again.
 //!
 //! Nothing is derived from a wall clock that no other device has confirmed, nor of a node that never had a clock. It

@@ -20,6 +20,11 @@ impl Membership {
         Message::Hello { room: self.room.tag(), record: self.own.clone(), digest: self.digest(), life: self.life }
     }
 
+    /// Say again who this node is, to somebody linked who has not heard it.
+    pub fn greet(&self, id: NodeId, out: &mut Outbox) {
+        out.push((id, self.hello()));
+    }
+
     /// One line a member, this node first.
     pub(super) fn digest(&self) -> Vec<DigestEntry> {
         let line = |signed: &SignedRecord, node, claim| DigestEntry {

@@ -419,7 +419,9 @@ impl Membership {
         }
         member.is_departed = false;
         let forgets = self.planted.has(Plant::ForgetDeparted);
-        if !forgets && !self.links.contains(&id) && self.is_past_horizon(&member) && member.claim != Claim::Closed {
+        // In a large room having no link says nothing: its neighbours may hear from one whose clock is months behind.
+        let is_heard = self.links.contains(&id) || self.is_sparse() && claim == Claim::Up;
+        if !forgets && !is_heard && self.is_past_horizon(&member) && member.claim != Claim::Closed {
             self.marks.hit(Mark::Departed);
             (member.claim, member.since, member.is_departed) = (Claim::Dormant, now, true);
         }

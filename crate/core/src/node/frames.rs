@@ -73,6 +73,13 @@ impl Node {
         }
         match arrival {
             Arrival::Nowhere => Ok(()),
+            Arrival::ForAnotherLife => {
+                // What is asked over this link will be answered over it: its other end has to know by whom.
+                if link == from {
+                    self.membership.greet(link, &mut self.scratch.out);
+                }
+                Ok(())
+            }
             Arrival::PassOn(to, relayed) => {
                 self.scratch.out.push((to, Message::Relayed(relayed)));
                 Ok(())

@@ -350,9 +350,11 @@ impl Overlay {
 
     /// Whether this node has the links that it wants, as far as they can be had.
     pub fn is_settled(&self, membership: &Membership) -> bool {
-        let is_missing = |id: &&NodeId| !membership.links().contains(id) && membership.is_here(**id);
+        let is_expected = |id: NodeId| membership.is_here(id) || self.strangers.contains_key(&id);
+        let is_missing = |id: &&NodeId| !membership.links().contains(id) && is_expected(**id);
         let is_hopeless = |id: &NodeId| self.attempts.get(id).is_some_and(|attempt| attempt.failures >= FAILURES_MAX);
-        let is_shrinking = membership.is_sparse() && self.wanted.is_empty() && !membership.links().is_empty();
+        let is_alone = membership.links().is_empty() && self.strangers.is_empty();
+        let is_shrinking = membership.is_sparse() && self.wanted.is_empty() && !is_alone;
         !is_shrinking && !self.wanted.iter().filter(is_missing).any(|id| !is_hopeless(id))
     }
 

@@ -20,7 +20,8 @@
 //!
 //! *Lives*: over a link, an answer can only reach the life that asked. Here a message says which life of its sender it
 //! is from, and an answer for which life of its receiver: another drops it, and whoever has begun a new life is owed no
-//! answer any more.
+//! answer any more. On a link that has just opened that is said by a hello; until it has come, answers say there too for
+//! which life they are, and a life that gets those of another says its hello again, for that was lost.
 //!
 //! Invariants: no message is passed on more than [`HOPS_MAX`] times; a neighbour has so much passed on in a second and
 //! no more; what is remembered is bounded by the members and by the links.
@@ -80,6 +81,8 @@ pub enum Arrival {
     Here(Vec<u8>),
     /// It is to be passed on, to this neighbour.
     PassOn(NodeId, Relayed),
+    /// It is the answer to another life of this node: whoever sent it has not heard which one this is.
+    ForAnotherLife,
     /// It goes no further.
     Nowhere,
 }
@@ -287,7 +290,7 @@ impl Routes {
             let is_other = self.on_life(from, life, link == from);
             if relayed.for_life.is_some_and(|life| life != membership.life()) {
                 marks.hit(Mark::AnswerForAnotherLife);
-                return Ok((is_other, Arrival::Nowhere));
+                return Ok((is_other, Arrival::ForAnotherLife));
             }
             let peer = self.peers.entry(from).or_default();
             if !peer.is_new(number) {
@@ -416,7 +419,7 @@ mod tests {
         let (_, relayed) = only(wrapped(&mut routes, Instant(0), &a, &b));
         let mut theirs = Routes::default();
         let answer = Relayed { for_life: Some(b.life().wrapping_add(1)), ..relayed.clone() };
-        assert_eq!(arrive(&mut theirs, &b, relay, answer), Ok((false, Arrival::Nowhere)));
+        assert_eq!(arrive(&mut theirs, &b, relay, answer), Ok((false, Arrival::ForAnotherLife)));
         let later = Relayed { life: relayed.life.wrapping_add(1), ..relayed };
         assert!(matches!(arrive(&mut theirs, &b, relay, later), Ok((true, Arrival::Here(_)))));
     }

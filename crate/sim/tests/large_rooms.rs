@@ -1,0 +1,56 @@
+//! Rooms in which not all are linked with all: what soaks of 25 to 64 tabs found.
+
+use roundtable_core::membership::Status;
+use roundtable_sim::World;
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// So many tabs, each on a device of its own, linked as a large room is, and settled.
+fn room(seed: u64, tabs: u8) -> World {
+    let mut world = World::new(seed);
+    (0..tabs).for_each(|device| {
+        world.open(device);
+    });
+    assert!(world.settle(60_000), "{}", world.unsettled());
+    let is_large = |tab: usize| world.node(tab).view().is_sparse() && world.node(tab).view().links() > 5;
+    assert!(world.alive().into_iter().all(is_large), "it was settled before it was linked");
+    world
+}
+
+/// Whoever had known its last life answered that one for ever, and was never told that there is another.
+#[test]
+fn a_tab_whose_hello_was_lost_when_it_came_back_is_answered() {
+    let mut world = room(1, 26);
+    let neighbour = (0..26).find(|&tab| tab != 7 && world.is_linked(7, tab)).expect("it has links");
+    world.crash(7);
+    (0..26).filter(|&tab| tab != 7 && tab != neighbour).for_each(|tab| world.cut(7, tab));
+    world.tuning.loss_percent = 100;
+    world.reopen(7);
+    assert!(world.run_until(2_000, |world| world.is_linked(7, neighbour)));
+    world.tuning.calm();
+    world.heal_all();
+    assert!(world.settle(60_000), "{}", world.unsettled());
+}
+
+/// Whoever had no link with it took it for one that had departed long ago, and it refuted that for ever.
+#[test]
+fn a_tab_whose_clock_is_months_behind_has_not_departed_for_those_who_have_no_link_with_it() {
+    let mut world = room(2, 26);
+    world.run_for(5_000);
+    world.crash(7);
+    world.set_clock(7, -200 * DAY_MS);
+    world.reopen(7);
+    world.run_for(60_000);
+    let links = world.node(7).view().links();
+    assert!(links < 25, "it is linked with all");
+    // A record of its own that is news to those who have no link with it.
+    world.throttle(7, 1_000);
+    world.throttle(7, 0);
+    assert!(world.settle(60_000), "{}", world.unsettled());
+    let id = world.hosts[7].id;
+    for tab in (0..26).filter(|&tab| tab != 7) {
+        let members = world.node(tab).view().members();
+        let status = members.iter().find(|member| member.id == id).map(|member| member.status);
+        assert_eq!(status, Some(Status::Up), "by tab {tab}");
+    }
+}
