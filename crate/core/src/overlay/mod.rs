@@ -261,7 +261,9 @@ impl Overlay {
         let is_up = |id: &NodeId| *id != me && membership.is_here(*id);
         self.wanted.extend(routes.promoted(now).into_iter().filter(is_up));
         self.choose_dormant(now, me, membership);
-        let tried = self.dormant.map(|(_, id)| id);
+        // One that is back is dialled by those who want it, not by all who had tried it.
+        let is_dormant = |id: &NodeId| membership.status(*id) == Some(Status::Dormant);
+        let tried = self.dormant.map(|(_, id)| id).filter(is_dormant);
         for id in self.wanted.iter().copied().chain(tried).filter(|id| !membership.links().contains(id)) {
             let is_suspect = membership.status(id) == Some(Status::Suspect);
             let first = if is_suspect { now + SUSPECT_MS } else { now };
