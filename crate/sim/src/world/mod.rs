@@ -24,8 +24,9 @@ pub use tabs::CrashPoint;
 
 /// So many timers in a row at one moment mean that a node asks to be called and then does nothing.
 const TIMERS_AT_ONCE_MAX: u32 = 1_000;
-/// So many things in one virtual minute mean a storm: frames that call forth frames without end. In a larger room as
-/// many for each so many tabs.
+/// So many things in one virtual minute mean a storm: frames that call forth frames without end. In a room of more than
+/// so many tabs there are more by as much as there are more pairs: 62 that open in one moment, and compare with each
+/// other each time that one more is known, make a million in half a minute and a fifth of that in the next.
 const HAPPENINGS_PER_MINUTE_MAX: u64 = 400_000;
 const TABS_OF_A_STORM: u64 = 24;
 /// How often a room is looked at while it is waited for to settle.
@@ -387,8 +388,10 @@ impl World {
     fn watch_for_storms(&mut self) {
         let minute = self.now.0 / 60_000;
         self.minute = if self.minute.0 == minute { (minute, self.minute.1 + 1) } else { (minute, 0) };
-        let tabs = (self.hosts.len() as u64).div_ceil(TABS_OF_A_STORM).max(1);
-        assert!(self.minute.1 < HAPPENINGS_PER_MINUTE_MAX * tabs, "a storm: frames call forth frames without end");
+        let pairs_of = |tabs: u64| tabs * (tabs - 1);
+        let pairs = pairs_of((self.hosts.len() as u64).max(TABS_OF_A_STORM));
+        let most = HAPPENINGS_PER_MINUTE_MAX * pairs / pairs_of(TABS_OF_A_STORM);
+        assert!(self.minute.1 < most, "a storm: frames call forth frames without end");
     }
 
     fn happen(&mut self, happening: Happening) {
