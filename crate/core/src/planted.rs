@@ -112,6 +112,12 @@ pub enum Plant {
     AddAnew,
     /// What takes an item out of a set, or a field out of a map, takes all that is held.
     RemoveUnseen,
+    /// What is passed on may be passed on for ever.
+    RelayForEver,
+    /// What one end does not want is hung up, whatever the other end wants.
+    HangUpWanted,
+    /// Who gets answers for an earlier life of its does not say that this is another.
+    GreetOnce,
 }
 
 /// Which bug this node has, if any.
@@ -145,7 +151,7 @@ impl Planted {
 #[cfg(feature = "plants")]
 impl Plant {
     /// All of them, with the name by which each is planted and what it breaks.
-    pub const ALL: [(Plant, &'static str, &'static str); 51] = [
+    pub const ALL: [(Plant, &'static str, &'static str); 54] = [
         (Plant::ReuseADot, "reuse-a-dot", "after a clean stop the counter begins at zero again"),
         (Plant::KeepTheEpoch, "keep-the-epoch", "after an unclean stop no new epoch begins"),
         (Plant::MintBeforeDurable, "mint-before-durable", "dots are made before the disk knows that there may be some"),
@@ -201,7 +207,15 @@ impl Plant {
         (Plant::AccuseAlone, "accuse-alone", "a node is accused without asking others"),
         (Plant::AddAnew, "add-anew", "who adds to a counter leaves the sum that the new one includes"),
         (Plant::RemoveUnseen, "remove-unseen", "what takes one item out of a set takes all that is held"),
+        (Plant::RelayForEver, "relay-for-ever", "what is passed on may be passed on for ever"),
+        (Plant::HangUpWanted, "hang-up-wanted", "what one end does not want is hung up, whatever the other wants"),
+        (Plant::GreetOnce, "greet-once", "who is answered as an earlier life of its does not say which this is"),
     ];
+
+    /// Whether it shows only where not all are linked with all.
+    pub fn is_of_large_rooms(self) -> bool {
+        matches!(self, Plant::RelayForEver | Plant::HangUpWanted | Plant::GreetOnce)
+    }
 
     /// The bug of this name.
     pub fn named(name: &str) -> Option<Plant> {

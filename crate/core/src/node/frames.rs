@@ -75,7 +75,7 @@ impl Node {
             Arrival::Nowhere => Ok(()),
             Arrival::ForAnotherLife => {
                 // What is asked over this link will be answered over it: its other end has to know by whom.
-                if link == from {
+                if link == from && !self.config.limits.planted.has(Plant::GreetOnce) {
                     self.membership.greet(link, &mut self.scratch.out);
                 }
                 Ok(())

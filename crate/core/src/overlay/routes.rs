@@ -35,6 +35,7 @@ use super::peer::{PROMOTED_MS, Peer};
 use crate::id::NodeId;
 use crate::marks::{Mark, Marks};
 use crate::membership::Membership;
+use crate::planted::Plant;
 use crate::time::{Instant, Millis};
 use crate::wire::{self, Message, Outbox, Relayed, WireError};
 
@@ -301,7 +302,9 @@ impl Routes {
             return Ok((is_other, Arrival::Here(relayed.bytes)));
         }
         self.take_load(now, link, relayed.bytes.len() as u64, marks)?;
-        let Some(hops) = relayed.hops.min(HOPS_MAX).checked_sub(1) else {
+        let lowered = relayed.hops.min(HOPS_MAX).checked_sub(1);
+        let lowered = if membership.planted().has(Plant::RelayForEver) { Some(HOPS_MAX) } else { lowered };
+        let Some(hops) = lowered else {
             marks.hit(Mark::HopsSpent);
             return Ok((false, Arrival::Nowhere));
         };

@@ -11,6 +11,7 @@ use super::{LINKS_MAX, Routes};
 use crate::id::NodeId;
 use crate::marks::{Mark, Marks};
 use crate::membership::Membership;
+use crate::planted::Plant;
 use crate::time::{Instant, Millis};
 
 /// For how long neither end wants a link before it is hung up.
@@ -57,9 +58,10 @@ impl Surplus {
             return Vec::new();
         }
         let owned = links.intersection(wanted).count();
+        let is_careless = membership.planted().has(Plant::HangUpWanted);
         let is_surplus = |id: NodeId| {
             let (is_theirs, theirs) = routes.wish_of(id, me).unwrap_or((true, 0));
-            me < id && !is_theirs && theirs >= needed && owned >= needed
+            is_careless || me < id && !is_theirs && theirs >= needed && owned >= needed
         };
         let unwanted = links.difference(wanted).copied();
         let surplus: BTreeSet<NodeId> = unwanted.filter(|id| is_surplus(*id)).collect();

@@ -21,7 +21,7 @@ pub(crate) struct Arguments {
     /// With how many seeds of the soak at most, for each.
     #[arg(long, default_value_t = 200)]
     within: u64,
-    /// How many tabs a room has at first, as MIN..MAX, both included.
+    /// How many tabs a room has at first, as MIN..MAX, both included; 25..40 for bugs of large rooms.
     #[arg(long, value_parser = range::<usize>, default_value = "3..16")]
     nodes: Range<usize>,
     /// Print one line of JSON instead of a line a bug.
@@ -29,6 +29,8 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
+/// How many tabs a room has for bugs that show only where not all are linked with all.
+const LARGE_ROOMS: Range<usize> = 25..41;
 /// With how many seeds a scenario is played for a bug that it names.
 const SCENARIO_SEEDS: u64 = 20;
 
@@ -50,12 +52,13 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let nodes = arguments.nodes.start..arguments.nodes.end + 1;
+    let Range { start, end } = arguments.nodes;
+    let nodes_for = |plant: Plant| if plant.is_of_large_rooms() { LARGE_ROOMS } else { start..end + 1 };
     // Panics are expected, and told as what they are: violations.
     std::panic::set_hook(Box::new(|_| {}));
     let found = on_all_cores(&(0..Plant::ALL.len() as u64), |index| {
         let (plant, name, _) = Plant::ALL[index as usize];
-        (name, by_soak(plant, arguments.within, &nodes).or_else(|| by_scenario(plant, &scenarios)))
+        (name, by_soak(plant, arguments.within, &nodes_for(plant)).or_else(|| by_scenario(plant, &scenarios)))
     });
     tell(arguments, &found.into_iter().collect())
 }
