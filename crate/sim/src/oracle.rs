@@ -217,6 +217,23 @@ impl Oracle {
         self.superseding.keys().cloned().collect()
     }
 
+    /// Whether a delete took this write away, or whatever had taken its place: an edit names only what it takes away
+    /// itself, not what that had replaced.
+    fn is_deleted(&self, changes: &[Superseding], dot: Dot) -> bool {
+        let (mut met, mut open) = (BTreeSet::from([dot]), vec![dot]);
+        while let Some(dot) = open.pop() {
+            for by in changes.iter().filter(|by| by.dot != dot && by.supersedes(&dot)) {
+                if by.write.is_none() {
+                    return true;
+                }
+                if met.insert(by.dot) {
+                    open.push(by.dot);
+                }
+            }
+        }
+        false
+    }
+
     /// Judge what is left of a key, all copies joined.
     pub fn judge(&mut self, key: &Key, end: &Object) {
         // What a part of a value says is not its own number; its dot is.
@@ -239,8 +256,7 @@ impl Oracle {
             let is_superseded = |by: &&Superseding| by.write != Some(*number) && by.supersedes(&written.dot);
             let is_known = end.context().covers(&written.dot);
             let own = changes.iter().find(|by| by.write == Some(*number));
-            let is_deleted = changes.iter().any(|by| by.write.is_none() && is_superseded(&by));
-            let is_reaped = self.has_reaped && is_deleted;
+            let is_reaped = self.has_reaped && self.is_deleted(changes, written.dot);
             if own.is_some_and(|own| !own.ackers.is_empty()) && !is_known && !is_reaped {
                 self.violations.push(format!("{key:?}: acknowledged write {number} is lost"));
             }
@@ -324,6 +340,21 @@ mod tests {
         assert!(reaped.is_empty(), "its delete was forgotten with it: {reaped:?}");
         let forgotten = judged(|oracle, _| oracle.on_reaped());
         assert!(forgotten[0].contains("is lost"), "nothing had deleted it: {forgotten:?}");
+        let replaced = |is_unset: bool| {
+            judged(|oracle, _| {
+                let key = Key::new("b", "k").expect("a short name");
+                let edit = Edit::Unset { field: "f".into() };
+                let put = oracle.on_write(2, &key, dot(2), VersionVector::new());
+                oracle.on_edit(&put, &[dot(1)], Some(&edit));
+                if is_unset {
+                    let unset = oracle.on_delete(&key, dot(3), VersionVector::new());
+                    oracle.on_edit(&unset, &[dot(2)], Some(&edit));
+                }
+                oracle.on_reaped();
+            })
+        };
+        assert!(replaced(true).is_empty(), "what had replaced it was deleted, and that was forgotten");
+        assert!(replaced(false)[0].contains("is lost"), "what had replaced it must still be known");
         let dropped = judged(|_, object| object.forget(&VersionVector::from_iter([dot(1)])));
         assert!(dropped[0].contains("was dropped"), "{dropped:?}");
         let expired = judged(|oracle, object| {
