@@ -5,14 +5,14 @@ import { after, afterEach, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { gather, uniqueName, World } from "./harness.mjs";
 
-const count = 3_000;
+const count = 10_000;
 const timeout = 180_000;
 /** How much slower a read may be, at the median, while all moves: both share two cores with the page that takes it in. */
-const slowdownMax = 12;
+const slowdownMax = 8;
 /** A read this quick is quick, however quick the quiet ones were. */
 const quickMs = 25;
 
-describe("three thousand entries and a tab that joins", { timeout: 200_000 }, () => {
+describe("ten thousand entries and a tab that joins", { timeout: 200_000 }, () => {
   let world, near, far;
 
   before(async () => {
@@ -79,7 +79,11 @@ describe("three thousand entries and a tab that joins", { timeout: 200_000 }, ()
     const times = await moving;
     assert.ok(times.length >= 20, `only ${times.length} reads came back while all moved`);
     const [during, bar] = [median(times), Math.max(quickMs, slowdownMax * quiet)];
-    assert.ok(during <= bar, `a read took ${during} ms at the median while all moved, and ${quiet} ms before`);
+    const told = `a read took ${during.toFixed(1)} ms at the median while all moved, and ${quiet.toFixed(1)} ms before`;
+    console.log(
+      `${told}; of ${times.length}, nine in ten at most ${times[Math.floor(times.length * 0.9)].toFixed(1)} ms`,
+    );
+    assert.ok(during <= bar, told);
 
     await fresh.settled(25_000);
     const kinds = await fresh.run(() => window.kinds);
