@@ -26,7 +26,7 @@ pub fn router(site: Option<PathBuf>, package: Option<PathBuf>) -> Router {
     let mut router = Router::new();
     if let Some(package) = package {
         let missing = package.clone();
-        let files = ServeDir::new(package)
+        let files = compressed(ServeDir::new(package))
             .append_index_html_on_directories(false)
             .fallback(service_fn(move |_: Request<Body>| answer(package_lacks(missing.clone()))));
         router = router.nest_service(PACKAGE_PATH, files);
@@ -34,7 +34,7 @@ pub fn router(site: Option<PathBuf>, package: Option<PathBuf>) -> Router {
     router = match site {
         Some(site) => {
             let missing = site.clone();
-            let files = ServeDir::new(site)
+            let files = compressed(ServeDir::new(site))
                 .html_as_default_extension(true)
                 .fallback(service_fn(move |_: Request<Body>| answer(site_lacks(missing.clone()))));
             router.fallback_service(files)
@@ -42,6 +42,12 @@ pub fn router(site: Option<PathBuf>, package: Option<PathBuf>) -> Router {
         None => router.fallback(|| async { page(StatusCode::NOT_FOUND, NO_SITE) }),
     };
     router.layer(CompressionLayer::new())
+}
+
+/// What the build has compressed beside a file goes out as it is: to compress the wasm takes a tenth of a second, for
+/// each tab that asks.
+fn compressed(files: ServeDir) -> ServeDir {
+    files.precompressed_br().precompressed_gzip()
 }
 
 async fn answer(response: impl Future<Output = Response>) -> Result<Response, Infallible> {

@@ -116,6 +116,7 @@ fn npm_workspace(repo: &Repo, name: &str, dist: &Path, built_inputs: &[&str]) ->
         return Ok(());
     }
     let mut step = Step::new(name).reads(repo.path(&folder)).reads(repo.path("tsconfig.base.json"));
+    step = step.reads(repo.path("www/compress.js"));
     step = step.reads(repo.path("package-lock.json")).writes(dist.to_owned());
     for input in built_inputs {
         step = step.reads_built(repo.path(input));

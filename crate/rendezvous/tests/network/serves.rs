@@ -126,6 +126,20 @@ async fn what_is_worth_it_is_compressed_for_who_can_read_it() {
 }
 
 #[tokio::test]
+async fn what_the_build_has_compressed_goes_out_as_it_is() {
+    let house = house();
+    fs::write(house.path().join("package/index.js.br"), "made by the build").unwrap();
+    let server = served(house.path()).await;
+    for (accepts, encoding) in [("gzip, deflate, br", "br"), ("gzip", "gzip"), ("identity", "")] {
+        let answer = server.http("GET", "/roundtable/index.js", &[("accept-encoding", accepts)]).await;
+        assert_eq!(answer.header("content-encoding"), encoding, "{accepts}");
+        assert_eq!(answer.body == "made by the build", encoding == "br", "{accepts}");
+        assert_eq!(answer.header("content-type"), "text/javascript; charset=utf-8");
+        assert!(answer.header("vary").contains("accept-encoding"), "{}", answer.header("vary"));
+    }
+}
+
+#[tokio::test]
 async fn no_path_leads_out_of_the_directory() {
     let house = house();
     let server = served(house.path()).await;

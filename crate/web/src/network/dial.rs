@@ -21,6 +21,8 @@ use super::{DropReason, NetworkEvent};
 
 /// How soon after an offer a call is taken to have crossed it on the way.
 const CROSSED_MS: Millis = 1_000;
+/// How long a node that was heard on the broadcast channel is given to offer of itself: it heard us there, too.
+const CALL_AFTER_MS: Millis = 300;
 
 impl State {
     /// Our user wants a link.
@@ -92,6 +94,7 @@ impl State {
         let carrier = attempt.carrier;
         match &mut attempt.link {
             Some(link) => link.offer(),
+            None if carrier == Carrier::Broadcast => attempt.calls_at = Some(now + CALL_AFTER_MS),
             None => {
                 let call = Payload::Call { stamp: self.next_stamp() };
                 self.say(id, carrier, &call);
@@ -138,12 +141,15 @@ impl State {
         }
     }
 
-    /// Say everything again, by another carrier if nothing was heard by this one.
+    /// Call at last; or say everything again, by another carrier if nothing was heard by this one.
     pub(crate) fn say_again(&mut self, id: NodeId, now: Instant) {
         let meshed = self.peers.iter().any(|(other, peer)| *other != id && peer.link.is_some());
         let Some(peer) = self.peers.get_mut(&id) else { return };
         let Some(attempt) = &mut peer.attempt else { return };
         attempt.said = now;
+        if attempt.calls_at.take().is_some() {
+            return self.say_all(id);
+        }
         attempt.times_said += 1;
         if !attempt.heard {
             peer.tries += 1;

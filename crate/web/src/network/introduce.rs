@@ -189,9 +189,11 @@ impl State {
             Word::Welcome(others) => {
                 let url = self.rendezvous[index].url.clone();
                 self.emit(NetworkEvent::Rendezvous { url, connected: true });
-                others.into_iter().take(GREETED_MAX).for_each(|number| self.greet(index, number));
+                // One seal for all: it names none of them.
+                let greeting = self.greeting();
+                others.into_iter().take(GREETED_MAX).for_each(|number| self.greet(index, number, &greeting));
             }
-            Word::Joined(number) => self.greet(index, number),
+            Word::Joined(number) => self.greet(index, number, &self.greeting()),
             Word::Left(number) => {
                 let node = self.rendezvous[index].forget(number);
                 if let Some(peer) = node.and_then(|node| self.peers.get_mut(&node)) {
@@ -205,9 +207,12 @@ impl State {
         }
     }
 
-    fn greet(&mut self, index: usize, number: Number) {
-        let bytes = self.sealed_for_all(&Payload::Announce { page: self.page });
-        self.rendezvous[index].send(number, bytes, host::now());
+    fn greeting(&self) -> Vec<u8> {
+        self.sealed_for_all(&Payload::Announce { page: self.page })
+    }
+
+    fn greet(&mut self, index: usize, number: Number, greeting: &[u8]) {
+        self.rendezvous[index].send(number, greeting.to_vec(), host::now());
     }
 
     fn on_rendezvous_gone(&mut self, index: usize, was_connected: bool) {

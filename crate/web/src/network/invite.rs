@@ -321,9 +321,9 @@ impl State {
     fn on_pass_happening(&mut self, session: u64, happening: Happening, now: Instant) {
         let Some(open) = self.invites.open.get_mut(&session) else { return };
         match happening {
-            Happening::Described(Ok(_)) => {
+            Happening::Described(Ok(sdp)) => {
                 // All is said at once, when it is gathered.
-                open.link.on_described();
+                open.link.on_described(&sdp);
             }
             Happening::Described(Err(_)) => self.end_invite(session, InviteError::Unable),
             // Only what was open already is restarted.

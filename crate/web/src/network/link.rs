@@ -28,6 +28,7 @@ use web_sys::{
 use super::candidates::{CANDIDATES_MAX, Candidates, Verdict, fragment};
 use super::chunk::{Assembler, ChunkError};
 use super::credit::{self, Account, Allowance, Overdrawn, index};
+use super::gather::{gathered_sdp, is_in};
 use super::outbox::{BUFFERED_LOW_BYTES, Outbox, TooSlow};
 use super::restart::Restart;
 use super::signal::Candidate;
@@ -175,7 +176,7 @@ impl Link {
             let made = async {
                 let offer = JsFuture::from(pc.create_offer()).await?;
                 JsFuture::from(pc.set_local_description(offer.unchecked_ref())).await?;
-                Ok(local_sdp(&pc))
+                Ok(gathered_sdp(&pc).await)
             };
             let made = made.await;
             report(Happening::Described(made));
@@ -199,7 +200,7 @@ impl Link {
                 JsFuture::from(pc.set_remote_description(&offer)).await?;
                 let answer = JsFuture::from(pc.create_answer()).await?;
                 JsFuture::from(pc.set_local_description(answer.unchecked_ref())).await?;
-                Ok(local_sdp(&pc))
+                Ok(gathered_sdp(&pc).await)
             };
             let made = made.await;
             report(happening(made));
@@ -224,13 +225,13 @@ impl Link {
         });
     }
 
-    /// Our description is made. The candidates that had to wait for it, to be sent after it.
-    pub(crate) fn on_described(&mut self) -> Vec<Candidate> {
+    /// Our description is made. The candidates that had to wait for it and are not in it, to be sent after it.
+    pub(crate) fn on_described(&mut self, sdp: &str) -> Vec<Candidate> {
         self.described = true;
         if !self.offers {
             self.on_agreed();
         }
-        self.ours.clone()
+        self.ours.iter().filter(|ours| !is_in(ours, sdp)).cloned().collect()
     }
 
     /// The peer's description is in place: its candidates may be used.

@@ -60,6 +60,7 @@ mod carrier;
 mod chunk;
 mod credit;
 mod dial;
+mod gather;
 mod introduce;
 mod invite;
 mod link;

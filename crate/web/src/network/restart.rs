@@ -20,7 +20,8 @@ use web_sys::RtcPeerConnectionState;
 
 use super::DropReason;
 use super::carrier::Carrier;
-use super::link::{Happening, Link, local_sdp};
+use super::gather::gathered_sdp;
+use super::link::{Happening, Link};
 use super::signal::{Candidate, Payload};
 use super::state::State;
 
@@ -170,8 +171,8 @@ impl State {
         };
         // Whatever the browser would not do, the link is given up in its time if it does not come back by itself.
         let Some(sdp) = sdp else { return self.drop_input(DropReason::Description) };
+        let candidates = link.on_described(&sdp);
         link.restart.sdp = Some(sdp);
-        let candidates = link.on_described();
         if link.offers { self.say_restart(id, session, now) } else { self.say_answer(id, session, candidates) }
     }
 
@@ -273,7 +274,7 @@ impl Link {
                 let create: Function = Reflect::get(&pc, &"createOffer".into())?.dyn_into()?;
                 let offer = JsFuture::from(create.call1(&pc, &options)?.dyn_into::<Promise>()?).await?;
                 JsFuture::from(pc.set_local_description(offer.unchecked_ref())).await?;
-                Ok(local_sdp(&pc))
+                Ok(gathered_sdp(&pc).await)
             };
             let made = made.await;
             report(Happening::Redescribed(round, made));

@@ -102,6 +102,8 @@ pub(crate) struct Attempt {
     pub(crate) heard: bool,
     pub(crate) deadline: Instant,
     pub(crate) said: Instant,
+    /// When we call, if we have not yet.
+    pub(crate) calls_at: Option<Instant>,
     pub(crate) times_said: usize,
 }
 
@@ -116,12 +118,13 @@ impl Attempt {
             heard: false,
             deadline: now + DIAL_MS,
             said: now,
+            calls_at: None,
             times_said: 0,
         }
     }
 
     fn say_again_at(&self) -> Instant {
-        self.said + SAY_AGAIN_MS[self.times_said.min(SAY_AGAIN_MS.len() - 1)]
+        self.calls_at.unwrap_or(self.said + SAY_AGAIN_MS[self.times_said.min(SAY_AGAIN_MS.len() - 1)])
     }
 
     pub(crate) fn via(&self) -> Via {

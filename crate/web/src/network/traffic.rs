@@ -46,7 +46,7 @@ impl State {
                     self.say(id, carrier, &Payload::Candidate { session, candidate });
                 }
             }
-            // Addresses are said one by one, as they come.
+            // What is not in our description is said as it comes.
             Happening::Gathered => {}
             Happening::Opened => self.on_opened(id, session, now),
             Happening::Closed => self.on_ended(id, session),
@@ -74,7 +74,7 @@ impl State {
         let Some(attempt) = self.peers.get_mut(&id).and_then(|peer| peer.attempt.as_mut()) else { return };
         let (carrier, stamp, nonce) = (attempt.carrier, attempt.stamp, attempt.admission.nonce);
         let Some(link) = attempt.link.as_mut().filter(|link| link.session == session) else { return };
-        let candidates = link.on_described();
+        let candidates = link.on_described(&sdp);
         attempt.said = now;
         self.say(
             id,

@@ -66,3 +66,17 @@ async fn a_page_that_seeks_somebody_in_vain_announces_itself_although_it_is_link
     lower.network.hangup(keys(9).id());
     until_within(6_000, "it announces itself", || posts.count() >= 1).await;
 }
+
+#[wasm_bindgen_test]
+async fn two_tabs_that_dial_each_other_need_an_offer_and_an_answer_with_all_their_addresses_in_them() {
+    let room = room("few words");
+    let (lower, higher) = lower_and_higher();
+    let (lower, higher) = (Node::start(&room, &lower), Node::start(&room, &higher));
+    until("they find each other", || lower.has_discovered(&higher) && higher.has_discovered(&lower)).await;
+    let posts = Posts(javascript(POSTS));
+    higher.network.dial(lower.id);
+    lower.network.dial(higher.id);
+    until("both are linked", || lower.is_linked(&higher) && higher.is_linked(&lower)).await;
+    // No call, and no more than one address of all that came after its description; each was two before.
+    assert!((2..=3).contains(&posts.count()), "{} signals", posts.count());
+}
