@@ -1,14 +1,17 @@
 // A tab that is left for another page, and come back to; a tab that the browser throws out of memory, and loads again.
 //
-// Chromium keeps a page that is left as it was, whatever it holds, in its back/forward cache, and drops it when somebody
-// wants one of its locks. So its node either goes on where it was, in the same page, or is a new life of the same slot;
-// and never are there two of one name. Playwright's browsers have that cache switched off: this one has not.
+// Chromium keeps a page that is left as it was in its back/forward cache, unless it learns too late that the page has
+// closed its connections, and drops it when somebody wants one of its locks. So its node either goes on where it was, in
+// the same page, or is a new life of the same slot; and never are there two of one name. Playwright's browsers have that
+// cache switched off: this one has not.
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
 import { PlainBrowser } from "./browser.mjs";
 import { browserArguments, uniqueName, World } from "./harness.mjs";
 
 const timeout = 90_000;
+/** The browser keeps about every second page: so often it is given the chance to keep two. */
+const tripsMax = 24;
 
 describe("a tab that is come back to", { timeout: 300_000 }, () => {
   let world, browser;
@@ -96,45 +99,63 @@ describe("a tab that is come back to", { timeout: 300_000 }, () => {
     return { room, tab, other };
   }
 
-  test("says goodbye, is kept as it was, and goes on in the same page under the same name", { timeout }, async () => {
-    const { tab, other } = await pair();
-    const id = tab.id;
-    await tab.run(() => {
+  /** Leaves the page and comes back to it. Tells why the browser has not kept it, or "kept". */
+  async function trip(tab, other, number) {
+    await tab.run((number) => {
+      window.life = [];
       window.seen = [];
-      window.mesh.bucket("things").watch("news", ({ value }) => window.seen.push(value ?? null));
+      window.mesh.bucket("things").watch(`news ${number}`, ({ value }) => window.seen.push(value ?? null));
       // On its way to the disk when the page is left.
-      window.last = window.mesh.bucket("things").put("last", "words", { level: "local" });
-    });
+      window.last = window.mesh.bucket("things").put(`last ${number}`, "words", { level: "local" });
+    }, number);
     const begun = Date.now();
     await tab.go(page("away"));
     await isMissed(other, tab);
     const missed = Date.now() - begun;
     assert.ok(missed < 3_000, `it said goodbye, and did not just fall silent: ${missed} ms`);
     await shows(tab, "away");
-    await put(other, "news", "of today", { level: "local" });
-
+    await put(other, `news ${number}`, "of today", { level: "local" });
     await tab.back();
     await shows(tab, "here");
-    const life = await tab.run(() => window.life);
-    assert.deepEqual(life, ["pagehide kept", "pageshow kept"], "the browser has kept the page");
-    assert.equal(await tab.run(() => window.mesh.id), id);
-    await agree([tab, other]);
-    await world.until("a watcher of it sees what it missed", async () =>
-      tab.run(() => window.seen.at(-1) === "of today"),
-    );
-    assert.equal(await tab.run(async () => (await window.last).met), true);
-    await world.until("what it wrote last is there", async () => (await local(other, "last")) === "words");
-    const receipt = await put(tab, "after", 2, { level: 2 });
-    assert.deepEqual([receipt.met, await local(other, "after")], [true, 2]);
-    await world.until("the rendezvous has it again", () => tab.run(() => window.rendezvous.at(-1) === true));
-    assert.deepEqual(await tab.run(() => window.troubles), []);
+    const isAnew = await tab.run(() => window.mesh === undefined);
+    return isAnew
+      ? tab.run(() => JSON.stringify(performance.getEntriesByType("navigation")[0].notRestoredReasons))
+      : "kept";
+  }
 
-    await tab.go(page("away"));
-    await shows(tab, "away");
-    await tab.back();
-    await shows(tab, "here");
-    await agree([tab, other]);
-    assert.equal((await put(tab, "twice", 3, { level: 2 })).met, true, "and all that a second time");
+  test("says goodbye, and goes on in the same page, if that was kept, and under its name in any case", {
+    timeout,
+  }, async () => {
+    const { room, tab, other } = await pair();
+    const { id } = tab;
+    const fates = [];
+    const kept = () => fates.filter((fate) => fate === "kept").length;
+    for (let number = 0; number < tripsMax && kept() < 2; number++) {
+      const fate = await trip(tab, other, number);
+      fates.push(fate);
+      if (fate === "kept") {
+        assert.deepEqual(await tab.run(() => window.life), ["pagehide kept", "pageshow kept"]);
+        await world.until("a watcher of it sees what it missed", () =>
+          tab.run(() => window.seen.at(-1) === "of today"),
+        );
+        assert.equal(await tab.run(async () => (await window.last).met), true);
+        await world.until(
+          "what it wrote last is there",
+          async () => (await local(other, `last ${number}`)) === "words",
+        );
+        await world.until("the rendezvous has it again", () => tab.run(() => window.rendezvous.at(-1) === true));
+        assert.deepEqual(await tab.run(() => window.troubles), []);
+      } else {
+        await join(tab, room);
+      }
+      assert.equal(await tab.run(() => window.mesh.id), id);
+      await agree([tab, other]);
+      assert.equal(await local(tab, "before"), 1);
+      const receipt = await put(tab, `after ${number}`, 2, { level: 2 });
+      assert.deepEqual([receipt.met, await local(other, `after ${number}`)], [true, 2]);
+    }
+    console.log(`of ${fates.length} pages that were left the browser kept ${kept()}`);
+    assert.equal(kept(), 2, `the browser keeps pages, or nothing was shown: ${fates}`);
   });
 
   test("and whose next page has joined meanwhile is one node after the other, never two", { timeout }, async () => {
