@@ -40,12 +40,18 @@ struct Opened {
 #[derive(Debug, Clone, Default)]
 pub struct Answering {
     scopes: BTreeMap<NodeId, Vec<Opened>>,
+    vouches_not: bool,
 }
 
 impl Answering {
     /// That node is gone, and its sessions with it.
     pub fn forget(&mut self, id: NodeId) {
         self.scopes.remove(&id);
+    }
+
+    /// From now on nothing that is held here is durable: it still is compared, and sent to who lacks it.
+    pub fn vouch_no_more(&mut self) {
+        self.vouches_not = true;
     }
 
     /// Whether a session of that node is being answered in which owners compare.
@@ -114,7 +120,7 @@ impl Answering {
         };
         let ours = near.store.sum_of(lens, ranges);
         let is_same = theirs.is_some_and(|(fingerprint, _)| fingerprint == ours.fingerprint);
-        if is_same || (theirs.is_some() && near.planted.has(Plant::ForgeEqual)) {
+        if is_same && !self.vouches_not || (theirs.is_some() && near.planted.has(Plant::ForgeEqual)) {
             // "The same" also says that it is durable here.
             let parts = alloc::vec![(ROOT, PartSummary::Same)];
             near.gated.push((from, Message::Summary { session, parts }));
