@@ -1,6 +1,9 @@
 // A browser as people run it: none of the switches with which a test driver keeps its tabs awake, and no emulated
 // focus. So what is not in front is hidden, and what is hidden is throttled. Spoken to over DevTools' own pipe.
 import { spawn } from "node:child_process";
+import { writeFile } from "node:fs/promises";
+import { join as joinPath } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { within } from "./harness.mjs";
 
 const executable = process.env.CHROMIUM ?? "/usr/bin/chromium";
@@ -15,6 +18,8 @@ export class PlainBrowser {
 
   static async start(folder, args) {
     const browser = new PlainBrowser();
+    // Lets `discard` have chrome://discards, one of the pages for those who develop the browser.
+    await writeFile(joinPath(folder, "Local State"), JSON.stringify({ internal_only_uis_enabled: true }));
     const own = [
       "--headless=new",
       "--remote-debugging-pipe",
@@ -60,10 +65,39 @@ export class PlainBrowser {
     return tab;
   }
 
+  /** Throws a tab in the background out of memory, as the browser does when memory is short; it stays in the row of tabs. */
+  async discard(tab) {
+    const url = await tab.run(() => location.href);
+    // A tab that somebody debugs is not discarded.
+    await this.send("Target.detachFromTarget", { sessionId: tab.sessionId });
+    const page = await this.tab("chrome://discards");
+    const isGone = () =>
+      page.run((url) => {
+        const inside = (root, name) => root?.querySelector(name)?.shadowRoot;
+        const table = inside(inside(document, "discards-main"), "discards-tab");
+        const rows = [...(table?.querySelectorAll("tbody tr") ?? [])];
+        const row = rows.find((row) => row.querySelector(".tab-url-cell").textContent === url);
+        if (row === undefined) return false;
+        if (row.textContent.includes("discarded (urgent)")) return true;
+        [...row.querySelectorAll("[is=action-link]")].find((link) => /Urgent Discard/.test(link.textContent)).click();
+        return false;
+      }, url);
+    await within(callMs, `${url} is discarded`, polled(isGone));
+    const { targetInfos } = await this.send("Target.getTargets");
+    // The tab is the same, what DevTools call it is not.
+    tab.targetId = targetInfos.find((target) => target.url === url).targetId;
+    tab.sessionId = undefined;
+    await page.close();
+  }
+
   async stop() {
     this.child.kill("SIGKILL");
     await within(10_000, "the browser is gone", this.gone);
   }
+}
+
+async function polled(probe) {
+  while (!(await probe())) await sleep(100);
 }
 
 export class PlainTab {
@@ -93,6 +127,24 @@ export class PlainTab {
 
   bringToFront() {
     return this.browser.send("Target.activateTarget", { targetId: this.targetId });
+  }
+
+  /** Looked at again after a discard: the browser loads its page anew. */
+  async revive() {
+    await this.bringToFront();
+    const { targetId } = this;
+    this.sessionId = (await this.browser.send("Target.attachToTarget", { targetId, flatten: true })).sessionId;
+  }
+
+  /** On to another page; the one that is left may be kept to come back to. */
+  go(url) {
+    return this.send("Page.navigate", { url });
+  }
+
+  /** Back by one in the tab's history. */
+  async back() {
+    const { entries, currentIndex } = await this.send("Page.getNavigationHistory");
+    await this.send("Page.navigateToHistoryEntry", { entryId: entries[currentIndex - 1].id });
   }
 
   /** "frozen" or "active". */

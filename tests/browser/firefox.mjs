@@ -91,6 +91,11 @@ class Page {
     await this.#loadPackage();
   }
 
+  /** Back by one in the tab's history. */
+  async back() {
+    await this.session.ask("browsingContext.traverseHistory", { context: this.context, delta: -1 });
+  }
+
   // Once in several hundred pages Firefox fails to import a module that it fetches, a moment later and in the same
   // page, with status 200; the page's module map then keeps the failure, so that only another page is a remedy. It
   // is one more page, once, before any node is there: what a node does in it is the tests' matter, not this.
@@ -128,15 +133,19 @@ export class FirefoxProfile extends Device {
   #gone;
   #session;
 
-  static async open(world, name = "firefox") {
+  /** `more`: further preferences. */
+  static async open(world, name = "firefox", more = {}) {
     const profile = new FirefoxProfile(world, name, await world.folder("firefox"));
+    profile.preferences = { ...preferences, ...more };
     world.profiles.push(profile);
     await profile.start();
     return profile;
   }
 
   async start() {
-    const lines = Object.entries(preferences).map(([name, value]) => `user_pref("${name}", ${JSON.stringify(value)});`);
+    const lines = Object.entries(this.preferences).map(
+      ([name, value]) => `user_pref("${name}", ${JSON.stringify(value)});`,
+    );
     await writeFile(joinPath(this.folder, "user.js"), `${lines.join("\n")}\n`);
     const args = ["--headless", "--no-remote", "--remote-debugging-port=0", "--profile", this.folder, "about:blank"];
     // Its own home, so that nothing is read from or left in the user's.

@@ -110,6 +110,28 @@ describe("Firefox and Chromium", { timeout: 300_000, skip }, () => {
     await gather(world, tabs, 40_000);
   });
 
+  test("a tab of Firefox that is left for another page is missed at once, and is who it was when it is back", {
+    timeout,
+  }, async () => {
+    const { room, tabs } = await table();
+    const [witness, tab] = tabs;
+    const { id } = tab;
+    await tab.put("mine", 1, { level: "all" });
+    await tab.page.goto(new URL("/blank?away", world.origin).href);
+    const status = async () => (await witness.members()).find((member) => member.id === id)?.status;
+    await world.until("it is missed", async () => (await status()) === "suspect", { timeoutMs: 5_000 });
+    await tab.page.back();
+    await world.until("the page is back", () =>
+      tab.run(() => location.search === "" && document.readyState === "complete"),
+    );
+    // Firefox keeps no page that has had a connection: it is loaded anew.
+    assert.equal(await tab.run(() => window.mesh === undefined), true);
+    await tab.join(room);
+    assert.equal(tab.id, id);
+    assert.equal((await tab.get("mine", { level: "local" })).value, 1);
+    await gather(world, tabs, 40_000);
+  });
+
   test("once the rendezvous is dead a new tab of either browser still links with all", { timeout }, async () => {
     const { room, tabs } = await table();
     const late = [await blue.tab(), await red.tab()];
@@ -125,5 +147,31 @@ describe("Firefox and Chromium", { timeout: 300_000, skip }, () => {
     const receipt = await late[1].put("late", "but here", { level: "all" });
     assert.equal(receipt.met, true);
     assert.equal((await late[0].get("late")).value, "but here");
+  });
+});
+
+describe("a private window of Firefox", { timeout: 200_000, skip }, () => {
+  let world, red;
+
+  before(async () => {
+    world = await World.open();
+    red = await FirefoxProfile.open(world, "private", { "browser.privatebrowsing.autostart": true });
+  });
+  afterEach(() => world.clear());
+  after(() => world?.close());
+
+  test("keeps a node and its data over a reload, and nothing once it is closed", { timeout }, async () => {
+    const room = uniqueName();
+    const tab = await red.tab();
+    const id = await tab.join(room);
+    assert.equal((await tab.put("secret", 1, { level: "local" })).met, true);
+    await tab.page.reload();
+    assert.equal(await tab.join(room), id, "its disk is there, and is the same");
+    assert.equal((await tab.get("secret", { level: "local" })).value, 1);
+    await red.stop();
+    await red.start();
+    const later = await red.tab();
+    assert.notEqual(await later.join(room), id, "what a private window kept ends with it, the name too");
+    assert.deepEqual((await later.keys({ level: "local" })).keys, []);
   });
 });

@@ -75,6 +75,16 @@ describe("five tabs of two browsers", { timeout: 240_000 }, () => {
     const victim = tabs[1];
     const others = tabs.filter((tab) => tab !== victim);
     for (let i = 0; i < 10; i++) await tabs[0].put(`before ${i}`, i, { level: "all" });
+    for (const tab of others) {
+      await tab.run(() => {
+        window.hinted = [];
+        window.mesh.on("protocol", ({ kind, owner }) => {
+          if (kind.startsWith("hint-")) window.hinted.push(`${kind} ${owner}`);
+        });
+      });
+    }
+    const hints = async () => (await Promise.all(others.map((tab) => tab.metrics()))).map((metrics) => metrics.hints);
+    const hinted = async () => (await Promise.all(others.map((tab) => tab.run(() => window.hinted)))).flat();
     two.world.expectErrors(/the page crashed/);
     const session = await two.left.context.newCDPSession(victim.page);
     const crashed = new Promise((resolve) => victim.page.once("crash", resolve));
@@ -109,6 +119,8 @@ describe("five tabs of two browsers", { timeout: 240_000 }, () => {
     for (const { owners, fallbacks } of stoodIn) {
       assert.deepEqual([owners.length, fallbacks.length], [2, 1], "somebody stands in for the one that is suspect");
     }
+    assert.ok(stoodIn.length > 0 && (await hints()).some((count) => count > 0), "metrics() shows the hints");
+    assert.ok((await hinted()).includes(`hint-stored ${victim.id}`), "and so do the events");
 
     const back = await two.left.tab("back");
     assert.equal(await back.join(room), victim.id, "the next tab of that browser is the node that was");
@@ -125,5 +137,7 @@ describe("five tabs of two browsers", { timeout: 240_000 }, () => {
       return own.filter((_, i) => !reads[i].found);
     }, victim.id);
     assert.deepEqual(missing, [], "all that it owns has been brought to it");
+    assert.ok((await hinted()).includes(`hint-delivered ${victim.id}`), "which is told");
+    await two.world.until("no hint is left", async () => (await hints()).every((count) => count === 0));
   });
 });

@@ -4,7 +4,7 @@ use roundtable_core::clock::{Dot, VersionVector};
 use roundtable_core::id::{Actor, Key, NodeId};
 use roundtable_core::node::Input;
 use roundtable_core::ring::RangeSet;
-use roundtable_core::wire::{self, Message, Object, Purpose, Version};
+use roundtable_core::wire::{self, Message, Object, PartSummary, Purpose, Version};
 use roundtable_sim::World;
 
 fn object(number: u64, versions: u64) -> (Key, Object) {
@@ -88,4 +88,53 @@ fn equal_stores_send_nothing_of_their_own() {
     assert!(frames.len() > 100, "they probe each other");
     let compares = |bytes: &[u8]| matches!(wire::decode(bytes), Ok(Message::Compare { .. }));
     assert!(!frames.iter().any(|frame| compares(&frame.bytes)));
+}
+
+/// How many summaries of symbols, and how many of anything else that says what differs, two tabs need to become equal
+/// that hold so many objects alike, and each so many that the other lacks.
+fn summaries(alike: u64, alone: u64) -> (usize, usize) {
+    let mut world = two_tabs(9);
+    for to in 0..2_u64 {
+        let common = (0..alike).map(|number| object(number, 1));
+        let alone = (0..alone).map(|number| object(100_000 + 2 * number + to, 1));
+        give(&mut world, to as usize, common.chain(alone).collect());
+    }
+    world.tap = Some(Vec::new());
+    assert!(world.run_until(30_000, is_equal), "they do not become equal");
+    let frames = world.tap.take().unwrap_or_default();
+    let summaries = frames.iter().filter_map(|frame| match wire::decode(&frame.bytes) {
+        Ok(Message::Summary { parts, .. }) => Some(parts),
+        _ => None,
+    });
+    let said: Vec<PartSummary> = summaries.flatten().map(|(_, summary)| summary).collect();
+    let symbols = said.iter().filter(|summary| matches!(summary, PartSummary::Symbols(..))).count();
+    (symbols, said.len() - symbols)
+}
+
+#[test]
+fn few_differences_among_many_objects_are_told_by_symbols_alone() {
+    let (symbols, others) = summaries(3_000, 2);
+    assert!((1..=3).contains(&symbols), "{symbols} messages of symbols");
+    assert_eq!(others, 0);
+}
+
+#[test]
+fn where_much_differs_symbols_are_given_up_for_ranges() {
+    let (symbols, others) = summaries(100, 150);
+    assert!((1..=3).contains(&symbols), "{symbols} messages of symbols");
+    assert!(others >= 1);
+}
+
+#[test]
+fn who_holds_next_to_nothing_is_not_sent_symbols() {
+    let mut world = two_tabs(10);
+    world.tap = Some(Vec::new());
+    give(&mut world, 0, (0..500).map(|number| object(number, 1)).collect());
+    assert!(world.run_until(30_000, is_equal), "they do not become equal");
+    let is_symbols = |summary: &PartSummary| matches!(summary, PartSummary::Symbols(..));
+    for frame in world.tap.take().unwrap_or_default() {
+        if let Ok(Message::Summary { parts, .. }) = wire::decode(&frame.bytes) {
+            assert!(!parts.iter().any(|(_, summary)| is_symbols(summary)));
+        }
+    }
 }

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use roundtable_core::coordinator::{Keep, Level, Request, Terms};
+use roundtable_core::coordinator::{Keep, Level, Reply, Request, Terms};
 use roundtable_core::id::{Key, NodeId};
 use roundtable_core::node::{Event, Input};
-use roundtable_core::wire::{self, Message, Vitals, WireError};
+use roundtable_core::wire::{self, DiskState, Message, Vitals, WireError};
 use roundtable_sim::World;
 
 /// How soon everybody's numbers are known everywhere.
@@ -160,4 +160,40 @@ fn rates_are_those_of_the_last_ten_seconds() {
     }
     world.run_for(2_000);
     assert!(told(&world).expect("heard of").request.value() > 1_000);
+}
+
+#[test]
+fn a_disk_that_is_gone_is_known_to_all_though_its_tab_writes_nothing_and_counts_for_no_write() {
+    let mut world = room(9, 3);
+    let key = Key::new("carts", "alice").expect("a short name");
+    let put = |world: &mut World| {
+        let terms = Terms { level: Some(Level::All), timeout_ms: Some(2_000) };
+        let value = Arc::from([1_u8].as_slice());
+        let put = Request::Put { key: key.clone(), value, keep: Keep::default(), context: None, terms };
+        let id = world.request(1, put);
+        world.run_for(3_000);
+        match world.last(1, id) {
+            Some(Reply::Receipt(receipt)) => (receipt.met, receipt.owners.contains(&world.hosts[0].id)),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(put(&mut world), (true, true));
+    world.run_for(5_000);
+    let state = |world: &World| {
+        let of = world.hosts[0].id;
+        shown(world, 1).iter().find(|(id, ..)| *id == of).map(|(_, told, _)| told.disk)
+    };
+    assert_eq!(state(&world), Some(DiskState::Sound));
+    world.input(0, Input::DiskLost);
+    assert!(world.run_until(KNOWN_MS, |world| state(world) == Some(DiskState::Failing)));
+    // Not even for what it has in memory, whatever the disk says of batches that it had taken.
+    assert_eq!(put(&mut world), (false, false));
+    // It still is asked, and hands over what it has: whoever joins owns its arcs before long.
+    let newcomer = world.open(3);
+    let has_arcs = |world: &World| {
+        let view = world.node(newcomer).view();
+        view.metrics().links == 3 && view.object(&key).is_some() && !view.unsettled().contains("incoming")
+    };
+    assert!(world.run_until(20_000, has_arcs), "{}", world.node(newcomer).view().unsettled());
+    assert_eq!(state(&world), Some(DiskState::Failing));
 }

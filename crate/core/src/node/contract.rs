@@ -93,6 +93,9 @@ pub enum Input {
         /// Why.
         reason: PersistError,
     },
+    /// The disk is gone for as long as this node runs, with what was on it or without: nothing is durable here any
+    /// more.
+    DiskLost,
     /// The tab's life.
     Lifecycle(Lifecycle),
     /// What time the device thinks it is.

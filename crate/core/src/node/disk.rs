@@ -4,7 +4,8 @@
 //! Batches become durable in order, so whoever waits for "all that is written by now" waits for the latest. When the
 //! disk refuses one, whoever waited is told so, and its rows are handed over again, later and later. Until they are
 //! durable nobody else is told that all is: an object that is joined once more and does not change makes no batch of
-//! its own, and the one that holds it may be the one that was refused.
+//! its own, and the one that holds it may be the one that was refused. A disk that is gone for good is as one that has
+//! refused everything, also what it once took.
 
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
@@ -70,6 +71,7 @@ pub(super) struct Disk {
     /// Who waits for "all that is held by now" while some of it was refused.
     parked: Waiting,
     failures: u32,
+    is_lost: bool,
     reason: Option<PersistError>,
     lowered_at: Option<Instant>,
     retry_at: Option<Instant>,
@@ -78,7 +80,7 @@ pub(super) struct Disk {
 impl Disk {
     /// Whether all that is held is on the disk.
     pub(super) fn is_clean(&self) -> bool {
-        self.under_way.is_empty() && self.refused.is_empty()
+        self.under_way.is_empty() && self.refused.is_empty() && !self.is_lost
     }
 
     /// Whether it has refused what it was last handed, and nothing shows that it takes more.
@@ -88,7 +90,7 @@ impl Disk {
 
     /// Why it has.
     pub(super) fn refuses_for(&self) -> Option<PersistError> {
-        self.reason.filter(|_| self.failures > 0)
+        if self.is_lost { Some(PersistError::Failed) } else { self.reason.filter(|_| self.failures > 0) }
     }
 
     /// Whether it has answered all that it was handed.
@@ -145,7 +147,9 @@ impl Node {
     /// All that is held is durable, or was refused: then whoever waits goes on waiting, for it cannot be told apart
     /// which rows they wait for.
     fn release(&mut self, now: Instant, waiting: Waiting) {
-        if self.disk.refused.is_empty() {
+        if self.disk.is_lost {
+            self.disown(now, waiting, PersistError::Failed);
+        } else if self.disk.refused.is_empty() {
             self.scratch.out.extend(waiting.then_send);
             self.adoptions.durable.extend(waiting.adoptions);
             self.coordinator.on_local(&mut near!(self, now), &waiting.writes, Ok(()));
@@ -226,6 +230,18 @@ impl Node {
         }
         self.event(Event::PersistFailed { reason });
         self.lower_capacity(now);
+    }
+
+    /// What the disk has not answered yet it still answers.
+    pub(super) fn on_disk_lost(&mut self, now: Instant) {
+        if core::mem::replace(&mut self.disk.is_lost, true) {
+            return;
+        }
+        let parked = core::mem::take(&mut self.disk.parked);
+        self.disown(now, parked, PersistError::Failed);
+        self.repair.answering().vouch_no_more();
+        self.membership.revise();
+        self.event(Event::PersistFailed { reason: PersistError::Failed });
     }
 
     /// A disk that refuses again and again is to hold less: others take over what this node then no longer owns, and

@@ -8,9 +8,9 @@ use crate::id::{Key, NodeId};
 use crate::marks::Mark;
 use crate::overlay::{Arrival, Carrier, OnItsWay};
 use crate::planted::Plant;
-use crate::repair::{Answer, Want};
+use crate::repair::{Answer, Question, Want};
 use crate::time::Instant;
-use crate::wire::{self, Message, Object, Purpose, Relayed, Says, Scope, Version, WireError};
+use crate::wire::{self, Begin, Message, Object, Purpose, Relayed, Says, Scope, Version, WireError};
 
 impl Node {
     pub(super) fn on_frame(&mut self, now: Instant, from: NodeId, bytes: &[u8]) {
@@ -246,11 +246,17 @@ impl Node {
                 self.release.on_held(near, &mut self.handoff.shipments, from, request, &answers);
                 self.leaving.on_held(near, &mut self.handoff.shipments, from, request, &answers);
             }
-            Message::Compare { session, begin, parts } => {
-                if let Some((Scope::Interest { pin, .. }, _)) = &begin {
+            Message::Compare { session, begin, parts, symbols } => {
+                if let Some(Begin { scope: Scope::Interest { pin, .. }, .. }) = &begin {
                     self.coordinator.on_interest(now, from, pin.clone());
                 }
-                if let Some(ring) = self.repair.answering().on_compare(near, from, session, begin, parts)? {
+                let is_shared = begin.as_ref().is_some_and(|begin| matches!(begin.scope, Scope::Shared(_)));
+                if is_shared && self.repair.leads(near.me, from) {
+                    near.marks.hit(Mark::ComparisonLeads);
+                    return Ok(());
+                }
+                let question = Question { begin, parts, symbols };
+                if let Some(ring) = self.repair.answering().on_compare(near, from, session, question)? {
                     self.repair.on_agreed(from, ring);
                 } else if self.repair.answering().answers(from, session) {
                     self.repair.on_asked(near, from);

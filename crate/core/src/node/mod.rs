@@ -308,6 +308,7 @@ impl Node {
             Input::Cancel(id) => self.coordinator.cancel(id),
             Input::Persisted(id) => self.on_persisted(now, id),
             Input::PersistFailed { id, reason } => self.on_persist_failed(now, id, reason),
+            Input::DiskLost => self.on_disk_lost(now),
             Input::Lifecycle(lifecycle) => self.on_lifecycle(now, lifecycle),
             Input::WallClock(told) => {
                 let (was_told, was_trusted) = (self.wall.read(now).is_some(), self.wall.trusted(now).is_some());

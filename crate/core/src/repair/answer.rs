@@ -4,6 +4,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use super::symbols::{self, SYMBOLS_MAX, id};
 use super::tags::{ROOT, item_tag, part_of, summarize};
 use crate::coordinator::Surroundings;
 use crate::handoff::Handoff;
@@ -11,7 +12,7 @@ use crate::id::{Key, NodeId};
 use crate::planted::Plant;
 use crate::ring::RangeSet;
 use crate::store::Lens;
-use crate::wire::{Message, Object, Outline, Part, PartSummary, Purpose, Scope, Wanted, WireError, size};
+use crate::wire::{Begin, Message, Object, Outline, Part, PartSummary, Purpose, Scope, Wanted, WireError, size};
 
 /// The most parts one message may ask for or want something of, ranges one scope may have, tags one message may want.
 const PARTS_MAX: usize = 1_024;
@@ -39,12 +40,18 @@ struct Opened {
 #[derive(Debug, Clone, Default)]
 pub struct Answering {
     scopes: BTreeMap<NodeId, Vec<Opened>>,
+    vouches_not: bool,
 }
 
 impl Answering {
     /// That node is gone, and its sessions with it.
     pub fn forget(&mut self, id: NodeId) {
         self.scopes.remove(&id);
+    }
+
+    /// From now on nothing that is held here is durable: it still is compared, and sent to who lacks it.
+    pub fn vouch_no_more(&mut self) {
+        self.vouches_not = true;
     }
 
     /// Whether a session of that node is being answered in which owners compare.
@@ -89,15 +96,16 @@ impl Answering {
         near: &mut Surroundings<'_>,
         from: NodeId,
         session: u32,
-        begin: Option<(Scope, [u8; 16])>,
-        parts: Vec<Part>,
+        question: Question,
     ) -> Result<Option<u64>, WireError> {
-        if parts.len() > PARTS_MAX {
+        let Question { begin, parts, symbols: more } = question;
+        let is_over = more.is_some_and(|(first, end)| first >= end || end > SYMBOLS_MAX);
+        if parts.len() > PARTS_MAX || is_over {
             return Err(WireError::Limit);
         }
         let (mut theirs, mut shared) = (None, None);
-        if let Some((scope, fingerprint)) = begin {
-            theirs = Some(u128::from_le_bytes(fingerprint));
+        if let Some(Begin { scope, fingerprint, count }) = begin {
+            theirs = Some((u128::from_le_bytes(fingerprint), count));
             if let Scope::Shared(hash) = &scope {
                 shared = Some(*hash);
             }
@@ -110,16 +118,25 @@ impl Answering {
             near.out.push((from, Message::Mismatch { session }));
             return Ok(None);
         };
-        let is_same = theirs == Some(near.store.sum_of(lens, ranges).fingerprint);
-        if is_same || (theirs.is_some() && near.planted.has(Plant::ForgeEqual)) {
+        let ours = near.store.sum_of(lens, ranges);
+        let is_same = theirs.is_some_and(|(fingerprint, _)| fingerprint == ours.fingerprint);
+        if is_same && !self.vouches_not || (theirs.is_some() && near.planted.has(Plant::ForgeEqual)) {
             // "The same" also says that it is durable here.
             let parts = alloc::vec![(ROOT, PartSummary::Same)];
             near.gated.push((from, Message::Summary { session, parts }));
             return Ok(shared);
         }
-        let root = theirs.map(|_| ROOT);
+        let begins = theirs.filter(|_| ours.count > near.listed_max);
+        let begins =
+            begins.and_then(|(_, count)| symbols::first(ours.count, count, near.listed_max)).map(|many| (0, many));
+        let run = begins.or(more.filter(|_| ours.count <= symbols::OBJECTS_MAX));
+        let root = theirs.filter(|_| begins.is_none()).map(|_| ROOT);
         let answer = |part| (part, summarize(near.store, lens, ranges, part, session, near.listed_max));
-        let parts = root.into_iter().chain(parts).map(answer).collect();
+        let mut parts: Vec<_> = root.into_iter().chain(parts).map(answer).collect();
+        parts.extend(run.map(|(first, end)| {
+            let made = symbols::symbols(ids(near, lens, ranges, session), session, first..end);
+            (ROOT, PartSummary::Symbols(first, symbols::to_bytes(&made)))
+        }));
         near.out.push((from, Message::Summary { session, parts }));
         Ok(None)
     }
@@ -168,6 +185,26 @@ impl Answering {
         }
         Ok(())
     }
+}
+
+/// What a session asks in one message.
+pub struct Question {
+    /// Over what, if it begins.
+    pub begin: Option<Begin>,
+    /// Which parts of that.
+    pub parts: Vec<Part>,
+    /// Which symbols of the whole: from one to before another.
+    pub symbols: Option<(u32, u32)>,
+}
+
+/// By what the objects there are known in this session.
+pub(super) fn ids<'a>(
+    near: &'a Surroundings<'_>,
+    lens: &'a Lens,
+    ranges: &'a RangeSet,
+    session: u32,
+) -> impl Iterator<Item = u64> + 'a {
+    near.store.items_of(lens, ranges).map(move |(position, _, fingerprint)| id(position.0, fingerprint, session))
 }
 
 /// What a session wants in one message.

@@ -4,11 +4,13 @@
 //!
 //! Two nodes compare one *scope*: the arcs both own (each gives and takes), the arcs one of them has to receive (it
 //! only takes), or what one holds and does not own (it only gives). The one that began it sends the fingerprint of all;
-//! equal costs one round trip. Else it asks on, part by part: short tags of the parts below a large part, a list of
-//! short tags for a small one (`tags`); what it lacks it asks for, what the other lacks, and owns, it sends; of two
-//! versions of one key only that which is news is sent. The other side only answers and keeps nothing but the scope, so
-//! it cannot be made to grow. When all is exchanged and durable, the session has ended; what both own is compared once
-//! more by its full fingerprint, so a collision of short tags costs a second look and never a difference.
+//! equal costs one round trip. Where little seems to differ, coded symbols tell what (`symbols`, `engine`): about two
+//! of ten bytes for each difference, whatever is held. Else it asks on, part by part: short tags of the parts below a
+//! large part, a list of short tags for a small one (`tags`). What it lacks it asks for, what the other lacks, and
+//! owns, it sends; of two versions of one key only that which is news is sent. The other side only answers and keeps
+//! nothing but the scope, so it cannot be made to grow. When all is exchanged and durable, the session has ended; what
+//! both own is compared once more by its full fingerprint, so a collision of short tags costs a second look and never a
+//! difference.
 //!
 //! A fingerprint of what two nodes share rides on their probes: equal stores send nothing of their own, and where it
 //! differs, a comparison begins. Only of whom nothing was heard that way, one neighbour is asked every ten seconds.
@@ -21,12 +23,14 @@
 //! Invariant: objects are joined, never overwritten (`clock`), so a comparison may stop anywhere and harms nothing.
 
 mod answer;
+mod engine;
 mod interest;
 mod peer;
 mod session;
+mod symbols;
 mod tags;
 
-pub use answer::{Answering, Want};
+pub use answer::{Answering, Question, Want};
 pub use tags::LISTED_MAX;
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -350,6 +354,12 @@ impl Repair {
             peer.agreed = Some(ring);
             peer.tasks.retain(|task| *task != Task::Shared);
         }
+    }
+
+    /// Whether what both own is being asked of that node already, and its own question, which crossed ours, needs no
+    /// answer: it leaves the comparison to the lower id.
+    pub fn leads(&self, me: NodeId, with: NodeId) -> bool {
+        me < with && self.sessions.values().any(|session| session.with == with && session.is_fresh())
     }
 
     /// The other side compares: for a while it is left to it. Where both have begun at the same time, the node with the

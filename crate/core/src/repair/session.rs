@@ -6,16 +6,17 @@
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
-use super::tags::{ROOT, child_tags, is_same_place, item_tag, item_tags, part_of, part_tag};
+use super::engine::{Engine, Theirs};
+use super::tags::{ROOT, child_tags, item_tag, item_tags, part_of, part_tag, place_of};
 use super::{Outcome, Task};
 use crate::coordinator::Surroundings;
 use crate::handoff::{Doubt, Handoff};
-use crate::id::{Key, NodeId};
+use crate::id::{Key, NodeId, Position};
 use crate::marks::Mark;
 use crate::ring::RangeSet;
-use crate::store::Lens;
+use crate::store::{Lens, Sum};
 use crate::time::{Instant, Millis};
-use crate::wire::{Message, Outline, Part, PartSummary, Purpose, Scope, Wanted, size};
+use crate::wire::{Begin, Message, Part, PartSummary, Purpose, Scope, Wanted, size};
 
 /// How many parts are asked for in one message, and how many tags are wanted in one.
 const PARTS_PER_MESSAGE: usize = 1_024;
@@ -25,7 +26,7 @@ const NAMES_PER_MESSAGE: usize = 64;
 /// How many wants, and how many batches, are on their way at a time.
 const WINDOW: usize = 4;
 /// What was not answered for so long is asked again.
-const RESEND_MS: Millis = 2_000;
+pub(super) const RESEND_MS: Millis = 2_000;
 const BATCH_BYTES_MAX: usize = 64 * 1024;
 const BATCH_OBJECTS_MAX: usize = 512;
 /// A version of more actors is not sent to be compared with: the object itself is then hardly more.
@@ -40,17 +41,19 @@ struct Want {
 
 #[derive(Debug, Clone)]
 pub(super) struct Session {
-    number: u32,
+    pub(super) number: u32,
     pub(super) with: NodeId,
     pub(super) scope: RangeSet,
     /// What it is for: that decides who gives and who takes.
     pub(super) task: Task,
-    lens: Lens,
+    pub(super) lens: Lens,
     /// The ring whose shared arcs are compared; `None`: other arcs.
     pub(super) ring: Option<u64>,
     pub(super) progress: Instant,
-    resend_at: Instant,
-    asked: BTreeSet<Part>,
+    pub(super) resend_at: Instant,
+    pub(super) asked: BTreeSet<Part>,
+    /// How it is found out what differs.
+    pub(super) engine: Engine,
     to_ask: VecDeque<Part>,
     wants: VecDeque<Want>,
     wants_under_way: BTreeMap<u32, Want>,
@@ -112,6 +115,7 @@ impl Session {
             progress: Instant(0),
             resend_at: Instant(0),
             asked: BTreeSet::new(),
+            engine: Engine::None,
             to_ask: VecDeque::new(),
             wants: VecDeque::new(),
             wants_under_way: BTreeMap::new(),
@@ -148,24 +152,25 @@ impl Session {
     }
 
     /// Ask for all that is asked and not yet answered.
-    fn ask(&self, near: &mut Surroundings<'_>) {
-        let is_first = self.asked.contains(&ROOT);
-        let begin = is_first.then(|| {
+    pub(super) fn ask(&self, near: &mut Surroundings<'_>) {
+        let begin = matches!(self.engine, Engine::None).then(|| {
             let scope = match (&self.task, self.ring) {
                 (Task::Shared, hash) => Scope::Shared(hash.unwrap_or_default()),
                 (Task::Incoming(_), _) => Scope::Incoming(self.scope.to_pairs()),
                 (Task::Stray(_), _) => Scope::Stray(self.scope.to_pairs()),
                 (Task::Interest(pin), _) => Scope::Interest { ring: near.ring.hash(), pin: pin.clone() },
             };
-            (scope, self.fingerprint(near).to_le_bytes())
+            let Sum { fingerprint, count } = near.store.sum_of(&self.lens, &self.scope);
+            Begin { scope, fingerprint: fingerprint.to_le_bytes(), count }
         });
-        let parts = self.asked.iter().copied().filter(|part| *part != ROOT).collect();
-        near.out.push((self.with, Message::Compare { session: self.number, begin, parts }));
+        let parts = if begin.is_some() { Vec::new() } else { self.asked.iter().copied().collect() };
+        let symbols = if let Engine::Symbols(_, run) = &self.engine { *run } else { None };
+        near.out.push((self.with, Message::Compare { session: self.number, begin, parts, symbols }));
     }
 
     /// Whether it compares what both own, and nothing has been answered yet.
     pub(super) fn is_fresh(&self) -> bool {
-        self.task == Task::Shared && self.asked.contains(&ROOT)
+        self.task == Task::Shared && matches!(self.engine, Engine::None)
     }
 
     /// Whether it is about what is pinned here, which no owner waits for.
@@ -181,14 +186,22 @@ impl Session {
         !matches!(self.task, Task::Incoming(_) | Task::Interest(_))
     }
 
-    pub(super) fn on_summary(&mut self, near: &Surroundings<'_>, parts: Vec<(Part, PartSummary)>) {
+    pub(super) fn on_summary(&mut self, near: &mut Surroundings<'_>, parts: Vec<(Part, PartSummary)>) {
         let mut wanted = Vec::new();
         for (part, summary) in parts {
+            if let PartSummary::Symbols(first, symbols) = summary {
+                self.on_symbols(near, first, &symbols, &mut wanted);
+                continue;
+            }
             if !self.asked.remove(&part) {
                 continue;
             }
             self.progress = near.now;
+            if part == ROOT {
+                self.engine = Engine::Split;
+            }
             match summary {
+                PartSummary::Symbols(..) => {}
                 PartSummary::Same => {
                     self.was_same = part == ROOT;
                     self.is_confirmed = self.was_same && self.fingerprint(near) == self.asked_about;
@@ -222,27 +235,40 @@ impl Session {
         }
     }
 
-    /// What they have and we lack is wanted; what we have and they lack, and own, is sent. Of what seems to be one key
-    /// in two versions, they say which is news to whom.
+    /// A part is listed.
     fn on_items(&mut self, near: &Surroundings<'_>, part: Part, tags: &[u32], wanted: &mut Vec<Wanted>) {
         let range = part_of(&self.scope, part);
-        let mut theirs: BTreeMap<u32, Option<(u64, Outline)>> = tags.iter().map(|&tag| (tag, None)).collect();
-        let (mut ours, mut unmatched) = (Vec::new(), Vec::new());
+        let mut theirs: Theirs = tags.iter().map(|&tag| ((place_of(tag), tag), None)).collect();
+        let mut ours = Vec::new();
         let lens = self.lens.clone();
         for (position, key, fingerprint) in near.store.items_of(&lens, &range) {
             let tag = item_tag(position.0, fingerprint, self.number);
-            if theirs.remove(&tag).is_none() {
-                ours.push((tag, position, key));
+            if theirs.remove(&(place_of(tag), tag)).is_none() {
+                ours.push((place_of(tag), position, key));
             }
         }
+        self.settle(near, part, theirs, ours, wanted);
+    }
+
+    /// What only they have of a part, and what only we have: what they have is wanted; what we have and they lack, and
+    /// own, is sent. Of what seems to be one key in two versions, they say which is news to whom.
+    pub(super) fn settle(
+        &mut self,
+        near: &Surroundings<'_>,
+        part: Part,
+        mut theirs: Theirs,
+        mut ours: Vec<(u32, Position, &Key)>,
+        wanted: &mut Vec<Wanted>,
+    ) {
+        let (lens, mut unmatched) = (self.lens.clone(), Vec::new());
         if !theirs.is_empty() {
             // Most of ours here may be none of theirs to keep, and a tag says little of the place: what they own is
             // paired first.
             ours.sort_by_cached_key(|(_, position, _)| !near.ring.owns(self.with, *position));
         }
-        for (tag, position, key) in ours {
-            let is_match = |(theirs, have): &(&u32, &mut Option<_>)| have.is_none() && is_same_place(**theirs, tag);
-            let matched = theirs.iter_mut().find(is_match).and_then(|(&tag, have)| {
+        for (place, position, key) in ours {
+            let mut there = theirs.range_mut((place, 0)..=(place, u32::MAX)).filter(|(_, have)| have.is_none());
+            let matched = there.next().and_then(|(&(_, tag), have)| {
                 let version = near.store.object_of(&lens, key)?.outline();
                 (version.context().len() <= ACTORS_SENT_MAX).then(|| (tag, have.insert((position.0, version))))
             });
@@ -257,7 +283,8 @@ impl Session {
         }
         name(unmatched, wanted);
         let takes = self.takes();
-        let tags: Vec<_> = theirs.into_iter().filter(|(_, have)| takes || have.is_some()).collect();
+        let wants = theirs.into_iter().filter(|(_, have)| takes || have.is_some());
+        let tags: Vec<_> = wants.map(|((_, tag), have)| (tag, have)).collect();
         if !tags.is_empty() {
             wanted.push(Wanted::Tagged(part, tags));
         }
@@ -267,7 +294,7 @@ impl Session {
         near.store.items(range).for_each(|(position, key, _)| self.send_if_owned(near, position, key));
     }
 
-    fn send_if_owned(&mut self, near: &Surroundings<'_>, position: crate::id::Position, key: &Key) {
+    fn send_if_owned(&mut self, near: &Surroundings<'_>, position: Position, key: &Key) {
         if self.gives() && near.ring.owns(self.with, position) {
             self.to_send.push_back(key.clone());
         }
@@ -322,7 +349,7 @@ impl Session {
     /// Ask, want and send as much as may be on its way.
     pub(super) fn go_on(&mut self, near: &mut Surroundings<'_>, handoff: &mut Handoff) {
         self.resend_at = near.now + RESEND_MS;
-        if self.asked.is_empty() && !self.to_ask.is_empty() {
+        if !self.is_asking() && !self.to_ask.is_empty() {
             let count = self.to_ask.len().min(PARTS_PER_MESSAGE);
             self.asked.extend(self.to_ask.drain(..count));
             self.ask(near);
@@ -353,16 +380,21 @@ impl Session {
         near.out.push((self.with, Message::Want { session: self.number, want: number, from, wanted }));
     }
 
+    /// Whether a question is not answered yet.
+    fn is_asking(&self) -> bool {
+        !self.asked.is_empty() || matches!(self.engine, Engine::Symbols(_, Some(_)))
+    }
+
     /// When what is not answered is asked again.
     pub(super) fn resend_at(&self) -> Option<Instant> {
-        let is_asking = !self.asked.is_empty() || !self.wants_under_way.is_empty();
+        let is_asking = self.is_asking() || !self.wants_under_way.is_empty();
         is_asking.then_some(self.resend_at)
     }
 
     /// A question or its answer was lost, or takes long: ask again.
     pub(super) fn resend(&mut self, near: &mut Surroundings<'_>) {
         self.resend_at = near.now + RESEND_MS;
-        if !self.asked.is_empty() {
+        if self.is_asking() {
             self.ask(near);
         }
         self.wants_under_way.iter().for_each(|(&number, want)| self.send_want(near, number, want));
@@ -376,7 +408,7 @@ impl Session {
 
     /// Whether nothing is left to ask, to want or to send, and all that was sent is durable there.
     pub(super) fn is_over(&self, handoff: &Handoff) -> bool {
-        self.asked.is_empty()
+        !self.is_asking()
             && self.to_ask.is_empty()
             && self.wants.is_empty()
             && self.wants_under_way.is_empty()

@@ -38,7 +38,7 @@ fn cut_bits(count: u64) -> u32 {
 }
 
 /// Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014: its finaliser.
-fn mix(fingerprint: u128, session: u32) -> u64 {
+pub(super) fn mix(fingerprint: u128, session: u32) -> u64 {
     let folded = (fingerprint as u64) ^ ((fingerprint >> 64) as u64).rotate_left(32);
     let mut mixed = folded ^ u64::from(session).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -58,9 +58,9 @@ pub(super) fn item_tag(position: u64, fingerprint: u128, session: u32) -> u32 {
     ((place >> 56) << 24 | version >> 40) as u32
 }
 
-/// Whether two tags seem to be of versions of one key.
-pub(super) fn is_same_place(a: u32, b: u32) -> bool {
-    a >> 24 == b >> 24
+/// What a tag says of the position: two of one place seem to be versions of one key.
+pub(super) fn place_of(tag: u32) -> u32 {
+    tag >> 24
 }
 
 /// The parts below a part, if it is cut in two so often.
@@ -129,7 +129,7 @@ mod tests {
     #[test]
     fn tags_of_another_session_are_others() {
         assert_ne!(item_tag(7, 9, 1), item_tag(7, 9, 2));
-        assert!(is_same_place(item_tag(7, 9, 1), item_tag(7, 10, 1)));
+        assert_eq!(place_of(item_tag(7, 9, 1)), place_of(item_tag(7, 10, 1)));
     }
 
     #[test]

@@ -236,10 +236,12 @@ pub enum Message {
     Compare {
         /// Which comparison; comes back in the answer.
         session: u32,
-        /// In the first message of a session: over what, and the fingerprint of all the asker holds there.
-        begin: Option<(Scope, [u8; 16])>,
+        /// In the first message of a session: over what.
+        begin: Option<Begin>,
         /// Which parts of it; none in the first message, which is about the whole.
         parts: Vec<Part>,
+        /// From which coded symbol of the whole to before which, if those so far do not tell what differs.
+        symbols: Option<(u32, u32)>,
     },
     /// What I hold in the parts that were asked for.
     Summary {
@@ -381,6 +383,17 @@ pub struct Part {
     pub index: u64,
 }
 
+/// How a comparison begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begin {
+    /// Over what.
+    pub scope: Scope,
+    /// The fingerprint of all that the asker holds there.
+    pub fingerprint: [u8; 16],
+    /// How many objects these are.
+    pub count: u64,
+}
+
 /// What a node holds in one part.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PartSummary {
@@ -390,6 +403,8 @@ pub enum PartSummary {
     Split(Vec<u8>),
     /// A tag of four bytes for each object.
     Items(Vec<u8>),
+    /// Coded symbols of ten bytes, from this one on (`repair`). Only of the whole.
+    Symbols(u32, Vec<u8>),
 }
 
 /// Which objects are wanted.

@@ -21,7 +21,7 @@ mod vitals;
 
 pub use crate::datatype::{Object, Payload, Version};
 pub use message::{
-    Held, Lane, Message, Outline, Part, PartSummary, Purpose, Relayed, Says, Scope, Traffic, Wanted, Word,
+    Begin, Held, Lane, Message, Outline, Part, PartSummary, Purpose, Relayed, Says, Scope, Traffic, Wanted, Word,
 };
 pub use record::{
     CAPACITY_MAX, Claim, DigestEntry, LABEL_BYTES_MAX, N_MAX, Presence, Record, Rumour, SignedRecord, Standing,

@@ -11,6 +11,9 @@
 //! round more than is counted of the rival, whose asker then knows all and has told nothing. Handing over what the
 //! other lacks is one trip more, one way; with it, there is a row without a bar, as there is for the closing check.
 //!
+//! Of how few bytes and round trips few differences need, there are rows without the rival: there a round is one of the
+//! search alone, until who asks knows all that differs, and the closing check's bytes count.
+//!
 //! The rival compares ids of 32 random bytes, one for each version of an object, with timestamps drawn from a day; so a
 //! newer version is two ids, as it is two tags here. Its frames are not limited.
 
@@ -24,8 +27,10 @@ use super::{Bar, Figure, Options, stock};
 use crate::{Tapped, World};
 
 const SETTINGS: [(u64, u64); 4] = [(1_000, 10), (10_000, 100), (100_000, 10), (100_000, 1_000)];
-/// Three seeds a setting; the worst counts.
-const SEEDS: u64 = 3;
+/// How many objects of how many are missing on a side, every other one on either: so many symmetric differences.
+const FEW: [(u64, u64); 6] = [(10_000, 1), (10_000, 4), (10_000, 10), (10_000, 32), (10_000, 150), (100_000, 1_500)];
+/// Four seeds a setting; the worst counts.
+const SEEDS: u64 = 4;
 const DAY_MS: u64 = 24 * 3_600 * 1_000;
 /// One way, and exactly: so rounds can be told apart by their time.
 const LATENCY_MS: u64 = 10;
@@ -36,6 +41,8 @@ const PATIENCE_MS: u64 = 120_000;
 #[derive(Debug, Clone, Copy, Default)]
 struct Cost {
     bytes: u64,
+    /// Until all that differs is known to who asks.
+    told: u64,
     /// Until all that differs is known to both.
     rounds: u64,
     /// Until the stores are equal: rounds, and objects handed over.
@@ -54,20 +61,22 @@ struct Change {
     seen_by: [bool; 2],
 }
 
-/// The changes that make n objects on either side, of which d differ.
-fn changes(n: u64, d: u64, seed: u64) -> Vec<Change> {
+/// The changes that make n objects on either side, of which d differ: `newer` of them by their version.
+fn changes(n: u64, d: u64, newer: u64, seed: u64) -> Vec<Change> {
     let mut random = fastrand::Rng::with_seed(seed);
-    let newer = d / 2;
     let alone = d - newer;
     let common = n - alone / 2;
-    let both = (0..common).map(|key| Change { key, version: 1, seen_by: [true, true] });
+    // Other keys for every seed, so that other symbols are made.
+    let base = seed << 32;
+    let both = (0..common).map(|key| Change { key: base + key, version: 1, seen_by: [true, true] });
     let mut renewed = BTreeSet::new();
     while (renewed.len() as u64) < newer {
         renewed.insert(random.u64(0..common));
     }
     let side = |index: u64| [index.is_multiple_of(2), !index.is_multiple_of(2)];
-    let renewed = renewed.into_iter().zip(0..).map(|(key, at)| Change { key, version: 2, seen_by: side(at) });
-    let alone = (0..alone).map(|at| Change { key: common + at, version: 1, seen_by: side(at) });
+    let renewed =
+        renewed.into_iter().zip(0..).map(|(key, at)| Change { key: base + key, version: 2, seen_by: side(at) });
+    let alone = (0..alone).map(|at| Change { key: base + common + at, version: 1, seen_by: side(at) });
     both.chain(renewed).chain(alone).collect()
 }
 
@@ -88,9 +97,11 @@ fn cost_of(tapped: &[Tapped], equal_at: u64) -> Cost {
     let mut cost = Cost::default();
     // All of one round leave at one time.
     let (mut rounds, mut trips, mut closing) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let mut told = BTreeSet::new();
     for frame in tapped {
         let Ok(message) = wire::decode(&frame.bytes) else { continue };
-        let is_question = matches!(message, Message::Compare { .. } | Message::Want { .. });
+        let is_search = matches!(message, Message::Compare { .. });
+        let is_question = is_search || matches!(message, Message::Want { .. });
         if is_question || matches!(message, Message::Summary { .. } | Message::Mismatch { .. }) {
             cost.bytes += frame.bytes.len() as u64;
         }
@@ -101,6 +112,9 @@ fn cost_of(tapped: &[Tapped], equal_at: u64) -> Cost {
                 let rest = Message::Objects { batch, purpose, objects: Vec::new(), next };
                 cost.bytes += wire::encode(&rest).len() as u64;
             }
+        }
+        if is_search && frame.at.0 < equal_at {
+            told.insert(frame.at);
         }
         match frame.at.0 < equal_at {
             true if is_question => {
@@ -116,6 +130,7 @@ fn cost_of(tapped: &[Tapped], equal_at: u64) -> Cost {
             _ => {}
         }
     }
+    cost.told = told.len() as u64;
     cost.rounds = rounds.len() as u64;
     cost.trips = trips.len() as u64;
     cost.closing = closing.len() as u64;
@@ -141,7 +156,7 @@ fn ours(changes: &[Change], seed: u64) -> Cost {
     let equal_at = world.now.0;
     world.run_for(5_000);
     if !has_met || !is_equal(&world) {
-        return Cost { bytes: u64::MAX, rounds: u64::MAX, ..Cost::default() };
+        return Cost { bytes: u64::MAX, told: u64::MAX, rounds: u64::MAX, ..Cost::default() };
     }
     cost_of(&world.tap.take().unwrap_or_default(), equal_at)
 }
@@ -182,7 +197,7 @@ fn rival(changes: &[Change], seed: u64) -> Cost {
 /// Frames that two equal nodes send each other in a minute to find that they are equal.
 fn frames_of_equals() -> u64 {
     let mut world = pair_of_nodes(1);
-    (0..2).for_each(|at| give(&mut world, at, &changes(1_000, 0, 1)));
+    (0..2).for_each(|at| give(&mut world, at, &changes(1_000, 0, 0, 1)));
     world.run_for(30_000);
     world.tap = Some(Vec::new());
     world.run_for(60_000);
@@ -198,7 +213,7 @@ pub(super) fn measure(options: &Options) -> Vec<Figure> {
         let setting = format!("{n} objects, {d} differ: half newer, half missing on a side");
         let costs: Vec<(Cost, Cost)> = (0..SEEDS)
             .map(|seed| {
-                let changes = changes(n, d, seed);
+                let changes = changes(n, d, d / 2, seed);
                 (ours(&changes, seed), rival(&changes, seed))
             })
             .collect();
@@ -218,6 +233,20 @@ pub(super) fn measure(options: &Options) -> Vec<Figure> {
         let moved = worst(|(ours, _)| ours.objects as f64) / d as f64;
         // Two keys whose tags begin alike may be taken for one: that costs a copy in some thousands.
         add("objects moved, of those that differ", moved, "x", Some(Bar::AtMost(1.01)));
+    }
+    for &(n, s) in &FEW[..if options.quick { 4 } else { FEW.len() }] {
+        let costs: Vec<Cost> = (0..SEEDS).map(|seed| ours(&changes(n, s, 0, seed), seed)).collect();
+        let worst = |of: fn(&Cost) -> u64| costs.iter().map(of).max().unwrap_or_default() as f64;
+        let setting = format!("{n} objects, {s} symmetric differences");
+        let mut add = |what: &str, value, unit, most| {
+            let bar = Some(Bar::AtMost(most));
+            figures.push(Figure { what: what.into(), setting: setting.clone(), value, unit, bar });
+        };
+        let each = if s < 32 { 75.0 } else { 45.0 };
+        add("bytes that compare", worst(|cost| cost.bytes), "bytes", each * s as f64 + 128.0);
+        // Below eight the logarithm would allow none.
+        let trips = 2.0 + (s as f64 / 8.0).log2().max(0.0);
+        add("round trips until who asks knows all that differs", worst(|cost| cost.told), "", trips);
     }
     figures.push(Figure {
         what: "comparisons begun in a minute".into(),

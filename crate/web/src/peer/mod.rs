@@ -301,6 +301,7 @@ impl Peer {
             StorageEvent::Failed(ids, reason) => {
                 self.feed_all(ids.into_iter().map(|id| Input::PersistFailed { id, reason }));
             }
+            StorageEvent::Lost => self.feed(Input::DiskLost),
             StorageEvent::Problem(problem, message) => self.tell(PeerEvent::Storage(problem, message)),
         }
     }

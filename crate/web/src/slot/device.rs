@@ -43,7 +43,12 @@ pub struct Slot {
 impl Device {
     /// Open the index; the first to do so draws the device's name.
     pub async fn open() -> Result<Device, DatabaseError> {
-        let database = Database::open(NAME, SCHEMA, true, || {}).await?;
+        Device::open_past(|| {}).await
+    }
+
+    /// Open the index; `on_blocked` is called if another page stands in the way.
+    pub async fn open_past(on_blocked: impl Fn() + 'static) -> Result<Device, DatabaseError> {
+        let database = Database::open(NAME, SCHEMA, true, on_blocked).await?;
         let fresh = host::random::<16>()
             .ok_or_else(|| DatabaseError::Unavailable("This page has no source of randomness.".into()))?;
         let id = database.get_or_insert("device", ID, &fresh).await?;

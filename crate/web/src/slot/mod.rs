@@ -87,7 +87,7 @@ impl Home {
             return Home::in_memory(report).await;
         };
         let room = short_name(room);
-        let device = match Device::open().await {
+        let device = match Device::open_past(on_blocked(&report)).await {
             Err(DatabaseError::Unavailable(why)) => {
                 let message = format!(
                     "IndexedDB is not available here (a private window, or blocked by the browser's settings). {why} \
@@ -175,12 +175,7 @@ async fn settle_in(
     report: impl Fn(StorageEvent) + Clone + 'static,
 ) -> Result<(KeyPair, Storage, Restored), HomeError> {
     let name = database_name(room, &claim.slot);
-    let on_blocked = report.clone();
-    let database = Database::open(&name, SCHEMA, true, move || {
-        let message = "another tab holds an older version of the database open; close it to go on";
-        on_blocked(StorageEvent::Problem(Problem::Blocked, message.into()));
-    })
-    .await?;
+    let database = Database::open(&name, SCHEMA, true, on_blocked(&report)).await?;
     let fresh = host::random::<32>().ok_or(HomeError::NoRandomness)?;
     let seed = database.get_or_insert(IDENTITY, SEED, &fresh).await?;
     let seed = <[u8; 32]>::try_from(seed)
@@ -188,6 +183,16 @@ async fn settle_in(
     let own = storage::read_rows(&database).await?;
     let adopted = adopt(room, device, claim, locks, &report).await?;
     Ok((KeyPair::from_seed(seed), Storage::over(&name, database, report), Restored { own, adopted }))
+}
+
+/// Tells the application that joining waits for another page. It may end well.
+fn on_blocked(report: &(impl Fn(StorageEvent) + Clone + 'static)) -> impl Fn() + 'static {
+    let report = report.clone();
+    move || {
+        let message = "another tab of this site holds an older version of its data open; close or reload it to go on";
+        web_sys::console::warn_1(&format!("roundtable: {message}").into());
+        report(StorageEvent::Problem(Problem::Blocked, message.into()));
+    }
 }
 
 /// Copies of what this device's unclaimed slots of the room hold. Each is read in one transaction and left as it is: a

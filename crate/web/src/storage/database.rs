@@ -7,6 +7,7 @@
 use core::cell::Cell;
 use std::rc::Rc;
 
+use futures_channel::oneshot;
 use futures_util::FutureExt;
 use futures_util::future::{Either, LocalBoxFuture, select};
 use gloo_events::EventListener;
@@ -14,8 +15,10 @@ use gloo_timers::future::TimeoutFuture;
 use js_sys::{Array, Uint8Array};
 use roundtable_core::store::Durability;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::spawn_local;
 use web_sys::{
-    IdbDatabase, IdbFactory, IdbKeyRange, IdbObjectStore, IdbRequest, IdbTransaction, IdbVersionChangeEvent,
+    IdbDatabase, IdbFactory, IdbKeyRange, IdbObjectStore, IdbOpenDbRequest, IdbRequest, IdbTransaction,
+    IdbVersionChangeEvent,
 };
 
 use crate::host::{describe_error, first_event, plain_object, property};
@@ -24,6 +27,10 @@ use crate::host::{describe_error, first_event, plain_object, property};
 const SLICE_ROWS: u32 = 8_192;
 /// How long a database that is to be deleted may be held open by others.
 const DELETE_PATIENCE_MS: u32 = 5_000;
+/// How long another page may stand in the way of opening one, counted from when the browser says that it does.
+const BLOCKED_PATIENCE_MS: u32 = 8_000;
+/// How long opening may take in any case: whoever waits behind a page that is blocked is not told so.
+const OPEN_PATIENCE_MS: u32 = 20_000;
 
 /// Why the database did not do what it was asked. Nothing was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +41,8 @@ pub enum DatabaseError {
     Missing,
     /// The connection is gone; opening it anew may help.
     Closed,
+    /// Another page holds it open and does not let go. Once it has, opening works.
+    Blocked,
     /// A newer version of this page has written it; this one would not understand it. Nothing was touched.
     Newer,
     /// The quota, or the disk, is full.
@@ -61,6 +70,10 @@ impl core::fmt::Display for DatabaseError {
             DatabaseError::Unavailable(why) => write!(f, "IndexedDB is not available here. {why}"),
             DatabaseError::Missing => f.write_str("the database does not exist"),
             DatabaseError::Closed => f.write_str("the browser closed the database"),
+            DatabaseError::Blocked => f.write_str(
+                "another tab of this site holds its data open, in an older version, and does not let go; close or \
+                 reload the other tabs of this site, then try again",
+            ),
             DatabaseError::Newer => f.write_str(
                 "a newer version of this page has written this site's data; reload the page to go on with it",
             ),
@@ -113,9 +126,9 @@ pub type TableRows = Vec<(Vec<u8>, Vec<u8>)>;
 pub enum Interruption {
     /// The browser closed it: site data was cleared, or the disk went away.
     Closed,
-    /// Another page wants to delete it; it has been closed to let that happen.
+    /// Another page wants to delete it; it was closed to let that happen.
     Deleted,
-    /// Another page wants to bring it to a newer version; it has been closed to let that happen.
+    /// Another page wants to bring it to a newer version; it was closed to let that happen.
     Upgraded,
 }
 
@@ -133,9 +146,19 @@ impl Drop for Database {
 }
 
 impl Database {
+    /// Listens from the start: a page that is asked to give way, and has nobody listening yet, stands in it for good.
+    fn over(raw: IdbDatabase) -> Database {
+        let closing = raw.clone();
+        let give_way = EventListener::new(&raw, "versionchange", move |_| closing.close());
+        Database { raw, listeners: vec![give_way] }
+    }
+
     /// Open the database in this layout; make it if it is not there and `create` allows it, else
-    /// [`DatabaseError::Missing`].
-    /// `on_blocked` is called if another page holds an older version of it open; opening then waits for that page.
+    /// [`DatabaseError::Missing`]. It gives way to whoever wants to delete it or to bring it to a newer version.
+    ///
+    /// `on_blocked` is called if another page holds an older version of it open. Opening then waits for that page, and
+    /// ends as [`DatabaseError::Blocked`] if it does not let go. The browser cannot be told to forget what it was asked
+    /// for: whenever that page is gone, the upgrade is made as a whole, and the connection closed.
     pub async fn open(
         name: &str,
         schema: Schema,
@@ -143,26 +166,29 @@ impl Database {
         on_blocked: impl Fn() + 'static,
     ) -> Result<Database, DatabaseError> {
         let request = factory()?.open_with_u32(name, schema.version).map_err(|error| DatabaseError::of(&error))?;
-        let (opening, is_missing) = (request.clone(), Rc::new(Cell::new(false)));
-        let missing = is_missing.clone();
-        let _upgrade = EventListener::new(&request, "upgradeneeded", move |event| {
-            let Some(transaction) = opening.transaction() else { return };
-            let from = event.dyn_ref::<IdbVersionChangeEvent>().map_or(0.0, IdbVersionChangeEvent::old_version) as u32;
-            if from == 0 && !create {
-                missing.set(true);
-                let _ = transaction.abort();
-                return;
-            }
-            make_tables(&opening, schema.tables);
-            if from > 0 {
-                (schema.migrate)(from, &transaction);
-            }
+        let (tell_blocked, blocked) = oneshot::channel();
+        let tell_blocked = Cell::new(Some(tell_blocked));
+        let blocking = EventListener::new(&request, "blocked", move |_| {
+            on_blocked();
+            // Nobody waits for it any more.
+            let _ = tell_blocked.take().map(|tell| tell.send(()));
         });
-        let _blocked = EventListener::new(&request, "blocked", move |_| on_blocked());
-        match finished(&request).await {
-            Ok(raw) => Ok(Database { raw: raw.unchecked_into(), listeners: Vec::new() }),
-            Err(_) if is_missing.get() => Err(DatabaseError::Missing),
-            Err(error) => Err(error),
+        let (tell_opened, opened) = oneshot::channel();
+        let opening = Opening::of(&request, schema, create);
+        spawn_local(async move {
+            // If nobody waits for it any more, it is dropped, and closed by that.
+            let _ = tell_opened.send(opening.finished(&request).await);
+            drop(blocking);
+        });
+        let patience = async {
+            let limit = TimeoutFuture::new(OPEN_PATIENCE_MS);
+            if let Either::Left((Ok(()), _)) = select(blocked, limit).await {
+                TimeoutFuture::new(BLOCKED_PATIENCE_MS).await;
+            }
+        };
+        match select(opened, core::pin::pin!(patience)).await {
+            Either::Left((opened, _)) => opened.unwrap_or(Err(DatabaseError::Closed)),
+            Either::Right(_) => Err(DatabaseError::Blocked),
         }
     }
 
@@ -179,9 +205,8 @@ impl Database {
 
     /// Be told when something outside ends the connection.
     pub fn on_interruption(&mut self, listener: impl Fn(Interruption) + Clone + 'static) {
-        let (raw, on_version) = (self.raw.clone(), listener.clone());
+        let on_version = listener.clone();
         self.listeners.push(EventListener::new(&self.raw, "versionchange", move |event| {
-            raw.close();
             let newer = event.dyn_ref::<IdbVersionChangeEvent>().is_some_and(|event| event.new_version().is_some());
             on_version(if newer { Interruption::Upgraded } else { Interruption::Deleted });
         }));
@@ -259,6 +284,41 @@ fn factory() -> Result<IdbFactory, DatabaseError> {
     let window = web_sys::window().ok_or_else(|| DatabaseError::Unavailable("There is no window.".into()))?;
     // Where it is blocked, even looking for it may throw.
     property(&window, "indexedDB").ok_or_else(|| DatabaseError::Unavailable("This page may not keep data.".into()))
+}
+
+/// A database that the browser was asked to open. What its upgrade takes is kept until that is over, however long.
+struct Opening {
+    is_missing: Rc<Cell<bool>>,
+    _upgrade: EventListener,
+}
+
+impl Opening {
+    fn of(request: &IdbOpenDbRequest, schema: Schema, create: bool) -> Opening {
+        let (opening, is_missing) = (request.clone(), Rc::new(Cell::new(false)));
+        let missing = is_missing.clone();
+        let upgrade = EventListener::new(request, "upgradeneeded", move |event| {
+            let Some(transaction) = opening.transaction() else { return };
+            let from = event.dyn_ref::<IdbVersionChangeEvent>().map_or(0.0, IdbVersionChangeEvent::old_version) as u32;
+            if from == 0 && !create {
+                missing.set(true);
+                let _ = transaction.abort();
+                return;
+            }
+            make_tables(&opening, schema.tables);
+            if from > 0 {
+                (schema.migrate)(from, &transaction);
+            }
+        });
+        Opening { is_missing, _upgrade: upgrade }
+    }
+
+    async fn finished(self, request: &IdbOpenDbRequest) -> Result<Database, DatabaseError> {
+        match finished(request).await {
+            Ok(raw) => Ok(Database::over(raw.unchecked_into())),
+            Err(_) if self.is_missing.get() => Err(DatabaseError::Missing),
+            Err(error) => Err(error),
+        }
+    }
 }
 
 fn make_tables(request: &IdbRequest, tables: &[&str]) {

@@ -4,9 +4,10 @@
 //! transaction is in flight; what arrives meanwhile joins the next (`queue`). A commit is applied whole or not at all,
 //! and commits in order, so a crash leaves a prefix of what was handed out.
 //!
-//! When the browser takes the database away, it is opened once more and the commit tried again. If it then turns out to
-//! be empty, it was cleared, and is left alone: an empty database behind a known name is a new node, and this one is
-//! not.
+//! When a commit fails, or the browser takes the database away, it is opened once more at once and the commit tried
+//! again: WebKit loses its connection after a while in the background, and then neither commits nor says why. If the
+//! database then turns out to be empty, it was cleared, and is left alone: an empty database behind a known name is a
+//! new node, and this one is not.
 
 use core::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -38,6 +39,8 @@ pub enum StorageEvent {
     Persisted(Vec<BatchId>),
     /// These batches left the disk as it was.
     Failed(Vec<BatchId>, PersistError),
+    /// The database is not this node's any more: nothing is durable from now on, whatever it was.
+    Lost,
     /// Something that the application should know.
     Problem(Problem, String),
 }
@@ -85,7 +88,7 @@ struct Inner {
 enum Disk {
     Memory,
     Open(Rc<Database>),
-    /// The browser closed it; the next commit opens it once more.
+    /// The browser closed it, and it is about to be opened once more.
     Lost,
     Closed,
 }
@@ -129,9 +132,7 @@ impl Storage {
     /// Make a batch durable after all that came before it; it is reported, never at once, as `Persisted` or `Failed`.
     pub fn persist(&self, id: BatchId, batch: Batch) {
         self.0.queue.borrow_mut().push(id, batch);
-        if !self.0.busy.replace(true) {
-            spawn_local(self.0.clone().commit_all());
-        }
+        self.0.work();
     }
 
     /// Until nothing waits to be made durable.
@@ -161,7 +162,17 @@ pub async fn read_rows(database: &Database) -> Result<Rows, DatabaseError> {
 }
 
 impl Inner {
+    fn work(self: &Rc<Self>) {
+        if !self.busy.replace(true) {
+            spawn_local(self.clone().commit_all());
+        }
+    }
+
     async fn commit_all(self: Rc<Self>) {
+        // What came of it shows with the next commit, if it does not end the disk.
+        if matches!(*self.disk.borrow(), Disk::Lost) {
+            let _ = self.reopen().await;
+        }
         loop {
             let next = self.queue.borrow_mut().take_commit();
             let Some(commit) = next else { break };
@@ -198,7 +209,7 @@ impl Inner {
                 None => Err(DatabaseError::Closed),
             };
             match outcome {
-                Err(DatabaseError::Closed) if !reopened && !matches!(*self.disk.borrow(), Disk::Closed) => {
+                Err(DatabaseError::Closed | DatabaseError::Failed(_)) if !reopened && !self.is_closed() => {
                     reopened = true;
                     self.reopen().await?;
                 }
@@ -222,12 +233,22 @@ impl Inner {
                     // It may come back: the next commit tries again, and is told of its own failure.
                     _ => return Err(error),
                 };
-                self.disk.replace(Disk::Closed);
-                self.trouble.set(Some(Problem::Failed));
-                (self.report)(StorageEvent::Problem(problem, message));
+                self.end(problem, message);
                 Err(error)
             }
         }
+    }
+
+    fn is_closed(&self) -> bool {
+        matches!(*self.disk.borrow(), Disk::Closed)
+    }
+
+    /// The database is gone for good, and nobody learns of it by a commit that fails if there is nothing to write.
+    fn end(&self, problem: Problem, message: String) {
+        self.disk.replace(Disk::Closed);
+        self.trouble.set(Some(Problem::Failed));
+        (self.report)(StorageEvent::Problem(problem, message));
+        (self.report)(StorageEvent::Lost);
     }
 
     /// Use this database from now on, and hear of what happens to it.
@@ -241,13 +262,14 @@ impl Inner {
         self.disk.replace(Disk::Open(Rc::new(database)));
     }
 
-    fn on_interruption(&self, interruption: Interruption) {
-        if matches!(*self.disk.borrow(), Disk::Closed) {
+    fn on_interruption(self: &Rc<Self>, interruption: Interruption) {
+        if self.is_closed() {
             return;
         }
         let (problem, message) = match interruption {
             Interruption::Closed => {
                 self.disk.replace(Disk::Lost);
+                self.work();
                 return;
             }
             Interruption::Deleted => (Problem::Evicted, "this node's data is being cleared; nothing more is kept"),
@@ -255,9 +277,7 @@ impl Inner {
                 (Problem::Failed, "a newer version of this page took over the database; reload to keep data again")
             }
         };
-        self.disk.replace(Disk::Closed);
-        self.trouble.set(Some(Problem::Failed));
-        (self.report)(StorageEvent::Problem(problem, message.into()));
+        self.end(problem, message.into());
     }
 
     fn failure(&self, ids: Vec<BatchId>, error: &DatabaseError) -> StorageEvent {
@@ -265,7 +285,11 @@ impl Inner {
             DatabaseError::Quota => PersistError::Quota,
             _ => PersistError::Failed,
         };
-        let problem = if reason == PersistError::Quota { Problem::Quota } else { Problem::Failed };
+        let problem = match error {
+            DatabaseError::Quota => Problem::Quota,
+            DatabaseError::Blocked => Problem::Blocked,
+            _ => Problem::Failed,
+        };
         if self.trouble.replace(Some(problem)) != Some(problem) {
             (self.report)(StorageEvent::Problem(problem, error.to_string()));
         }

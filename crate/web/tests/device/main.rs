@@ -8,6 +8,7 @@
 
 mod inherit;
 mod peers;
+mod presence;
 mod schema;
 mod slots;
 mod storage;

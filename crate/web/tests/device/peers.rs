@@ -74,7 +74,7 @@ fn put(name: &str, value: &[u8]) -> Request {
     Request::Put { key: key(name), value: value.into(), keep: Keep::default(), context: None, terms: Terms::default() }
 }
 
-async fn until(condition: Condition, peer: &Rc<Peer>) {
+pub(crate) async fn until(condition: Condition, peer: &Rc<Peer>) {
     let (sender, receiver) = oneshot::channel();
     let sender = RefCell::new(Some(sender));
     let on_condition = move |holds| {
