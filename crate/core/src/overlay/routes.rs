@@ -20,8 +20,8 @@
 //!
 //! *Lives*: over a link, an answer can only reach the life that asked. Here a message says which life of its sender it
 //! is from, and an answer for which life of its receiver: another drops it, and whoever has begun a new life is owed no
-//! answer any more. On a link that has just opened that is said by a hello; until it has come, answers say there too for
-//! which life they are, and a life that gets those of another says its hello again, for that was lost.
+//! answer any more. On a link that has just opened a hello says it; until that has come, answers say there too for
+//! which life they are, and a life that gets those of another says its hello again, for it was lost.
 //!
 //! Invariants: no message is passed on more than [`HOPS_MAX`] times; a neighbour has so much passed on in a second and
 //! no more; what is remembered is bounded by the members and by the links.
