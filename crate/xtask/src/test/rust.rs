@@ -11,8 +11,8 @@ use crate::test::report::Report;
 use crate::wasm;
 
 const LIMIT: Duration = Duration::from_secs(20 * 60);
-/// The rooms of every run.
-const SOAK_SEEDS: &str = "0..1000";
+/// The rooms of every run: seeds, and tabs at first. Not all tabs of the large ones are linked with all.
+const SOAKS: [(&str, &str, &str); 2] = [("soak", "0..1000", "3..16"), ("soak-large", "0..50", "25..64")];
 /// wasm-bindgen gives a page of tests 20 s by default, which a busy machine can exceed.
 const PAGE_LIMIT_SECONDS: &str = "120";
 
@@ -21,7 +21,7 @@ pub(crate) fn native(bench: &Bench) -> Report {
     let mut report = Report::default();
     let mut cargo = wasm::native(bench.repo(), "cargo");
     counted(bench, &mut report, "cargo-test", cargo.args(["test", "--no-fail-fast"]));
-    report.check(soak(bench));
+    SOAKS.iter().for_each(|(name, seeds, nodes)| report.check(soak(bench, name, seeds, nodes)));
     report.check(scenarios(bench));
     report
 }
@@ -34,10 +34,11 @@ fn scenarios(bench: &Bench) -> Result<String, Failure> {
 }
 
 /// Random rooms with all faults, and no invariant broken.
-fn soak(bench: &Bench) -> Result<String, Failure> {
+fn soak(bench: &Bench, name: &str, seeds: &str, nodes: &str) -> Result<String, Failure> {
     let mut cargo = wasm::native(bench.repo(), "cargo");
-    cargo.args(["run", "--release", "--quiet", "-p", "roundtable-sim", "--", "soak", "--seeds", SOAK_SEEDS]);
-    succeed("the soak", cargo.args(["--nodes", "3..16"]), &bench.repo().log("soak")?, LIMIT)
+    cargo.args(["run", "--release", "--quiet", "-p", "roundtable-sim", "--", "soak", "--seeds", seeds]);
+    let what = format!("the soak of rooms of {nodes} tabs");
+    succeed(&what, cargo.args(["--nodes", nodes]), &bench.repo().log(name)?, LIMIT)
 }
 
 /// `wasm-pack test` in each crate that has tests for a page: the lab is tested by its traces.
