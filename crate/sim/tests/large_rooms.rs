@@ -58,14 +58,14 @@ fn a_tab_whose_clock_is_months_behind_has_not_departed_for_those_who_have_no_lin
 /// It had been tried by all, and went on being dialled by all: it hung up what was above the cap, ever again.
 #[test]
 fn a_tab_that_was_dormant_and_is_back_is_dialled_by_those_who_want_it() {
-    let mut world = room(3, 45);
-    let last = (0..45).max_by_key(|&tab| world.hosts[tab].id).expect("there are some");
+    let mut world = room(3, 38);
+    let last = (0..38).max_by_key(|&tab| world.hosts[tab].id).expect("there are some");
     world.crash(last);
-    world.run_for(90_000);
+    world.run_for(45_000);
     world.reopen(last);
-    world.run_for(20_000);
+    world.run_for(6_000);
     world.outputs.keep_lines();
-    world.run_for(30_000);
+    world.run_for(6_000);
     let dial = format!("Dial({:?})", world.hosts[last].id);
     let dials = world.outputs.take_lines().iter().filter(|line| line.contains(&dial)).count();
     assert!(dials <= 5, "it is dialled {dials} times");
