@@ -9,16 +9,29 @@ use crate::support::*;
 /// Counts what this page posts on broadcast channels.
 const POSTS: &str = "
     const real = BroadcastChannel.prototype.postMessage;
-    let posts = 0;
-    BroadcastChannel.prototype.postMessage = function (message) { posts += 1; return real.call(this, message); };
-    return { count: () => posts, stop: () => { BroadcastChannel.prototype.postMessage = real; } };
+    let posts = 0, long = 0;
+    BroadcastChannel.prototype.postMessage = function (message) {
+        posts += 1;
+        if (message.byteLength > 250) long += 1;
+        return real.call(this, message);
+    };
+    return { count: () => posts, long: () => long, stop: () => { BroadcastChannel.prototype.postMessage = real; } };
 ";
 
 struct Posts(JsValue);
 
 impl Posts {
     fn count(&self) -> u32 {
-        let method: Function = Reflect::get(&self.0, &"count".into()).unwrap().into();
+        self.ask("count")
+    }
+
+    /// Descriptions and addresses: all that is longer than an announcement or a call.
+    fn long(&self) -> u32 {
+        self.ask("long")
+    }
+
+    fn ask(&self, what: &str) -> u32 {
+        let method: Function = Reflect::get(&self.0, &what.into()).unwrap().into();
         method.call0(&JsValue::NULL).unwrap().as_f64().unwrap() as u32
     }
 }
@@ -68,7 +81,7 @@ async fn a_page_that_seeks_somebody_in_vain_announces_itself_although_it_is_link
 }
 
 #[wasm_bindgen_test]
-async fn two_tabs_that_dial_each_other_need_an_offer_and_an_answer_with_all_their_addresses_in_them() {
+async fn two_tabs_link_by_an_offer_and_an_answer_with_their_first_addresses_in_them() {
     let room = room("few words");
     let (lower, higher) = lower_and_higher();
     let (lower, higher) = (Node::start(&room, &lower), Node::start(&room, &higher));
@@ -77,6 +90,6 @@ async fn two_tabs_that_dial_each_other_need_an_offer_and_an_answer_with_all_thei
     higher.network.dial(lower.id);
     lower.network.dial(higher.id);
     until("both are linked", || lower.is_linked(&higher) && higher.is_linked(&lower)).await;
-    // No call, and no more than one address of all that came after its description; each was two before.
-    assert!((2..=3).contains(&posts.count()), "{} signals", posts.count());
+    // Each end has two addresses, of which the second may come late on a busy machine; each was a signal before.
+    assert!((2..=4).contains(&posts.long()), "{} descriptions and addresses", posts.long());
 }
