@@ -228,3 +228,21 @@ fn limits_hold_and_are_said() {
     assert!(events.iter().any(|(_, event)| matches!(event, roundtable_core::node::Event::CopiesFull)));
     assert!(world.settle(30_000), "it is settled all the same: {}", world.unsettled());
 }
+
+#[test]
+fn what_an_owner_has_not_made_durable_is_not_told_to_who_keeps_a_copy() {
+    for seed in 0..SEEDS {
+        let mut world = pinned(seed);
+        let copied: Vec<usize> = (0..KEYS).filter(|&at| world.node(7).view().object(&key(at)).is_none()).collect();
+        world.tuning.disk_ms = (500, 500);
+        copied.iter().for_each(|&number| put(&mut world, 0, number, "second"));
+        // The row that opens the mint takes one turn of the disk, what is written another.
+        world.run_for(800);
+        // A crash of all owners now would leave the copy as the only one.
+        let told = copied.iter().filter(|&&number| local(&mut world, 7, number) == ["second"]).count();
+        assert_eq!(told, 0, "seed {seed}");
+        world.run_for(2_000);
+        let told = copied.iter().filter(|&&number| local(&mut world, 7, number) == ["second"]).count();
+        assert_eq!(told, copied.len(), "seed {seed}");
+    }
+}

@@ -76,7 +76,8 @@ impl Coordinator {
             let is_wanted = pins.iter().any(|(pin, until)| *until > near.now && pin.names(key));
             let is_told = Some(node) != from && !owners.contains(&node) && near.membership.links().contains(&node);
             if is_wanted && is_told {
-                near.out.push((node, Message::Changed { key: key.clone(), object: object.clone() }));
+                // Not before it is durable here: else a crash leaves the copy as the only one of what is nowhere else.
+                near.gated.push((node, Message::Changed { key: key.clone(), object: object.clone() }));
             }
         }
     }
