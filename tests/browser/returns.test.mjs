@@ -5,39 +5,26 @@
 // the same page, or is a new life of the same slot; and never are there two of one name. Playwright's browsers have that
 // cache switched off: this one has not.
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, test } from "node:test";
-import { PlainBrowser } from "./browser.mjs";
-import { browserArguments, uniqueName, World } from "./harness.mjs";
+import { describe, test } from "node:test";
+import { uniqueName } from "./harness.mjs";
+import { openPlain } from "./stage.mjs";
 
 const timeout = 90_000;
 /** The browser keeps about every second page: so often it is given the chance to keep two. */
 const tripsMax = 24;
 
 describe("a tab that is come back to", { timeout: 300_000 }, () => {
-  let world, browser;
+  const plain = openPlain();
 
-  before(async () => {
-    world = await World.open();
-    browser = await PlainBrowser.start(await world.folder("profile"), browserArguments);
-  });
-  afterEach(async () => {
-    const tabs = browser.tabs.splice(0);
-    await Promise.allSettled(tabs.map((tab) => tab.close()));
-  });
-  after(async () => {
-    await browser?.stop();
-    await world?.close();
-  });
-
-  const page = (name) => new URL(`/blank?${name}`, world.origin).href;
+  const page = (name) => new URL(`/blank?${name}`, plain.world.origin).href;
   /** Until the tab shows this page. */
   const shows = (tab, name) =>
-    world.until(`the tab shows ${name}`, () =>
+    plain.world.until(`the tab shows ${name}`, () =>
       tab.run((name) => location.search === `?${name}` && document.readyState === "complete", name),
     );
 
   async function open(name) {
-    const tab = await browser.tab(page(name));
+    const tab = await plain.browser.tab(page(name));
     await shows(tab, name);
     return tab;
   }
@@ -69,7 +56,7 @@ describe("a tab that is come back to", { timeout: 300_000 }, () => {
 
   /** All agree that they are these, all of them up, and all linked. */
   const agree = (tabs) =>
-    world.until(
+    plain.world.until(
       `${tabs.length} agree on who is here`,
       async () => {
         const views = await Promise.all(tabs.map(members));
@@ -83,7 +70,7 @@ describe("a tab that is come back to", { timeout: 300_000 }, () => {
     );
 
   const isMissed = (witness, tab) =>
-    world.until(
+    plain.world.until(
       "the one that is away is not thought to answer",
       async () => (await members(witness)).find(({ id }) => id === tab.id)?.status === "suspect",
       { everyMs: 20 },
@@ -135,15 +122,15 @@ describe("a tab that is come back to", { timeout: 300_000 }, () => {
       fates.push(fate);
       if (fate === "kept") {
         assert.deepEqual(await tab.run(() => window.life), ["pagehide kept", "pageshow kept"]);
-        await world.until("a watcher of it sees what it missed", () =>
+        await plain.world.until("a watcher of it sees what it missed", () =>
           tab.run(() => window.seen.at(-1) === "of today"),
         );
         assert.equal(await tab.run(async () => (await window.last).met), true);
-        await world.until(
+        await plain.world.until(
           "what it wrote last is there",
           async () => (await local(other, `last ${number}`)) === "words",
         );
-        await world.until("the rendezvous has it again", () => tab.run(() => window.rendezvous.at(-1) === true));
+        await plain.world.until("the rendezvous has it again", () => tab.run(() => window.rendezvous.at(-1) === true));
         assert.deepEqual(await tab.run(() => window.troubles), []);
       } else {
         await join(tab, room);
@@ -190,12 +177,12 @@ describe("a tab that is come back to", { timeout: 300_000 }, () => {
     if (await tab.run(() => window.mesh === undefined)) await join(tab, room);
     assert.equal(new Set([tab.id, other.id, heir.id]).size, 3);
     // What it was is still known, where it has come back as another.
-    await world.until("all three are up and linked", async () => {
+    await plain.world.until("all three are up and linked", async () => {
       const views = await Promise.all([tab, other, heir].map(members));
       return views.every((view) => view.filter(({ status, linked }) => status === "up" && linked).length === 2);
     });
     for (const each of [tab, other, heir]) {
-      await world.until("it has what was written", async () => {
+      await plain.world.until("it has what was written", async () => {
         return (await local(each, "before")) === 1 && (await local(each, "heir")) === "of something";
       });
     }
@@ -205,7 +192,7 @@ describe("a tab that is come back to", { timeout: 300_000 }, () => {
     const { room, tab, other } = await pair();
     const { id } = tab;
     await put(tab, "own", "by it alone", { level: "local" });
-    await browser.discard(tab);
+    await plain.browser.discard(tab);
     await isMissed(other, tab);
     assert.equal((await put(other, "meanwhile", 2, { level: "local" })).met, true);
     await tab.revive();
@@ -215,6 +202,6 @@ describe("a tab that is come back to", { timeout: 300_000 }, () => {
     assert.equal(await join(tab, room), id);
     assert.deepEqual([await local(tab, "before"), await local(tab, "own")], [1, "by it alone"]);
     await agree([tab, other]);
-    await world.until("it has what it missed", async () => (await local(tab, "meanwhile")) === 2);
+    await plain.world.until("it has what it missed", async () => (await local(tab, "meanwhile")) === 2);
   });
 });

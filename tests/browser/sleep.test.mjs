@@ -4,33 +4,20 @@
 // are hidden and their timers run once a second. What must hold: who is in the background stays a member and accuses
 // nobody; who is frozen is not taken for dead, and comes back with its data; who is gone is known to be.
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, test } from "node:test";
+import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { PlainBrowser } from "./browser.mjs";
-import { browserArguments, uniqueName, World } from "./harness.mjs";
+import { uniqueName } from "./harness.mjs";
+import { openPlain } from "./stage.mjs";
 
 const timeout = 120_000;
 
 describe("a tab that sleeps", { timeout: 420_000 }, () => {
-  let world, browser;
-
-  before(async () => {
-    world = await World.open();
-    browser = await PlainBrowser.start(await world.folder("profile"), browserArguments);
-  });
-  afterEach(async () => {
-    const tabs = browser.tabs.splice(0);
-    await Promise.allSettled(tabs.map((tab) => tab.close()));
-  });
-  after(async () => {
-    await browser?.stop();
-    await world?.close();
-  });
+  const plain = openPlain();
 
   /** A tab that is a node; it is in front until the next is opened. It writes down what it is told of members. */
   async function node(room) {
-    const tab = await browser.tab(new URL("/blank", world.origin).href);
-    await world.until("the page is there", () => tab.run(() => document.title === "blank"));
+    const tab = await plain.browser.tab(new URL("/blank", plain.world.origin).href);
+    await plain.world.until("the page is there", () => tab.run(() => document.title === "blank"));
     tab.id = await tab.run(join, room);
     return tab;
   }
@@ -54,7 +41,7 @@ describe("a tab that sleeps", { timeout: 420_000 }, () => {
     tab.run(async (key) => (await window.mesh.bucket("things").get(key, { level: "local" })).value ?? null, key);
 
   async function allUp(tabs) {
-    await world.until(
+    await plain.world.until(
       "all agree that all are up",
       async () => {
         const views = await Promise.all(tabs.map(statuses));
@@ -114,7 +101,7 @@ describe("a tab that sleeps", { timeout: 420_000 }, () => {
     assert.equal((await put(a, "before", 1)).met, true);
     for (const tab of [b, front]) await tab.run(() => window.heard.splice(0));
     await a.life("frozen");
-    await world.until(
+    await plain.world.until(
       "the others know that it does not answer now",
       async () => (await statuses(b))[a.id] === "suspect" && (await statuses(front))[a.id] === "suspect",
       { timeoutMs: 10_000 },
@@ -134,7 +121,7 @@ describe("a tab that sleeps", { timeout: 420_000 }, () => {
     await a.life("active");
     await allUp(tabs);
     assert.equal(await local(a, "before"), 1);
-    await world.until("it has what was written meanwhile", async () => (await local(a, "meanwhile")) === 2);
+    await plain.world.until("it has what was written meanwhile", async () => (await local(a, "meanwhile")) === 2);
     // A gap in one's own ticks is one's own: who wakes up holds nothing against the others.
     const accused = (await heard(a)).filter(({ id, is }) => id !== a.id && (is === "suspect" || is === "dormant"));
     assert.deepEqual(accused, []);
@@ -147,7 +134,9 @@ describe("a tab that sleeps", { timeout: 420_000 }, () => {
     const begun = Date.now();
     await c.close();
     for (const tab of [a, b]) {
-      await world.until("the close is known", async () => (await statuses(tab))[c.id] === "suspect", { everyMs: 20 });
+      await plain.world.until("the close is known", async () => (await statuses(tab))[c.id] === "suspect", {
+        everyMs: 20,
+      });
     }
     const known = Date.now() - begun;
     assert.ok(known < 3_000, `${known} ms`);
@@ -160,7 +149,7 @@ describe("a tab that sleeps", { timeout: 420_000 }, () => {
     const begun = Date.now();
     a.send("Page.crash").catch(() => {}); // never answers
     for (const tab of [b, front]) {
-      await world.until("the crash is known", async () => (await statuses(tab))[a.id] === "suspect");
+      await plain.world.until("the crash is known", async () => (await statuses(tab))[a.id] === "suspect");
     }
     console.log(`a crash was known to two others, one of them hidden, within ${Date.now() - begun} ms`);
     const again = await node(name);

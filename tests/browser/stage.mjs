@@ -1,7 +1,8 @@
 // One browser for the tests of the package's contract, and what its pages need to tell what was thrown in them.
 import assert from "node:assert/strict";
 import { after, afterEach, before } from "node:test";
-import { gather, uniqueName, World } from "./harness.mjs";
+import { PlainBrowser } from "./browser.mjs";
+import { browserArguments, gather, uniqueName, World } from "./harness.mjs";
 
 /** What every page of the stage has: `failure(work)` is what it threw, as something that can be sent. */
 function helpers() {
@@ -76,6 +77,24 @@ export function openStage() {
   afterEach(() => stage.world.clear());
   after(() => stage.world?.close());
   return stage;
+}
+
+/** Call it in a `describe`: it opens a browser as people have it before the tests, and closes its tabs after each. */
+export function openPlain() {
+  const plain = {};
+  before(async () => {
+    plain.world = await World.open();
+    plain.browser = await PlainBrowser.start(await plain.world.folder("profile"), browserArguments);
+  });
+  afterEach(async () => {
+    const tabs = plain.browser.tabs.splice(0);
+    await Promise.allSettled(tabs.map((tab) => tab.close()));
+  });
+  after(async () => {
+    await plain.browser?.stop();
+    await plain.world?.close();
+  });
+  return plain;
 }
 
 /** Call it in a `describe`: it opens two browsers, two devices, before the tests, and closes their tabs after each. */
