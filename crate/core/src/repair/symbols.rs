@@ -221,7 +221,7 @@ impl Differences {
         };
         let estimate = if self.len() <= FIRST && estimate >= 8 { 3 * estimate / 2 } else { estimate };
         let next = needed(estimate).min(most).max(least);
-        let is_within = next <= u64::from(SYMBOLS_MAX) && is_worth_it(next * 4 / 7, held, listed_max);
+        let is_within = next <= u64::from(SYMBOLS_MAX) && is_worth_it(next, held, listed_max);
         is_within.then_some(next as u32)
     }
 }
@@ -236,14 +236,14 @@ pub(super) fn first(held: u64, there: u64, listed_max: u64) -> Option<u32> {
     let surplus = held.abs_diff(there);
     let first = if surplus <= 2 { u64::from(FIRST) } else { needed(surplus).max(u64::from(FIRST)) };
     let may_be = held.max(there) <= OBJECTS_MAX && first <= u64::from(SYMBOLS_MAX);
-    (may_be && is_worth_it(surplus, held.min(there), listed_max)).then_some(first as u32)
+    (may_be && is_worth_it(needed(surplus), held.min(there), listed_max)).then_some(first as u32)
 }
 
-/// Whether symbols for so many differences cost less than a list of all that is held, in bytes. Where fewer objects are
+/// Whether so many symbols cost less than a list of all that is held, in bytes. Where fewer objects are
 /// listed than is usual they are taken to be worth more in the same measure, so that small rooms come to them, too.
-fn is_worth_it(differences: u64, held: u64, listed_max: u64) -> bool {
+fn is_worth_it(symbols: u64, held: u64, listed_max: u64) -> bool {
     let list = 4 * held * LISTED_MAX / listed_max.clamp(1, LISTED_MAX);
-    needed(differences) * SYMBOL_BYTES as u64 <= list
+    symbols * SYMBOL_BYTES as u64 <= list
 }
 
 #[cfg(test)]
