@@ -8,6 +8,10 @@ import "./style/ring.css";
 import "./style/cart.css";
 import "./style/parts.css";
 import "./style/invite.css";
+import "./style/rooms.css";
+import "./style/figures.css";
+import "./style/controls.css";
+import "./style/board.css";
 
 const root = document.getElementById("app");
 if (root === null) throw new Error("index.html has no element with the id app");
