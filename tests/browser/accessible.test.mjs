@@ -76,6 +76,15 @@ describe("the page for everybody", { timeout: 400_000 }, () => {
     }
   });
 
+  test("in the teacher's guide, whose every link leads somewhere", { timeout }, async () => {
+    const tab = await left.tab("guide", "/guide/");
+    await assertAccessible(tab.page, "the guide");
+    const links = await tab.page.locator("a").evaluateAll((all) => all.map(({ href }) => href));
+    const ours = links.filter((href) => new URL(href).origin === world.origin);
+    assert.ok(ours.length >= 2, `${links}`);
+    for (const href of ours) assert.equal((await fetch(href)).status, 200, href);
+  });
+
   test("where a tab has left, where it failed, and where the link is broken", { timeout }, async () => {
     const tab = await left.tab("left", "/#room=%E0%A4%A");
     await by(tab, "link-problem").waitFor();

@@ -14,6 +14,10 @@ export function Controls(props: { readonly peer: Peer; readonly desk: Desk }) {
   const isHere = () => peer.phase().is === "here";
   const others = () => desk.seats.filter((seat) => !seat.self);
 
+  const cutAll = (cut: boolean) => {
+    for (const { id } of others()) if (peer.cuts().has(id) !== cut) peer.setCut(id, cut);
+  };
+
   async function leave() {
     setSaid(undefined);
     setLeaving(true);
@@ -56,6 +60,22 @@ export function Controls(props: { readonly peer: Peer; readonly desk: Desk }) {
           Cuts this tab's direct link to one node. What they must tell each other then goes through others; with all
           cut, this tab is alone, and still works.
         </p>
+        <Show when={others().length > 1}>
+          <div class="actions">
+            <button type="button" class="chip" disabled={!isHere()} data-testid="cut-all" onClick={() => cutAll(true)}>
+              Cut all
+            </button>
+            <button
+              type="button"
+              class="chip"
+              disabled={!isHere()}
+              data-testid="mend-all"
+              onClick={() => cutAll(false)}
+            >
+              Mend all
+            </button>
+          </div>
+        </Show>
         <ul class="cables">
           <For each={others()} fallback={<li class="quiet">Nobody else is here yet.</li>}>
             {(seat) => (

@@ -10,13 +10,14 @@ import { bytes, milliseconds, percent } from "./units";
 export function Everybody(props: { readonly desk: Desk }) {
   const { desk } = props;
   const heard = createMemo(() => desk.seats.filter((seat) => desk.vitals().has(seat.id)).length);
+  const devices = () => new Set(desk.seats.map((seat) => seat.device)).size;
   const total = (of: (one: Vitals) => number) => [...desk.vitals().values()].reduce((sum, one) => sum + of(one), 0);
   const worst = (of: (one: Vitals) => number) => Math.max(0, ...[...desk.vitals().values()].map(of));
   return (
     <div class="everybody" data-testid="everybody" data-members={desk.seats.length} data-heard={heard()}>
       <p class="everybody-sum" data-testid="everybody-sum">
         <strong>{desk.seats.length}</strong> {desk.seats.length === 1 ? "node" : "nodes"} on{" "}
-        <strong>{new Set(desk.seats.map((seat) => seat.device)).size}</strong> devices,{" "}
+        <strong>{devices()}</strong> {devices() === 1 ? "device" : "devices"},{" "}
         <strong>{total((one) => one.keys)}</strong> copies of keys, <strong>{total((one) => one.hints)}</strong> hints,
         longest lag <strong>{milliseconds(worst((one) => one.lagMs))}</strong>.{" "}
         <Show when={heard() < desk.seats.length}>

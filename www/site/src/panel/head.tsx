@@ -50,6 +50,9 @@ export function Head(props: { readonly peer: Peer }) {
         >
           Board
         </a>
+        <a class="chip-link" href="guide/" data-testid="guide">
+          Guide
+        </a>
       </nav>
       <Presence peer={peer} />
     </header>
