@@ -1,4 +1,4 @@
-// How the pages are built: one entry, one script, one style sheet, nothing inline.
+// How the pages are built: one script and one style sheet each, nothing inline; the guide has no script at all.
 //
 // The rendezvous serves the result under `script-src 'self' 'wasm-unsafe-eval'; style-src 'self'`, so Vite may neither
 // inline its modulepreload polyfill nor turn small files into data: URLs inside CSS. The package `roundtable` is not
@@ -14,6 +14,9 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     reportCompressedSize: true,
+    rolldownOptions: {
+      input: { main: "index.html", guide: "guide/index.html" },
+    },
   },
   server: {
     proxy: { "/roundtable": "http://127.0.0.1:8787", "/rendezvous": { target: "ws://127.0.0.1:8787", ws: true } },
