@@ -175,6 +175,30 @@ describe("every control of the page", { timeout: 900_000 }, () => {
     });
   }
 
+  test("who leaves has handed over everything, and may come again as somebody new", { timeout }, async () => {
+    const room = uniqueName();
+    const [leaver, keeper] = [await desk.tab("leaver", `/#room=${room}`), await phone.tab("keeper", `/#room=${room}`)];
+    const by = (id) => leaver.page.getByTestId(id);
+    for (const tab of [leaver, keeper]) {
+      await tab.page.locator('[data-testid="presence"][data-phase="here"]').waitFor();
+      await tab.run(() => window.roundtable.mesh.ready());
+    }
+    const id = await leaver.run(() => window.roundtable.mesh.id);
+    await by("cart-quick").first().click();
+    await keeper.page.getByTestId("cart-item").waitFor();
+    await by("leave").click();
+    await by("left-note").waitFor({ timeout: 30_000 });
+    assert.equal(await by("cut").count(), 0);
+    await world.until("the keeper is alone, with the cart", async () => {
+      const members = await keeper.run(() => window.roundtable.mesh.members().length);
+      return members === 1 && (await keeper.page.getByTestId("cart-item").count()) === 1;
+    });
+    await by("join-again").click();
+    await by("cart-item").waitFor();
+    assert.notEqual(await leaver.run(() => window.roundtable.mesh.id), id);
+    assert.equal(await by("left-note").count(), 0);
+  });
+
   test("a presenter's remote turns the board, and leaves fields alone", { timeout }, async () => {
     const tab = await desk.tab("remote", `/#room=${uniqueName()}&view=board`);
     const board = tab.page.getByTestId("board");
