@@ -1,0 +1,88 @@
+// One node at the table, as a button: its shape says its state, its name and a word say it again.
+//
+// The ring shows what is believed (by everybody together, or by the node whose eyes are borrowed); a closed or frozen
+// node is marked by the lab's own knowledge, which no node has.
+import { createEffect, createMemo, Show } from "solid-js";
+import type { Layout, Point } from "../ring/geometry";
+import type { Desk } from "./desk";
+
+export function SeatButton(props: {
+  readonly id: string;
+  readonly desk: Desk;
+  readonly point: Point;
+  readonly layout: Layout;
+  readonly count: number;
+}) {
+  const { desk } = props;
+  let button!: HTMLButtonElement;
+  const seat = createMemo(() => desk.seats().find((known) => known.id === props.id));
+  const name = () => seat()?.name ?? desk.nameOf(props.id);
+  const truth = createMemo(() => desk.nodeOf(desk.nameOf(props.id)));
+  const status = () => seat()?.status ?? "up";
+  const state = createMemo(() => {
+    const node = truth();
+    if (node === undefined) return status();
+    if (!node.open) return "closed";
+    if (node.frozen) return "frozen";
+    return status();
+  });
+  const note = () => {
+    if (desk.seenFrom() === name()) return "its view";
+    if (state() === "closed" && status() !== "up") return `closed · ${status()}`;
+    return state() === "up" ? (truth()?.diskFull ? "disk full" : "") : state();
+  };
+  createEffect(() => {
+    button.style.setProperty("--x", `${props.point.x.toFixed(1)}px`);
+    button.style.setProperty("--y", `${props.point.y.toFixed(1)}px`);
+    button.style.setProperty("--seat", `${props.layout.seat}px`);
+  });
+  const named = () => props.layout.names || desk.lit() === props.id || desk.node() === name();
+  const words = () => {
+    const shares = `${((seat()?.share ?? 0) * 100).toFixed(0)} percent of the keys`;
+    return `${name()}: ${state()}, ${shares}${truth()?.diskFull ? ", disk full" : ""}`;
+  };
+  return (
+    <button
+      type="button"
+      ref={button}
+      class="sit"
+      classList={{
+        chosen: desk.node() === name(),
+        viewer: desk.seenFrom() === name(),
+        broken: desk.told().violation?.nodes.includes(name()) ?? false,
+        low: props.point.y > props.layout.seat,
+      }}
+      data-testid="seat"
+      data-name={name()}
+      data-state={state()}
+      aria-pressed={desk.node() === name()}
+      aria-label={words()}
+      onPointerEnter={() => desk.setLit(props.id)}
+      onPointerLeave={() => desk.setLit(undefined)}
+      onFocus={() => desk.setLit(props.id)}
+      onBlur={() => desk.setLit(undefined)}
+      onClick={() => {
+        desk.setNode(desk.node() === name() ? undefined : name());
+        desk.setPanel("act");
+      }}
+    >
+      <span class="sit-chair" aria-hidden="true">
+        <Show when={props.layout.shares && state() !== "closed"} fallback={<Glyph state={state()} />}>
+          {Math.round((seat()?.share ?? 0) * 100)}%
+        </Show>
+      </span>
+      <Show when={named()}>
+        <span class="sit-name" aria-hidden="true">
+          {name()}
+          <Show when={note()}>
+            <span class="sit-note">{note()}</span>
+          </Show>
+        </span>
+      </Show>
+    </button>
+  );
+}
+
+function Glyph(props: { readonly state: string }) {
+  return <Show when={props.state === "closed"}>×</Show>;
+}
