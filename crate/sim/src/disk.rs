@@ -75,6 +75,13 @@ impl Disk {
         self.data_changes
     }
 
+    /// About how many bytes of memory it takes, with what can be undone.
+    pub fn bytes(&self) -> usize {
+        let rows: usize = self.rows.iter().map(|((_, key), value)| 96 + key.len() + value.len()).sum();
+        let undo = |(row, old): &(Row, Option<Vec<u8>>)| 96 + row.1.len() + old.as_ref().map_or(0, Vec::len);
+        rows + self.history.iter().flatten().map(undo).sum::<usize>()
+    }
+
     /// How many rows a table has.
     pub fn count(&self, table: Table) -> usize {
         self.rows.keys().filter(|(of, _)| *of == table).count()
