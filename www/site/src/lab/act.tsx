@@ -248,10 +248,20 @@ function MessageDeeds(props: { readonly desk: Desk; readonly verbs: Verbs }) {
                 <span class="flight-what">
                   {message.what} <span class="quiet">in {clockText(message.arrives - desk.now())}</span>
                 </span>
-                <button type="button" class="chip" onClick={() => verbs.delay(message.id, delayMs)}>
+                <button
+                  type="button"
+                  class="chip"
+                  aria-label={`Delay the ${message.what} from ${message.from} to ${message.to} by a second`}
+                  onClick={() => verbs.delay(message.id, delayMs)}
+                >
                   + 1 s
                 </button>
-                <button type="button" class="chip" onClick={() => verbs.drop(message.id)}>
+                <button
+                  type="button"
+                  class="chip"
+                  aria-label={`Drop the ${message.what} from ${message.from} to ${message.to}`}
+                  onClick={() => verbs.drop(message.id)}
+                >
                   Drop
                 </button>
               </li>

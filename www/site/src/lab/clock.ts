@@ -12,6 +12,7 @@ export const speeds: readonly number[] = [0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10
 export const speedAtFirst = 0.2;
 
 const frameMsMax = 100; // after a stall time does not jump
+const watchedMs = 7000;
 const budgetMs = 10; // of a frame, for the simulator
 
 export interface Goal {
@@ -96,17 +97,9 @@ export function createClock(on: {
     });
   }
 
-  /** The same at once, without showing what happens meanwhile. */
-  function leapUntil(next: Goal): boolean {
-    cancel();
-    const lab = on.lab();
-    if (lab === undefined) return false;
-    begun = lab.now();
-    const met = attempt("Leaping ahead", () => lab.run_until(JSON.stringify(next.what), next.msMax)) ?? false;
-    setEnded({ words: next.words, met, ms: lab.now() - begun });
-    on.passed();
-    on.stopped();
-    return met;
+  /** A speed at which so much time is watched in a few seconds. */
+  function paceFor(ms: number) {
+    setSpeed(speeds.find((known) => ms / known <= watchedMs) ?? speeds[speeds.length - 1] ?? 1);
   }
 
   /** Exactly so much time, at the speed that is set. */
@@ -123,7 +116,8 @@ export function createClock(on: {
     carried = wished - whole;
     const done = whole === 0 ? "go on" : attempt("Letting time pass", () => slice(lab, whole));
     if (done === undefined) return cancel();
-    if (on.passed()) return pause();
+    // A checker has found something broken, and time stands: so much of a span has passed as can.
+    if (on.passed()) return goal() === undefined ? pause() : finish(goal()?.what === undefined);
     if (done !== "go on") return finish(done === "met");
     frame = requestAnimationFrame(tick);
   }
@@ -161,6 +155,7 @@ export function createClock(on: {
     speed,
     setSpeed,
     faster,
+    paceFor,
     goal,
     ended,
     /** The part of a millisecond that has passed beyond the lab's time. */
@@ -171,7 +166,6 @@ export function createClock(on: {
     toggle: () => (playing() ? pause() : play()),
     playUntil,
     playFor,
-    leapUntil,
   };
 }
 export type Clock = ReturnType<typeof createClock>;

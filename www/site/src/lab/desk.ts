@@ -3,7 +3,7 @@
 //
 // The parts do not know each other. Each frame asks the lab once; what is drawn each frame (messages, the time) is
 // kept apart from what tables and words are made of, which change a few times a second at most.
-import { batch, createMemo, createSignal } from "solid-js";
+import { batch, createEffect, createMemo, createSignal } from "solid-js";
 import { createStore, reconcile } from "solid-js/store";
 import { createTroubles } from "../peer/trouble";
 import { type Arc, arcsOf, type KeyWay, type Seat, seatsOf, walk } from "../ring/model";
@@ -52,12 +52,14 @@ export function createDesk(labs: LabClass) {
   const [message, setMessage] = createSignal<number>();
   const [panel, setPanel] = createSignal<Panel>("act");
   const [request, setRequest] = createSignal<number>();
+  const [happened, setHappened] = createSignal<string>(); // what the last single step was
   const [setup, setSetup] = createSignal<Setup>();
   const [version, setVersion] = createSignal(0); // grows whenever words may have changed
   let askedAt = 0;
   let wordsAt = 0;
   let cost = 0;
   let violated = false;
+  let done = 0;
   let ring = "";
   let stops: number[] = [];
 
@@ -113,6 +115,11 @@ export function createDesk(labs: LabClass) {
     return isNew;
   }
 
+  /** What a step was is said until time goes on otherwise. */
+  createEffect(() => {
+    if (clock.playing() || clock.goal() !== undefined) setHappened(undefined);
+  });
+
   function remember() {
     const at = histories.lab()?.now();
     if (at === undefined) return;
@@ -137,12 +144,14 @@ export function createDesk(labs: LabClass) {
     if (lab === undefined) return undefined;
     const came = attempt(doing, (): { request?: number } => JSON.parse(lab.act(JSON.stringify(step))));
     if (came?.request !== undefined) setRequest(came.request);
+    done++;
     remember();
     return came;
   }
 
   function seek(ms: number) {
     clock.cancel();
+    setHappened(undefined);
     const lab = histories.lab();
     if (lab !== undefined) attempt("Winding time", () => lab.seek(Math.max(0, Math.min(ms, lab.end()))));
   }
@@ -160,7 +169,9 @@ export function createDesk(labs: LabClass) {
     const lab = histories.lab();
     if (lab === undefined) return;
     const happened = attempt("Taking a step", () => lab.step());
-    if (happened === undefined) troubles.report("Taking a step", new Error("Nothing more is going to happen here."));
+    if (happened === undefined) {
+      troubles.report("Taking a step", new Error("Nothing more is going to happen here."));
+    } else setHappened(textOf(happened));
     remember();
   }
 
@@ -228,6 +239,9 @@ export function createDesk(labs: LabClass) {
     now,
     told: () => told.state,
     version,
+    happened,
+    /** Grows with each act. */
+    deeds: () => done,
     tokens,
     messages,
     seats,
@@ -261,6 +275,13 @@ export function createDesk(labs: LabClass) {
   };
 }
 export type Desk = ReturnType<typeof createDesk>;
+
+/** A happening tells itself in a line for people. */
+function textOf(happening: string): string {
+  const told: unknown = JSON.parse(happening);
+  const text = typeof told === "object" && told !== null && "text" in told ? String(told.text) : "something happened";
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
+}
 
 /** A node that whoever is asked does not believe in. */
 function strangerOf(node: LabNode): Member {

@@ -42,7 +42,17 @@ export function createHistories() {
     letGo(history.lab);
   }
 
-  return { list, current, lab: () => current()?.lab, begin, fork, drop, show: setCurrent };
+  /** The history that is looked at is told by another lab from now on, which has come further. */
+  function replace(lab: Lab) {
+    const before = current();
+    if (before === undefined) return letGo(lab);
+    const history = { name: before.name, lab };
+    setList((all) => all.map((other) => (other === before ? history : other)));
+    setCurrent(history);
+    letGo(before.lab);
+  }
+
+  return { list, current, lab: () => current()?.lab, begin, fork, drop, replace, show: setCurrent };
 }
 
 function nameOf(index: number): string {

@@ -47,10 +47,12 @@ async function begin(root: HTMLElement) {
 
 function Closed(props: { readonly why: string; readonly help: string; readonly again: () => void }) {
   return (
-    <main class="before-script" role="alert" data-testid="closed">
+    <main class="before-script" data-testid="closed">
       <h1>The lab is closed here.</h1>
-      <p>{props.why}</p>
-      <p>{props.help}</p>
+      <div role="alert">
+        <p>{props.why}</p>
+        <p>{props.help}</p>
+      </div>
       <p class="actions">
         <button type="button" onClick={() => props.again()}>
           Try again

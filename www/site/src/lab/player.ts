@@ -5,12 +5,12 @@
 // did something of their own.
 import { batch, createSignal } from "solid-js";
 import type { Lesson, LessonHead, LessonStep } from "./contract";
-import { type Desk, type Panel, panels } from "./desk";
+import type { Desk, Panel } from "./desk";
 
 /** say: its words stand, nothing has happened. running: time passes. done: what it shows is there. */
 export type Phase = "say" | "running" | "done";
 
-const untilMsMax = 120_000; // of simulated time, where a lesson names no limit
+const untilMsMax = 120_000; // of simulated time, as in the tests
 
 export function createPlayer(desk: Desk) {
   const [lesson, setLesson] = createSignal<Lesson>();
@@ -69,7 +69,8 @@ export function createPlayer(desk: Desk) {
     if (wanted.key) desk.setKey(wanted.key);
     if (wanted.seenFrom !== undefined) desk.setSeenFrom(wanted.seenFrom ?? undefined);
     if (wanted.node) desk.setNode(wanted.node);
-    if (isPanel(wanted.panel)) desk.setPanel(wanted.panel);
+    const panel = panelOf[wanted.panel ?? ""];
+    if (panel !== undefined) desk.setPanel(panel);
   }
 
   /** What this step does, at the speed that is set. */
@@ -86,11 +87,36 @@ export function createPlayer(desk: Desk) {
 
   /** Whether all of its time has passed; not if time went another way, or another lesson was opened. */
   async function pass(at: LessonStep): Promise<boolean> {
-    if (at.run !== undefined && at.run !== null && !(await desk.clock.playFor(at.run))) return false;
+    if (isSet(at.run)) {
+      desk.clock.paceFor(at.run);
+      if (!(await desk.clock.playFor(at.run))) return false;
+    }
     if (step() !== at) return false;
-    if (at.until === undefined || at.until === null) return true;
-    await desk.clock.playUntil(goalOf(at.until));
-    return step() === at;
+    return isSet(at.until) ? passUntil(at) : true;
+  }
+
+  /**
+   * Lived through twice: a copy runs ahead to where the lesson waits for, at once, as it does in the tests; then the
+   * same time is shown. At its end the copy takes the place of what was shown, for that may have looked at other
+   * moments, and what follows must begin at the very same place.
+   */
+  async function passUntil(at: LessonStep): Promise<boolean> {
+    const shown = desk.histories.lab();
+    if (shown === undefined) return false;
+    const ahead = shown.fork();
+    desk.attempt("Waiting for what the lesson waits for", () => ahead.run_until(JSON.stringify(at.until), untilMsMax));
+    const ms = ahead.now() - shown.now();
+    desk.clock.paceFor(ms);
+    const deeds = desk.deeds();
+    const isOver = await desk.clock.playFor(Math.max(0, ms - 1));
+    if (!isOver || step() !== at || desk.histories.lab() !== shown) {
+      ahead.free();
+      return false;
+    }
+    if (desk.deeds() === deeds) desk.histories.replace(ahead);
+    else ahead.free();
+    desk.refresh();
+    return true;
   }
 
   function finish(at: LessonStep) {
@@ -139,11 +165,8 @@ export function createPlayer(desk: Desk) {
     if (lab === undefined) return;
     for (const act of at.act ?? []) desk.act("The lesson's next act", act);
     desk.attempt("Letting the lesson's time pass", () => {
-      if (at.run !== undefined && at.run !== null) runAll(lab, at.run);
-      if (at.until !== undefined && at.until !== null) {
-        const goal = goalOf(at.until);
-        lab.run_until(JSON.stringify(goal.what), goal.msMax);
-      }
+      if (isSet(at.run)) runAll(lab, at.run);
+      if (isSet(at.until)) lab.run_until(JSON.stringify(at.until), untilMsMax);
     });
   }
 
@@ -194,24 +217,30 @@ export function createPlayer(desk: Desk) {
 export type Player = ReturnType<typeof createPlayer>;
 
 function isTimed(step: LessonStep): boolean {
-  return (step.run !== undefined && step.run !== null) || (step.until !== undefined && step.until !== null);
+  return isSet(step.run) || isSet(step.until);
+}
+
+function isSet<T>(value: T | null | undefined): value is T {
+  return value !== undefined && value !== null;
 }
 
 function hasAsk(step: LessonStep | undefined): boolean {
   return step?.ask !== undefined && step.ask !== null;
 }
 
-function isPanel(name: string | null | undefined): name is Panel {
-  return panels.some((panel) => panel === name);
-}
-
-/** A lesson may name its own limit beside what it waits for. */
-function goalOf(until: unknown): { what: unknown; words: string; msMax: number } {
-  if (typeof until === "object" && until !== null && "for" in until && "ms" in until && typeof until.ms === "number") {
-    return { what: until.for, words: "this step", msMax: until.ms };
-  }
-  return { what: until, words: "this step", msMax: untilMsMax };
-}
+/** What lessons call what there is to look at, by our panels. The ring and a violation are always in sight. */
+const panelOf: Readonly<Record<string, Panel>> = {
+  act: "act",
+  key: "key",
+  receipt: "key",
+  members: "nodes",
+  nodes: "nodes",
+  diagram: "time",
+  time: "time",
+  log: "log",
+  metrics: "figures",
+  figures: "figures",
+};
 
 function runAll(lab: { now(): number; run(ms: number, budgetMs: number): number }, ms: number) {
   const end = lab.now() + ms;

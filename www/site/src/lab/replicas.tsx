@@ -50,6 +50,7 @@ function Card(props: { readonly replica: Replica; readonly desk: Desk }) {
       classList={{ empty: !props.replica.found, lit: props.desk.lit() === props.desk.idOf(props.replica.name) }}
       data-testid="replica"
       data-name={props.replica.name}
+      data-role={props.replica.role}
       data-found={props.replica.found}
       onPointerEnter={() => props.desk.setLit(props.desk.idOf(props.replica.name))}
       onPointerLeave={() => props.desk.setLit(undefined)}

@@ -37,10 +37,6 @@ export function SeatButton(props: {
     button.style.setProperty("--seat", `${props.layout.seat}px`);
   });
   const named = () => props.layout.names || desk.lit() === props.id || desk.node() === name();
-  const words = () => {
-    const shares = `${((seat()?.share ?? 0) * 100).toFixed(0)} percent of the keys`;
-    return `${name()}: ${state()}, ${shares}${truth()?.diskFull ? ", disk full" : ""}`;
-  };
   return (
     <button
       type="button"
@@ -56,7 +52,6 @@ export function SeatButton(props: {
       data-name={name()}
       data-state={state()}
       aria-pressed={desk.node() === name()}
-      aria-label={words()}
       onPointerEnter={() => desk.setLit(props.id)}
       onPointerLeave={() => desk.setLit(undefined)}
       onFocus={() => desk.setLit(props.id)}
@@ -66,23 +61,20 @@ export function SeatButton(props: {
         desk.setPanel("act");
       }}
     >
-      <span class="sit-chair" aria-hidden="true">
-        <Show when={props.layout.shares && state() !== "closed"} fallback={<Glyph state={state()} />}>
+      <span class="sit-chair">
+        <Show
+          when={props.layout.shares && state() !== "closed"}
+          fallback={<span aria-hidden="true">{state() === "closed" ? "×" : ""}</span>}
+        >
           {Math.round((seat()?.share ?? 0) * 100)}%
         </Show>
       </span>
-      <Show when={named()}>
-        <span class="sit-name" aria-hidden="true">
-          {name()}
-          <Show when={note()}>
-            <span class="sit-note">{note()}</span>
-          </Show>
-        </span>
-      </Show>
+      <span classList={{ "sit-name": named(), "sr-only": !named() }}>
+        {name()}
+        <Show when={note()}>
+          <span class="sit-note"> {note()}</span>
+        </Show>
+      </span>
     </button>
   );
-}
-
-function Glyph(props: { readonly state: string }) {
-  return <Show when={props.state === "closed"}>×</Show>;
 }

@@ -35,6 +35,7 @@ export function Tabs(props: { readonly desk: Desk; readonly show: (panel: Panel)
   };
   return (
     <div class="panels">
+      <h2 class="sr-only">Panels</h2>
       <div class="tabs" role="tablist" aria-label="Panels" ref={list} onKeyDown={move}>
         <For each={panels}>
           {(panel) => (

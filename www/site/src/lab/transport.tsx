@@ -17,6 +17,8 @@ export function Transport(props: { readonly desk: Desk }) {
   const words = () => {
     const goal = clock.goal();
     if (goal !== undefined && goal.words !== "") return `Until ${goal.words}…`;
+    const happened = desk.happened();
+    if (happened !== undefined) return happened;
     const ended = clock.ended();
     if (ended !== undefined) {
       return ended.met ? `After ${clockText(ended.ms)}: ${ended.words}.` : `Not met: ${ended.words}.`;

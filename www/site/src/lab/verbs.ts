@@ -56,8 +56,6 @@ export function createVerbs(desk: Desk) {
     cut: (a: string, b: string) => desk.act(`Cutting ${a} from ${b}`, { cut: [a, b] }),
     hangUp: (a: string, b: string) => desk.act(`Closing the link of ${a} and ${b}`, { hang_up: [a, b] }),
     part: (groups: readonly (readonly string[])[]) => desk.act("Cutting the room in two", { partition: groups }),
-    mend: (a: string, b: string) => desk.act(`Mending ${a} and ${b}`, { mend: [a, b] }),
-    load: (every: number) => desk.act("Setting the load", { load: { every } }),
     heal: () => desk.act("Healing the network", "heal"),
     drop: (id: number) => {
       desk.act("Dropping the message", { drop: id });
