@@ -151,6 +151,19 @@ impl Lab {
         self.lab.trace()
     }
 
+    /// The lessons there are.
+    pub fn lessons() -> String {
+        lab::Lab::lessons()
+    }
+
+    /// A lesson.
+    ///
+    /// # Errors
+    /// If there is none of this id.
+    pub fn lesson(id: &str) -> Result<String, JsError> {
+        told(lab::Lab::lesson(id))
+    }
+
     /// The bugs that can be planted.
     pub fn plants() -> String {
         lab::Lab::plants()

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use roundtable_core::store::{Batch, Rows, Table};
 
 /// How many of the last batches can be undone.
-const HISTORY_MAX: usize = 256;
+pub(crate) const HISTORY_MAX: usize = 256;
 
 type Row = (Table, Vec<u8>);
 
@@ -36,6 +36,13 @@ impl Disk {
             self.history.pop_front();
         }
         self.history.push_back(before);
+    }
+
+    /// No more than so many of the last batches can be undone.
+    pub fn forget(&mut self, undo_max: usize) {
+        while self.history.len() > undo_max {
+            self.history.pop_front();
+        }
     }
 
     /// How many batches can be undone.

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 
 use roundtable_core::id::{Key, Position};
+use roundtable_core::membership::Status;
 use roundtable_core::node::SentBytes;
 
 use super::BUCKET;
@@ -33,8 +34,10 @@ pub(super) struct Figures {
     /// What all have sent by each of the last looks.
     sent: VecDeque<SentBytes>,
     settled_since: Option<u64>,
-    /// Who was open before the last change, and who is now.
-    rosters: [Vec<usize>; 2],
+    /// The rings of those who are open, by their hashes, when the seats were last looked at.
+    rings: Vec<(usize, u64)>,
+    /// Who had a seat on the ring before the last change, and who has now.
+    seated: [Vec<usize>; 2],
     moved: Moved,
 }
 
@@ -79,14 +82,24 @@ impl Figures {
         self.settled_since
     }
 
-    /// Whether somebody has come or gone.
+    /// Whether somebody has come or gone, as anybody sees it.
     pub(super) fn on_roster(&mut self, play: &Play) {
-        let open = play.soak.world.alive();
-        if open != self.rosters[1] {
-            let before = std::mem::replace(&mut self.rosters[1], open);
-            self.rosters[0] = before;
-            self.moved = moved(&play.soak.world, &self.rosters[0], &self.rosters[1]);
+        let world = &play.soak.world;
+        let rings: Vec<(usize, u64)> = world.alive().into_iter().map(|at| (at, world.hosts[at].ring.0)).collect();
+        if rings == self.rings {
+            return;
         }
+        self.rings = rings;
+        let seated = seated(world);
+        if seated != self.seated[1] {
+            self.seated[0] = std::mem::replace(&mut self.seated[1], seated);
+            self.moved = moved(world, &self.seated[0], &self.seated[1]);
+        }
+    }
+
+    /// Who has a seat on the ring, as anybody who is open sees it.
+    pub(super) fn seated(&self) -> &[usize] {
+        &self.seated[1]
     }
 
     pub(super) fn moved(&self) -> Moved {
@@ -117,6 +130,20 @@ impl Figures {
             Some((at(50)?, at(99)?))
         })
     }
+}
+
+/// Who is on the ring of anybody who is open: those who are open, and those whose seats are still held for them.
+fn seated(world: &World) -> Vec<usize> {
+    let mut seated: Vec<usize> = Vec::new();
+    for at in world.alive() {
+        let members = world.node(at).view().members();
+        let is_seated = |status: Status| matches!(status, Status::Joining | Status::Up | Status::Suspect);
+        let ids = members.iter().filter(|member| is_seated(member.status)).map(|member| member.id);
+        seated.extend(ids.filter_map(|id| world.tabs_of(id).first()));
+    }
+    seated.sort_unstable();
+    seated.dedup();
+    seated
 }
 
 /// How many of the sample's keys have another first owner.

@@ -4,6 +4,8 @@
 //! every other one goes and the next come twice as far apart. So an hour has some dozens, and a scrub replays half a
 //! minute.
 
+use std::rc::Rc;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -18,20 +20,21 @@ const CHECKPOINTS_MAX: usize = 64;
 /// So many bytes of them, by an estimate.
 const BYTES_MAX: usize = 192 * 1_024 * 1_024;
 /// How far apart they are at first.
-const SPACING_MS: u64 = 2_000;
+const SPACING_MS: u64 = 1_000;
 /// After so many ticks a caller's patience is asked after.
 const PATIENCE_TICKS: u32 = 64;
 
 /// Moments to come back to, the first among them.
 #[derive(Debug, Clone)]
 pub(super) struct Checkpoints {
-    kept: Vec<(Moment, usize)>,
+    /// Shared with forks.
+    kept: Vec<(Rc<Moment>, usize)>,
     spacing_ms: u64,
 }
 
 impl Checkpoints {
     pub(super) fn from(first: &Moment) -> Checkpoints {
-        Checkpoints { kept: vec![(first.clone(), first.bytes())], spacing_ms: SPACING_MS }
+        Checkpoints { kept: vec![(Rc::new(first.clone()), first.bytes())], spacing_ms: SPACING_MS }
     }
 
     /// Keep a moment, if the last one kept is long ago.
@@ -40,8 +43,8 @@ impl Checkpoints {
         if moment.now() < last + self.spacing_ms {
             return;
         }
-        self.kept.push((moment.clone(), moment.bytes()));
-        let bytes = |kept: &[(Moment, usize)]| kept.iter().map(|(_, bytes)| bytes).sum::<usize>();
+        self.kept.push((Rc::new(moment.clone()), moment.bytes()));
+        let bytes = |kept: &[(Rc<Moment>, usize)]| kept.iter().map(|(_, bytes)| bytes).sum::<usize>();
         while self.kept.len() > 2 && (self.kept.len() > CHECKPOINTS_MAX || bytes(&self.kept) > BYTES_MAX) {
             let mut index = 0;
             self.kept.retain(|_| {
@@ -53,9 +56,9 @@ impl Checkpoints {
     }
 
     /// The last moment not after this one.
-    fn before(&self, ms: u64) -> &Moment {
+    fn before(&self, ms: u64) -> Rc<Moment> {
         let later = self.kept.partition_point(|(moment, _)| moment.now() <= ms);
-        &self.kept[later.saturating_sub(1)].0
+        Rc::clone(&self.kept[later.saturating_sub(1)].0)
     }
 
     /// Only what lies before this moment, or is it.
@@ -133,7 +136,7 @@ impl Lab {
         let ms = ms.min(self.end.ms);
         let from = self.checkpoints.before(ms);
         if ms < self.now() || from.now() > self.now() {
-            self.moment = from.clone();
+            self.moment = Moment::clone(&from);
         }
         let to = if ms == self.end.ms { self.end } else { Place::after(ms) };
         self.forward(to, &mut || true, &mut |_, _| false);

@@ -10,7 +10,7 @@ use super::words;
 use crate::scenario::text_of;
 
 impl Moment {
-    /// A key, as a tab sees the ring, or as it is for those who are open.
+    /// A key, as a tab sees the ring, or as all see it together.
     pub(super) fn key(&self, key: &Key, seen_from: Option<usize>) -> Value {
         let world = &self.play.soak.world;
         let position = crate::World::room().position(key);
@@ -20,7 +20,7 @@ impl Moment {
                 (list.owners, list.fallbacks)
             }
             None => {
-                let ring = world.ring_of(&world.alive());
+                let ring = world.ring_of(self.figures.seated());
                 let list = ring.preference_list(position);
                 (list.owners().to_vec(), list.fallbacks().to_vec())
             }

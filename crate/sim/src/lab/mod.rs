@@ -20,11 +20,13 @@
 //! - `logbook`: what has been seen, for the log and the space-time diagram.
 //! - `state`, `key`: a moment as JSON.
 //! - `link`: a lab as text.
+//! - `lesson`: labs with a story, as data.
 
 mod act;
 mod figures;
 mod history;
 mod key;
+mod lesson;
 mod link;
 mod load;
 mod logbook;
@@ -37,6 +39,7 @@ mod words;
 use roundtable_core::planted::Plant;
 use serde_json::{Value, json};
 
+pub use lesson::{LESSONS, Lesson};
 pub use setup::{NODES_MAX, NodeSetup, Setup};
 
 use act::Act;

@@ -29,7 +29,7 @@ pub(super) const LOOK_MS: u64 = 250;
 /// So many requests are shown.
 pub(super) const REQUESTS_SHOWN: usize = 50;
 /// Answers to requests that are neither shown nor named are forgotten, but for so many of each tab.
-const REPLIES_MAX: usize = 256;
+const REPLIES_MAX: usize = 32;
 
 /// A point of a history.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -18,6 +18,8 @@ const CAPACITY_MAX: u16 = 1_024;
 const N_MAX: u8 = 7;
 /// How long the name of a tab or of a device may be, in bytes.
 const NAME_BYTES_MAX: usize = 64;
+/// How many batches a disk can be taken back by: each checkpoint holds them.
+const UNDO_MAX: usize = 32;
 /// Numbers above this are not what they seem in JavaScript.
 const SEED_MAX: u64 = 1 << 53;
 
@@ -124,6 +126,7 @@ impl Setup {
         let mut soak = Soak::new(plan);
         soak.world.limits.planted = self.planted()?;
         soak.world.seen = Some(Vec::new());
+        soak.world.undo_max = UNDO_MAX;
         let mut play = Play::on(soak, Cast::of(BUCKET));
         if let Some(network) = &self.network {
             play.network(network);

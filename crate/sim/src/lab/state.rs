@@ -1,8 +1,8 @@
 //! A moment as JSON: what a page draws.
 //!
 //! Two things are told apart. `nodes`, `links`, `cuts`, `messages` are the truth, which no node knows. `members`,
-//! `tokens` and a key's owners are what the node `seenFrom` believes, in the shapes of the live page; without one, what
-//! all would believe who knew who is open.
+//! `tokens` and a key's owners are what the node `seenFrom` believes, in the shapes of the live page; without one, they
+//! are of all who have a seat on the ring of anybody who is open.
 
 use roundtable_core::coordinator::{Ended, Reply};
 use roundtable_core::id::Key;
@@ -124,13 +124,16 @@ impl Moment {
         if self.play.soak.has_left(at) {
             return "departed";
         }
-        let Some(node) = &world.hosts[at].node else { return "dormant" };
+        let Some(node) = &world.hosts[at].node else {
+            // Its seat is held for it, as far as anybody knows.
+            return if self.figures.seated().contains(&at) { "suspect" } else { "dormant" };
+        };
         let own = node.view().members().first().map(|member| member.status);
         own.map_or("up", words::status)
     }
 
-    /// The ring by its hash, the members, and the tokens unless the page has them: by what a tab believes, or by who is
-    /// open.
+    /// The ring by its hash, the members, and the tokens unless the page has them: by what a tab believes, or by what
+    /// all do together.
     fn believed(&self, seen_from: Option<usize>, known: Option<&str>) -> (String, Vec<Value>, Option<Vec<Value>>) {
         let world = &self.play.soak.world;
         if let Some(at) = seen_from.filter(|&at| world.is_open(at)) {
@@ -140,22 +143,22 @@ impl Moment {
             let tokens = is_new.then(|| view.tokens().into_iter().map(token).collect());
             return (ring, view.members().iter().map(|member| self.member(member)).collect(), tokens);
         }
-        let open: Vec<usize> = match seen_from {
+        let seated: Vec<usize> = match seen_from {
             // Who is closed believes nothing.
             Some(_) => Vec::new(),
-            None => world.alive(),
+            None => self.figures.seated().to_vec(),
         };
-        let ring: Ring = world.ring_of(&open);
+        let ring: Ring = world.ring_of(&seated);
         let hash = format!("{:016x}", ring.hash());
         let tokens = (known != Some(&hash)).then(|| ring.tokens().map(token).collect());
         let shares = ring.shares();
-        let members = open.iter().map(|&at| {
+        let members = seated.iter().map(|&at| {
             let host = &world.hosts[at];
             let share = shares.iter().find(|(id, _)| *id == host.id).map_or(0, |(_, share)| *share);
             json!({
                 "id": host.id.to_string(), "device": self.device_name(at), "label": self.play.cast.name_of(at),
                 "capacity": world.capacity(at), "status": self.status(at), "self": false,
-                "linked": true, "owns": owns(share), "disk": if host.disk_full { "full" } else { "sound" },
+                "linked": world.is_open(at), "owns": owns(share), "disk": if host.disk_full { "full" } else { "sound" },
             })
         });
         (hash, members.collect(), tokens)

@@ -187,6 +187,8 @@ pub struct World {
     pub news: Vec<News>,
     /// While this is something: what can be seen from outside, in order, for whoever takes it away.
     pub seen: Option<Vec<Seen>>,
+    /// How many of its last batches a disk can be taken back by.
+    pub undo_max: usize,
     random: fastrand::Rng,
     queue: BTreeMap<(Instant, u64), Happening>,
     timers: BTreeSet<(Instant, usize)>,
@@ -232,6 +234,7 @@ impl World {
             tap: None,
             news: Vec::new(),
             seen: None,
+            undo_max: crate::disk::HISTORY_MAX,
             random: fastrand::Rng::with_seed(seed),
             queue: BTreeMap::new(),
             timers: BTreeSet::new(),

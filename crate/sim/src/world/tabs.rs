@@ -421,6 +421,7 @@ impl World {
             self.input(at, Input::PersistFailed { id, reason: PersistError::Failed });
         } else {
             host.disk.apply(batch);
+            host.disk.forget(self.undo_max);
             self.input(at, Input::Persisted(id));
         }
     }
