@@ -118,6 +118,52 @@ describe("every control of the page", { timeout: 900_000 }, () => {
       await other.page.close();
     });
 
+    test(`the head, the members, all cables at once and invites, by ${kind}`, { timeout }, async () => {
+      const { by, press, pressIt, type, attribute, tab, room } = await table(kind);
+      const { context } = tab.profile;
+      const [opened] = await Promise.all([context.waitForEvent("page"), press("open-tab")]);
+      await opened.locator('[data-testid="presence"][data-phase="here"]').waitFor();
+      assert.equal(new URL(opened.url()).hash, `#room=${room}`);
+      await tab.page.bringToFront();
+      await press("copy-link");
+      await tab.page.getByText("Link copied").or(tab.page.locator("#link-by-hand")).first().waitFor();
+      const links = () => tab.run(() => window.roundtable.mesh.metrics().links);
+      await world.until("both others are linked", async () => (await links()) === 2);
+      await press("cut-all");
+      await world.until("all cables are cut", async () => (await links()) === 0);
+      await press("mend-all");
+      await world.until("all cables are mended", async () => (await links()) === 2);
+      await opened.close();
+
+      await pressIt(tab.page.getByTestId("member-row").first().getByRole("button"));
+      await tab.page.locator('[data-testid="member-row"].lit').waitFor();
+      await type("look-key", "anything");
+      await pressIt(tab.page.getByRole("button", { name: "Show on the ring" }).first());
+      assert.equal(await by("look-key").inputValue(), "table");
+      await press("invite-make");
+      await by("invite-text").waitFor();
+      await press("invite-copy");
+      await type("invite-received", "no invite");
+      await press("invite-accept");
+      await by("answer-problem").waitFor();
+      await press("guide");
+      await tab.page.getByRole("heading", { name: "Your class is the database." }).waitFor();
+      await tab.page.goBack();
+      await tab.page.locator('[data-testid="presence"][data-phase="here"]').waitFor();
+
+      await type("node-label", `Owl by ${kind}`);
+      await tab.page.keyboard.press("Enter");
+      await world.until("the tab has the new name", () =>
+        tab.run((label) => window.roundtable?.mesh.members()[0]?.label === label, `Owl by ${kind}`),
+      );
+      await type("room-name", `${room}-3`);
+      await tab.page.keyboard.press("Enter");
+      await world.until("the room is another", () =>
+        tab.run((room) => window.roundtable?.mesh.room === room, `${room}-3`),
+      );
+      await attribute("presence", "data-phase", "here");
+    });
+
     test(`rooms and the board, by ${kind}`, { timeout }, async () => {
       const { by, press, type, attribute, tab, other, room } = await table(kind);
       await press("rooms-open");
