@@ -26,7 +26,7 @@
 //! Invariants: no message is passed on more than [`HOPS_MAX`] times; a neighbour has so much passed on in a second and
 //! no more; what is remembered is bounded by the members and by the links.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::LINKS_MAX;
@@ -93,6 +93,8 @@ pub enum Arrival {
 pub struct Routes {
     number: u32,
     peers: BTreeMap<NodeId, Peer>,
+    /// Those whose answer is waited for, and some whose answer is not any more.
+    waiting: BTreeSet<NodeId>,
     neighbours: BTreeMap<NodeId, Vec<(NodeId, bool)>>,
     told: Option<(Instant, Vec<(NodeId, bool)>)>,
     /// What was passed on for each neighbour since when.
@@ -142,6 +144,9 @@ impl Routes {
     /// Something has come from this node, on whatever way.
     pub fn on_heard(&mut self, from: NodeId, membership: &mut Membership, marks: &Marks) {
         let waited = self.peers.get_mut(&from).and_then(|peer| peer.waits.take());
+        if waited.is_some() {
+            self.waiting.remove(&from);
+        }
         if waited.is_some() && membership.is_lost(from) {
             marks.hit(Mark::BackInReach);
             membership.set_lost(from, false);
@@ -181,12 +186,13 @@ impl Routes {
     }
 
     /// Tell all neighbours of this node's links, if it is time.
-    pub(super) fn tell(&mut self, now: Instant, links: Vec<(NodeId, bool)>, out: &mut Outbox) {
-        let is_due = self
-            .told
-            .as_ref()
-            .is_none_or(|(at, told)| now.since(*at) >= if *told == links { TELL_AGAIN_MS } else { TELL_MS });
-        if is_due {
+    pub(super) fn tell(&mut self, now: Instant, links: impl FnOnce() -> Vec<(NodeId, bool)>, out: &mut Outbox) {
+        let told = self.told.as_ref().map(|(at, told)| (now.since(*at), told));
+        if told.is_some_and(|(ago, _)| ago < TELL_MS) {
+            return;
+        }
+        let links = links();
+        if told.is_none_or(|(ago, told)| ago >= TELL_AGAIN_MS || *told != links) {
             out.extend(links.iter().map(|(link, _)| (*link, Message::Links(links.clone()))));
             self.told = Some((now, links));
         }
@@ -258,6 +264,7 @@ impl Routes {
             entry.talk(now, marks);
             if !is_answer {
                 entry.waits.get_or_insert((now, now + ASK_MS));
+                self.waiting.insert(to);
             }
         }
         let for_life = if is_answer { peer.life } else { None };
@@ -340,12 +347,17 @@ impl Routes {
 
     /// When somebody is to be asked again, or is out of reach.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.peers.values().filter_map(|peer| peer.waits.map(|(_, again)| again)).min()
+        debug_assert!(self.peers.iter().all(|(id, peer)| peer.waits.is_none() || self.waiting.contains(id)));
+        let peers = self.waiting.iter().filter_map(|id| self.peers.get(id));
+        peers.filter_map(|peer| peer.waits.map(|(_, again)| again)).min()
     }
 
     /// Ask those again who say nothing; pass over those who have not for long.
     pub fn handle_timeout(&mut self, now: Instant, membership: &mut Membership, marks: &Marks, out: &mut Outbox) {
-        for (&id, peer) in &mut self.peers {
+        let peers = &mut self.peers;
+        self.waiting.retain(|id| peers.get(id).is_some_and(|peer| peer.waits.is_some()));
+        for &id in &self.waiting {
+            let Some(peer) = peers.get_mut(&id) else { continue };
             let Some((since, again)) = peer.waits.filter(|(_, again)| *again <= now) else { continue };
             if !membership.is_sparse() || membership.links().contains(&id) || !membership.is_here(id) {
                 // It is probed, or thought away: it is not for this to say.
