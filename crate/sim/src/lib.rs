@@ -9,6 +9,7 @@
 //! [`soak`] draws rooms, requests and faults from a seed and judges the end by an [`oracle`] that knows what each write
 //! had seen. [`scenario`] plays stories that are written down as data.
 
+pub mod bare;
 mod disk;
 #[cfg(feature = "native")]
 pub mod measure;
