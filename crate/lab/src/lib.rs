@@ -6,6 +6,8 @@
 //! `roundtable-sim traces` prints, and every test run compares the two over many seeds, for a difference would mean
 //! that something in a node hangs on its machine.
 
+mod throughput;
+
 use roundtable_sim::{lab, soak};
 use wasm_bindgen::prelude::*;
 
