@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use roundtable_core::store::{Batch, Rows, Table};
 
 /// How many of the last batches can be undone.
-const HISTORY_MAX: usize = 256;
+pub(crate) const HISTORY_MAX: usize = 256;
 
 type Row = (Table, Vec<u8>);
 
@@ -36,6 +36,13 @@ impl Disk {
             self.history.pop_front();
         }
         self.history.push_back(before);
+    }
+
+    /// No more than so many of the last batches can be undone.
+    pub fn forget(&mut self, undo_max: usize) {
+        while self.history.len() > undo_max {
+            self.history.pop_front();
+        }
     }
 
     /// How many batches can be undone.
@@ -73,6 +80,13 @@ impl Disk {
     /// How many rows of objects and of hints it was ever told to change.
     pub fn data_changes(&self) -> u64 {
         self.data_changes
+    }
+
+    /// About how many bytes of memory it takes, with what can be undone.
+    pub fn bytes(&self) -> usize {
+        let rows: usize = self.rows.iter().map(|((_, key), value)| 96 + key.len() + value.len()).sum();
+        let undo = |(row, old): &(Row, Option<Vec<u8>>)| 96 + row.1.len() + old.as_ref().map_or(0, Vec::len);
+        rows + self.history.iter().flatten().map(undo).sum::<usize>()
     }
 
     /// How many rows a table has.

@@ -7,10 +7,12 @@
 //! seed and the same calls give the same trace, whose hash tells two runs apart.
 //!
 //! [`soak`] draws rooms, requests and faults from a seed and judges the end by an [`oracle`] that knows what each write
-//! had seen. [`scenario`] plays stories that are written down as data.
+//! had seen. [`scenario`] plays stories that are written down as data. [`lab`] puts time
+//! into somebody's hand.
 
 pub mod bare;
 mod disk;
+pub mod lab;
 #[cfg(feature = "native")]
 pub mod measure;
 pub mod oracle;
@@ -21,4 +23,4 @@ mod world;
 
 pub use disk::Disk;
 pub use trace::Trace;
-pub use world::{CrashPoint, Host, News, Tapped, Tuning, World};
+pub use world::{Coming, CrashPoint, Host, InFlight, News, Seen, Tapped, Tuning, World};

@@ -24,6 +24,8 @@ enum Command {
     Measure(cli::measure::Arguments),
     /// Stories of what once went wrong elsewhere, played with many seeds. Fails if one does not end as it should.
     Scenario(cli::scenario::Arguments),
+    /// The lessons of `tests/lessons`: whether each still tells what it says. Fails if one does not.
+    Lessons(cli::lessons::Arguments),
     /// One seed, or one schedule from a file, again, every output a line. Fails on a violation.
     Replay(cli::replay::Arguments),
     /// The hash of each seed's trace, a line a seed: it is the same on every machine, and in wasm.
@@ -36,6 +38,7 @@ fn main() -> ExitCode {
         Command::Plants(arguments) => cli::plants::run(&arguments),
         Command::Measure(arguments) => cli::measure::run(&arguments),
         Command::Scenario(arguments) => cli::scenario::run(&arguments),
+        Command::Lessons(arguments) => cli::lessons::run(&arguments),
         Command::Replay(arguments) => cli::replay::run(&arguments),
         Command::Traces(arguments) => cli::traces::run(&arguments),
     }

@@ -217,6 +217,11 @@ impl Oracle {
         self.superseding.keys().cloned().collect()
     }
 
+    /// How many changes of a key were made.
+    pub fn changes_of(&self, key: &Key) -> usize {
+        self.superseding.get(key).map_or(0, Vec::len)
+    }
+
     /// Whether a delete took this write away, or whatever had taken its place: an edit names only what it takes away
     /// itself, not what that had replaced.
     fn is_deleted(&self, changes: &[Superseding], dot: Dot) -> bool {

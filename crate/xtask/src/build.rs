@@ -1,8 +1,9 @@
-//! The build: the native rendezvous, the browser peer as wasm, the npm package around it, the site.
+//! The build: the native rendezvous, the browser peer and the lab as wasm, the npm package around the peer, the site.
 //!
 //! Cargo knows best what it has to compile and is always asked. What comes after it is stamped by content: bindings and
-//! optimised wasm (`www/package/pkg`), the package (`www/package/dist`, everything under `/roundtable/`), the site
-//! (`www/site/dist`). A part of the house that is still empty is named and passed over.
+//! optimised wasm (`www/package/pkg` of the peer, `www/site/pkg` of the lab), the package (`www/package/dist`,
+//! everything under `/roundtable/`), the site (`www/site/dist`). A part of the house that is still empty is named and
+//! passed over.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -58,10 +59,18 @@ pub(crate) fn all(repo: &Repo) -> Result<Built, Failure> {
     let _lock = repo.lock()?;
     let built = Built::of(repo);
     rendezvous(repo)?;
-    bindings(repo, &toolchain)?;
+    bindings(repo, &toolchain, &WEB)?;
+    bindings(repo, &toolchain, &LAB)?;
     npm_workspace(repo, "package", &built.package, &["www/package/pkg"])?;
-    npm_workspace(repo, "site", &built.site, &["www/package/pkg", "www/package/dist"])?;
+    npm_workspace(repo, "site", &built.site, &["www/package/pkg", "www/package/dist", "www/site/pkg"])?;
     Ok(built)
+}
+
+/// Builds the lab's wasm alone. The folder that holds what a page loads, from the root.
+pub(crate) fn lab(repo: &Repo, toolchain: &Toolchain) -> Result<&'static str, Failure> {
+    let _lock = repo.lock()?;
+    bindings(repo, toolchain, &LAB)?;
+    Ok(LAB.pkg)
 }
 
 fn rendezvous(repo: &Repo) -> Result<(), Failure> {
@@ -71,16 +80,31 @@ fn rendezvous(repo: &Repo) -> Result<(), Failure> {
     ui::step("rendezvous", "", || succeed("building the rendezvous", &mut cargo, &log, LIMIT).map(|_| ()))
 }
 
-/// Compiles the browser peer and makes of it what a page loads: the wasm, its JavaScript and its types.
-fn bindings(repo: &Repo, toolchain: &Toolchain) -> Result<(), Failure> {
-    let log = repo.log("build-wasm")?;
-    let mut cargo = toolchain.command(repo, "cargo");
-    cargo.args(["build", "--package", "roundtable-web", "--lib", "--target", TARGET, "--profile", PROFILE]);
-    ui::step("browser peer (wasm)", "", || succeed("building the browser peer", &mut cargo, &log, LIMIT).map(|_| ()))?;
+/// A crate that runs in a browser.
+struct Crate {
+    /// What it is, for people.
+    what: &'static str,
+    /// `roundtable-<name>`.
+    name: &'static str,
+    /// Where what a page loads is made, from the root.
+    pkg: &'static str,
+}
 
-    let wasm = repo.wasm_target().join(TARGET).join(PROFILE).join("roundtable_web.wasm");
-    let pkg = repo.path("www/package/pkg");
-    let step = Step::new("bindings")
+const WEB: Crate = Crate { what: "browser peer", name: "web", pkg: "www/package/pkg" };
+const LAB: Crate = Crate { what: "lab", name: "lab", pkg: "www/site/pkg" };
+
+/// Compiles a crate and makes of it what a page loads: the wasm, its JavaScript and its types.
+fn bindings(repo: &Repo, toolchain: &Toolchain, Crate { what, name, pkg }: &Crate) -> Result<(), Failure> {
+    let log = repo.log(&format!("build-{name}-wasm"))?;
+    let mut cargo = toolchain.command(repo, "cargo");
+    let package = format!("roundtable-{name}");
+    cargo.args(["build", "--package", &package, "--lib", "--target", TARGET, "--profile", PROFILE]);
+    let building = format!("building the {what}");
+    ui::step(&format!("{what} (wasm)"), "", || succeed(&building, &mut cargo, &log, LIMIT).map(|_| ()))?;
+
+    let wasm = repo.wasm_target().join(TARGET).join(PROFILE).join(format!("roundtable_{name}.wasm"));
+    let pkg = repo.path(pkg);
+    let step = Step::new(&format!("bindings-{name}"))
         .reads_built(wasm.clone())
         .reads(repo.path("package-lock.json"))
         .depends_on(toolchain.release(repo))
@@ -89,13 +113,14 @@ fn bindings(repo: &Repo, toolchain: &Toolchain) -> Result<(), Failure> {
         .writes(pkg.clone());
     step.unless_fresh(repo, || {
         remove_folder(&pkg)?;
-        ui::step("bindings", "", || {
-            let log = repo.log("wasm-bindgen")?;
+        ui::step(&format!("bindings of the {what}"), "", || {
+            let log = repo.log(&format!("wasm-bindgen-{name}"))?;
             let mut bindgen = toolchain.command(repo, "wasm-bindgen");
-            bindgen.args(["--target", "web", "--out-name", "roundtable_web", "--out-dir"]).arg(&pkg).arg(&wasm);
+            let out = format!("roundtable_{name}");
+            bindgen.args(["--target", "web", "--out-name", &out, "--out-dir"]).arg(&pkg).arg(&wasm);
             succeed("making the bindings", &mut bindgen, &log, LIMIT)
         })?;
-        ui::step("wasm-opt", "", || optimise(repo, toolchain, &pkg.join("roundtable_web_bg.wasm")))
+        ui::step("wasm-opt", "", || optimise(repo, toolchain, &pkg.join(format!("roundtable_{name}_bg.wasm"))))
     })
 }
 

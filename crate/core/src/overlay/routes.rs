@@ -48,8 +48,10 @@ const WANDERING: u8 = 3;
 const TWICE_BYTES_MAX: usize = 16 * 1024;
 /// How many links a neighbour may say that it has.
 const NEIGHBOURS_LINKS_MAX: usize = 2 * LINKS_MAX;
-/// How soon links are told again when they have changed, and when they have not.
+/// How soon links are told again when they have changed, and when they have not. With more than so many it takes as
+/// much longer: each of them is told of all.
 const TELL_MS: Millis = 1_000;
+const TELL_LINKS: u64 = 12;
 const TELL_AGAIN_MS: Millis = 10_000;
 /// When somebody who was asked something and says nothing is asked whether it is there; and how often when it is out of
 /// reach.
@@ -143,11 +145,8 @@ impl Routes {
 
     /// Something has come from this node, on whatever way.
     pub fn on_heard(&mut self, from: NodeId, membership: &mut Membership, marks: &Marks) {
-        let waited = self.peers.get_mut(&from).and_then(|peer| peer.waits.take());
-        if waited.is_some() {
-            self.waiting.remove(&from);
-        }
-        if waited.is_some() && membership.is_lost(from) {
+        let was_asked = self.peers.get_mut(&from).is_some_and(|peer| peer.waits.take().is_some());
+        if was_asked && self.waiting.remove(&from) && membership.is_lost(from) {
             marks.hit(Mark::BackInReach);
             membership.set_lost(from, false);
         }
@@ -192,7 +191,9 @@ impl Routes {
             return;
         }
         let links = links();
-        if told.is_none_or(|(ago, told)| ago >= TELL_AGAIN_MS || *told != links) {
+        let soon = TELL_MS * (links.len() as u64).max(TELL_LINKS) / TELL_LINKS;
+        let pause = |told: &[(NodeId, bool)]| if *told == *links { TELL_AGAIN_MS } else { soon };
+        if told.is_none_or(|(ago, told)| ago >= pause(told)) {
             out.extend(links.iter().map(|(link, _)| (*link, Message::Links(links.clone()))));
             self.told = Some((now, links));
         }
@@ -347,7 +348,6 @@ impl Routes {
 
     /// When somebody is to be asked again, or is out of reach.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        debug_assert!(self.peers.iter().all(|(id, peer)| peer.waits.is_none() || self.waiting.contains(id)));
         let peers = self.waiting.iter().filter_map(|id| self.peers.get(id));
         peers.filter_map(|peer| peer.waits.map(|(_, again)| again)).min()
     }

@@ -5,7 +5,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::peer::Peer;
-use super::{DIFFER_MS, EQUAL_MS, INTERVAL_MS, Repair, SECOND_MS, SETTLE_MS, Task};
+use super::{DIFFER_MS, EQUAL_MS, INTERVAL_MS, ROUND_MS, Repair, SECOND_MS, SETTLE_MS, Task};
 use crate::coordinator::Surroundings;
 use crate::handoff::Handoff;
 use crate::id::{NodeId, Position};
@@ -19,9 +19,13 @@ impl Repair {
         near.marks.hit_if(Mark::RingChanges, || !self.sessions.is_empty());
         self.sessions.clear();
         self.peers.retain(|id, _| near.ring.contains(*id));
-        let leading = owners_of_strays(near);
+        if self.round < near.now {
+            let again = if near.membership.is_sparse() { self.round + ROUND_MS } else { near.now };
+            self.round = again.max(near.now + SETTLE_MS);
+        }
+        let strayed_from = owners_of_strays(near);
         for id in near.membership.answering() {
-            self.plan_with(near, handoff, id, &leading);
+            self.plan_with(near, handoff, id, &strayed_from);
         }
     }
 
@@ -48,7 +52,7 @@ impl Repair {
         peer.agreed = None;
         // What is incoming does not wait for the other; what is shared may be settled by its comparison.
         let second = if near.me > id && !handoff.sources().contains_key(&id) { SECOND_MS } else { 0 };
-        peer.next = near.now + SETTLE_MS + second;
+        peer.next = self.round.max(near.now + SETTLE_MS) + second;
         self.periodic.get_or_insert(near.now + INTERVAL_MS);
         self.go_on_feeding(near);
     }

@@ -1,5 +1,6 @@
 //! What the commands have in common. Each command is a file: its arguments, and what it prints.
 
+pub(crate) mod lessons;
 pub(crate) mod measure;
 pub(crate) mod plants;
 pub(crate) mod replay;

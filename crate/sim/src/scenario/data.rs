@@ -331,7 +331,7 @@ pub struct Ways {
 }
 
 /// Two tabs.
-pub(super) type Pair = (String, String);
+pub(crate) type Pair = (String, String);
 
 /// A link that holds frames.
 #[derive(Debug, Clone, Deserialize)]

@@ -29,7 +29,7 @@ fn is_within(count: u64, at_least: Option<u64>, at_most: Option<u64>) -> bool {
     at_least.is_none_or(|least| count >= least) && at_most.is_none_or(|most| count <= most)
 }
 
-impl Play<'_> {
+impl Play {
     /// Something must hold now.
     pub(super) fn expect(&mut self, expect: &Expect) -> Result<(), Mistake> {
         let held = match expect {
@@ -43,7 +43,7 @@ impl Play<'_> {
     }
 
     /// Look whether something holds, without asking any node for anything.
-    pub(super) fn look(&self, expect: &Expect) -> Result<Held, Mistake> {
+    pub(crate) fn look(&self, expect: &Expect) -> Result<Held, Mistake> {
         match expect {
             Expect::Reads(_) => Err("what is only looked at does not read".into()),
             Expect::Holds(holds) => {

@@ -23,12 +23,14 @@
 //! - `names`: tabs and keys by their names, and the choice of keys.
 //! - `play`: the steps, one after the other.
 //! - `requests`: how what is asked is asked.
+//! - `instant`: steps that let no time pass, for the lab.
 //! - `expect`: what must hold, as data.
 //! - `look`: whether it does.
 
 mod ask;
 mod data;
 mod expect;
+mod instant;
 mod load;
 mod look;
 mod names;
@@ -42,7 +44,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use roundtable_core::planted::Planted;
 
-use play::Play;
+pub(crate) use ask::Wanted;
+pub(crate) use data::{Network, Pair, Step};
+pub(crate) use expect::Expect;
+pub(crate) use instant::Asked;
+pub(crate) use names::{Cast, Mistake};
+pub(crate) use play::Play;
+pub(crate) use requests::{text_of, texts_of};
 
 /// What came of one scenario with one seed.
 #[derive(Debug, Clone)]
@@ -68,7 +76,7 @@ impl Report {
 pub fn run(scenario: &Scenario, seed: u64, planted: Planted, is_traced: bool) -> Report {
     let mut play = Play::new(scenario, seed, planted, is_traced);
     // Nothing of a play that panicked is used again but what it had found.
-    let outcome = catch_unwind(AssertUnwindSafe(|| play.run()));
+    let outcome = catch_unwind(AssertUnwindSafe(|| play.run(scenario)));
     let (mut violations, mut trace, lines) = play.found();
     let mistake = match outcome {
         Ok(mistake) => mistake,

@@ -13,14 +13,16 @@ use crate::World;
 
 /// How many names are tried for one key.
 const TRIES_MAX: u32 = 50_000;
-pub(super) const BUCKET: &str = "scenario";
+const BUCKET: &str = "scenario";
 
 /// Something makes no sense in a file, in words.
-pub(super) type Mistake = String;
+pub(crate) type Mistake = String;
 
 /// What a scenario's names mean in one play.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Cast {
+#[derive(Debug, Clone)]
+pub(crate) struct Cast {
+    /// Where all keys are.
+    pub(super) bucket: &'static str,
     tabs: BTreeMap<String, usize>,
     keys: BTreeMap<String, Key>,
     /// The rounds of the loops that are being gone through, outermost first.
@@ -28,9 +30,14 @@ pub(super) struct Cast {
 }
 
 impl Cast {
+    /// Nobody, and keys of this bucket.
+    pub(crate) fn of(bucket: &'static str) -> Cast {
+        Cast { bucket, tabs: BTreeMap::new(), keys: BTreeMap::new(), rounds: Vec::new() }
+    }
+
     /// Prepare all tabs of a scenario.
     pub(super) fn prepare(scenario: &Scenario, world: &mut World) -> Cast {
-        let mut cast = Cast::default();
+        let mut cast = Cast::of(BUCKET);
         for (device, tabs) in (0_u8..).zip(&scenario.devices) {
             for name in tabs {
                 let settings = scenario.settings.get(name);
@@ -80,7 +87,7 @@ impl Cast {
     }
 
     /// A text with the rounds of loops in it.
-    pub(super) fn text(&self, raw: &str) -> String {
+    pub(crate) fn text(&self, raw: &str) -> String {
         self.rounds
             .iter()
             .rev()
@@ -88,28 +95,28 @@ impl Cast {
     }
 
     /// A round of a loop begins.
-    pub(super) fn enter(&mut self, name: &str, round: u64) {
+    pub(crate) fn enter(&mut self, name: &str, round: u64) {
         self.rounds.push((name.to_owned(), round));
     }
 
     /// It ends.
-    pub(super) fn leave(&mut self) {
+    pub(crate) fn leave(&mut self) {
         self.rounds.pop();
     }
 
     /// A tab.
-    pub(super) fn tab(&self, name: &str) -> Result<usize, Mistake> {
+    pub(crate) fn tab(&self, name: &str) -> Result<usize, Mistake> {
         let name = self.text(name);
         self.tabs.get(&name).copied().ok_or_else(|| format!("there is no tab {name:?}"))
     }
 
     /// Several.
-    pub(super) fn tabs(&self, names: &Names) -> Result<Vec<usize>, Mistake> {
+    pub(crate) fn tabs(&self, names: &Names) -> Result<Vec<usize>, Mistake> {
         names.iter().map(|name| self.tab(name)).collect()
     }
 
     /// A name for a tab that has come into being.
-    pub(super) fn name_tab(&mut self, name: &str, at: usize) -> Result<(), Mistake> {
+    pub(crate) fn name_tab(&mut self, name: &str, at: usize) -> Result<(), Mistake> {
         match self.tabs.insert(name.to_owned(), at) {
             None => Ok(()),
             Some(_) => Err(format!("there are two tabs called {name:?}")),
@@ -117,22 +124,22 @@ impl Cast {
     }
 
     /// What a tab is called, for people.
-    pub(super) fn name_of(&self, at: usize) -> &str {
+    pub(crate) fn name_of(&self, at: usize) -> &str {
         self.tabs.iter().find(|(_, tab)| **tab == at).map_or("?", |(name, _)| name)
     }
 
     /// What the tabs of these identities are called, for people.
-    pub(super) fn names_of<'a>(&self, world: &World, ids: impl IntoIterator<Item = &'a NodeId>) -> Vec<&str> {
+    pub(crate) fn names_of<'a>(&self, world: &World, ids: impl IntoIterator<Item = &'a NodeId>) -> Vec<&str> {
         let name = |id: &NodeId| world.tabs_of(*id).first().map_or("?", |&at| self.name_of(at));
         ids.into_iter().map(name).collect()
     }
 
     /// A key.
-    pub(super) fn key(&self, name: &str) -> Result<Key, Mistake> {
+    pub(crate) fn key(&self, name: &str) -> Result<Key, Mistake> {
         let name = self.text(name);
         match self.keys.get(&name) {
             Some(key) => Ok(key.clone()),
-            None => Key::new(BUCKET, &name).map_err(|error| format!("{name:?} is no key: {error}")),
+            None => Key::new(self.bucket, &name).map_err(|error| format!("{name:?} is no key: {error}")),
         }
     }
 }

@@ -8,7 +8,8 @@ use roundtable_core::id::{Key, Pin, RequestId};
 use roundtable_core::planted::Planted;
 
 use super::data::{Adopt, Duplicate, Leave, Names, Network, Pair, Repeat, Scenario, Step, Wait};
-use super::names::{BUCKET, Cast, Mistake};
+use super::instant::Asked;
+use super::names::{Cast, Mistake};
 use super::requests::Updating;
 use crate::soak::{Plan, Soak, Tight};
 use crate::{CrashPoint, Tuning};
@@ -25,10 +26,10 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 const HOUR_MS: i64 = 60 * 60 * 1_000;
 
 /// One play.
-pub(super) struct Play<'a> {
-    scenario: &'a Scenario,
-    pub(super) soak: Soak,
-    pub(super) cast: Cast,
+#[derive(Debug, Clone)]
+pub(crate) struct Play {
+    pub(crate) soak: Soak,
+    pub(crate) cast: Cast,
     /// Named requests, and the tabs that they were made at.
     pub(super) asked: BTreeMap<String, (usize, RequestId)>,
     pub(super) keys_read: BTreeMap<RequestId, Key>,
@@ -36,7 +37,7 @@ pub(super) struct Play<'a> {
     pub(super) last_read: BTreeMap<(usize, Key), VersionVector>,
     pub(super) updating: Vec<Updating>,
     /// The puts that updates made, by their reads.
-    pub(super) updated: BTreeMap<RequestId, RequestId>,
+    pub(super) updated: BTreeMap<RequestId, Asked>,
     /// All items that updates added.
     pub(super) added: BTreeMap<Key, BTreeSet<String>>,
     /// How many events each tab had told of, and how many rows of data each disk had changed, at the last mark.
@@ -48,7 +49,7 @@ pub(super) struct Play<'a> {
 }
 
 /// Why no further step is taken.
-pub(super) enum Stop {
+pub(crate) enum Stop {
     /// The step makes no sense.
     Mistake(Mistake),
     /// It was to end at the first violation.
@@ -61,8 +62,8 @@ impl From<Mistake> for Stop {
     }
 }
 
-impl<'a> Play<'a> {
-    pub(super) fn new(scenario: &'a Scenario, seed: u64, planted: Planted, is_traced: bool) -> Play<'a> {
+impl Play {
+    pub(super) fn new(scenario: &Scenario, seed: u64, planted: Planted, is_traced: bool) -> Play {
         let (mut soak, mut cast) = casting(scenario, seed, planted);
         for number in 1..CASTS_MAX {
             if cast.choose_keys(scenario, &soak.world).is_ok() {
@@ -73,8 +74,12 @@ impl<'a> Play<'a> {
         if is_traced {
             soak.world.outputs.keep_lines();
         }
+        Play { stops_at_first: planted != Planted::default(), ..Play::on(soak, cast) }
+    }
+
+    /// A stage on which nothing has happened.
+    pub(crate) fn on(soak: Soak, cast: Cast) -> Play {
         Play {
-            scenario,
             soak,
             cast,
             asked: BTreeMap::new(),
@@ -86,20 +91,19 @@ impl<'a> Play<'a> {
             marked: BTreeMap::new(),
             at: Vec::new(),
             note: String::new(),
-            stops_at_first: planted != Planted::default(),
+            stops_at_first: false,
         }
     }
 
     /// Play all of it. Tells what makes no sense, if anything.
-    pub(super) fn run(&mut self) -> Option<Mistake> {
-        match self.play() {
+    pub(super) fn run(&mut self, scenario: &Scenario) -> Option<Mistake> {
+        match self.play(scenario) {
             Err(Stop::Mistake(mistake)) => Some(format!("{}: {mistake}", self.place())),
             Ok(()) | Err(Stop::Found) => None,
         }
     }
 
-    fn play(&mut self) -> Result<(), Stop> {
-        let scenario = self.scenario;
+    fn play(&mut self, scenario: &Scenario) -> Result<(), Stop> {
         self.cast.choose_keys(scenario, &self.soak.world)?;
         for name in scenario.devices.iter().flatten().filter(|name| !scenario.later.contains(name)) {
             let at = self.cast.tab(name)?;
@@ -153,7 +157,7 @@ impl<'a> Play<'a> {
         Ok(())
     }
 
-    fn take(&mut self, step: &Step) -> Result<(), Stop> {
+    pub(super) fn take(&mut self, step: &Step) -> Result<(), Stop> {
         match step {
             Step::Note(note) => self.note = self.cast.text(note),
             Step::Run(ms) => self.pass(*ms),
@@ -224,7 +228,7 @@ impl<'a> Play<'a> {
     }
 
     /// Let time pass until something holds, at most so long. Tells whether it holds.
-    pub(super) fn pass_until(&mut self, ms: u64, holds: impl Fn(&Play<'_>) -> bool) -> bool {
+    pub(super) fn pass_until(&mut self, ms: u64, holds: impl Fn(&Play) -> bool) -> bool {
         let end = self.soak.world.now + ms;
         loop {
             self.soak.take_news();
@@ -257,7 +261,7 @@ impl<'a> Play<'a> {
 
     fn pin(&mut self, tabs: &Names, request: fn(Pin) -> Request) -> Result<(), Mistake> {
         for at in self.cast.tabs(tabs)? {
-            let pin = Pin::new(BUCKET, "").map_err(|error| error.to_string())?;
+            let pin = Pin::new(self.cast.bucket, "").map_err(|error| error.to_string())?;
             self.soak.world.request(at, request(pin));
         }
         Ok(())
@@ -270,7 +274,7 @@ impl<'a> Play<'a> {
         }
     }
 
-    fn network(&mut self, network: &Network) {
+    pub(crate) fn network(&mut self, network: &Network) {
         let usual = Tuning::default();
         let tuning = &mut self.soak.world.tuning;
         tuning.loss_percent = network.lost;
@@ -282,8 +286,11 @@ impl<'a> Play<'a> {
         tuning.lane_bytes_per_ms = network.lane_bytes;
     }
 
-    fn pair(&self, pair: &Pair) -> Result<(usize, usize), Mistake> {
-        Ok((self.cast.tab(&pair.0)?, self.cast.tab(&pair.1)?))
+    pub(crate) fn pair(&self, pair: &Pair) -> Result<(usize, usize), Mistake> {
+        match (self.cast.tab(&pair.0)?, self.cast.tab(&pair.1)?) {
+            (a, b) if a == b => Err(format!("{:?} has no link with itself", pair.0)),
+            two => Ok(two),
+        }
     }
 
     /// What happens to links.
@@ -428,12 +435,21 @@ impl<'a> Play<'a> {
         if self.soak.world.is_open(at) { Ok(at) } else { Err(format!("{name:?} is not open")) }
     }
 
-    fn open_tabs(&self, names: &Names) -> Result<Vec<usize>, Mistake> {
-        names.iter().map(|name| self.open_tab(name)).collect()
+    pub(super) fn open_tabs(&self, names: &Names) -> Result<Vec<usize>, Mistake> {
+        let tabs = names.iter().map(|name| self.open_tab(name)).collect::<Result<Vec<usize>, Mistake>>()?;
+        self.once_each(tabs)
+    }
+
+    /// Nobody is closed, or opened, twice in one step.
+    fn once_each(&self, tabs: Vec<usize>) -> Result<Vec<usize>, Mistake> {
+        match (1..tabs.len()).find(|&index| tabs[..index].contains(&tabs[index])) {
+            Some(index) => Err(format!("{:?} is named twice", self.cast.name_of(tabs[index]))),
+            None => Ok(tabs),
+        }
     }
 
     fn closed_tabs(&self, names: &Names) -> Result<Vec<usize>, Mistake> {
-        let tabs = self.cast.tabs(names)?;
+        let tabs = self.once_each(self.cast.tabs(names)?)?;
         match tabs.iter().find(|&&at| self.soak.world.is_open(at)) {
             Some(&at) => Err(format!("{:?} is open", self.cast.name_of(at))),
             None => Ok(tabs),

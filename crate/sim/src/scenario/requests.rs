@@ -8,6 +8,7 @@ use roundtable_core::datatype::DataType;
 use roundtable_core::id::{Key, RequestId};
 
 use super::ask::{Await, Delete, Get, Put, Seen, Shows, Update, Wanted, items_of};
+use super::instant::Asked;
 use super::names::Mistake;
 use super::play::Play;
 use crate::soak::Written;
@@ -26,12 +27,12 @@ pub(super) struct Updating {
 }
 
 /// The words of a value.
-pub(super) fn text_of(payload: &[u8]) -> String {
+pub(crate) fn text_of(payload: &[u8]) -> String {
     String::from_utf8_lossy(payload.get(8..).unwrap_or_default()).into_owned()
 }
 
 /// The words of all siblings.
-pub(super) fn texts_of(read: &ReadReply) -> Vec<String> {
+pub(crate) fn texts_of(read: &ReadReply) -> Vec<String> {
     read.siblings.iter().map(|payload| text_of(payload)).collect()
 }
 
@@ -39,8 +40,13 @@ fn terms(level: Option<Wanted>, timeout_ms: Option<u64>) -> Terms {
     Terms { level: level.map(Level::from), timeout_ms }
 }
 
-impl Play<'_> {
+impl Play {
     pub(super) fn put(&mut self, put: &Put) -> Result<(), Mistake> {
+        let Asked { tab, id, .. } = self.ask_put(put)?;
+        self.on_asked(tab, id, put.later, put.met)
+    }
+
+    pub(super) fn ask_put(&mut self, put: &Put) -> Result<Asked, Mistake> {
         let (tab, key) = (self.open_tab(&put.tab)?, self.cast.key(&put.key)?);
         let context = self.context(&put.context, tab, &key)?;
         let datatype = if put.lww { DataType::LastWriteWins } else { DataType::Register };
@@ -50,18 +56,19 @@ impl Play<'_> {
             self.soak.oracle.may_expire(self.soak.written + 1);
         }
         let terms = terms(put.level, put.timeout);
-        let id = self.soak.write(tab, Written { key, text: &text, keep, context, terms });
-        self.on_asked(tab, id, put.r#as.as_deref(), put.later, put.met)
+        let id = self.soak.write(tab, Written { key: key.clone(), text: &text, keep, context, terms });
+        self.call(put.r#as.as_deref(), tab, id);
+        Ok(Asked { tab, id, kind: "put", key, level: terms.level })
     }
 
     pub(super) fn get(&mut self, get: &Get) -> Result<(), Mistake> {
-        let (tab, key) = (self.open_tab(&get.tab)?, self.cast.key(&get.key)?);
-        let id = self.read(tab, &key, terms(get.level, get.timeout));
-        self.on_asked(tab, id, get.r#as.as_deref(), get.later, get.met)?;
+        let Asked { tab, id, .. } = self.ask_get(get)?;
+        self.on_asked(tab, id, get.later, get.met)?;
         if get.later {
             return if get.shows.is_none() { Ok(()) } else { Err("what is not waited for shows nothing yet".into()) };
         }
         if let Some(Reply::Read(read)) = self.soak.world.last(tab, id).cloned() {
+            let key = self.cast.key(&get.key)?;
             if let Some(shows) = &get.shows {
                 self.judge_shown(&key, shows, &texts_of(&read));
             }
@@ -70,8 +77,16 @@ impl Play<'_> {
         Ok(())
     }
 
+    pub(super) fn ask_get(&mut self, get: &Get) -> Result<Asked, Mistake> {
+        let (tab, key) = (self.open_tab(&get.tab)?, self.cast.key(&get.key)?);
+        let terms = terms(get.level, get.timeout);
+        let id = self.read(tab, &key, terms);
+        self.call(get.r#as.as_deref(), tab, id);
+        Ok(Asked { tab, id, kind: "get", key, level: terms.level })
+    }
+
     /// Ask for a key, and let what is checked of every read be checked of it.
-    pub(super) fn read(&mut self, tab: usize, key: &Key, terms: Terms) -> RequestId {
+    pub(crate) fn read(&mut self, tab: usize, key: &Key, terms: Terms) -> RequestId {
         let level = terms.level.unwrap_or(Level::Quorum);
         let id = self.soak.world.request(tab, Request::Get { key: key.clone(), terms });
         self.soak.watch.on_get(id, key.clone(), level, false);
@@ -80,23 +95,24 @@ impl Play<'_> {
     }
 
     pub(super) fn delete(&mut self, delete: &Delete) -> Result<(), Mistake> {
+        let Asked { tab, id, .. } = self.ask_delete(delete)?;
+        self.on_asked(tab, id, delete.later, delete.met)
+    }
+
+    pub(super) fn ask_delete(&mut self, delete: &Delete) -> Result<Asked, Mistake> {
         let (tab, key) = (self.open_tab(&delete.tab)?, self.cast.key(&delete.key)?);
         let context = self.context(&delete.context, tab, &key)?;
         let terms = terms(delete.level, delete.timeout);
         if context.is_none() {
             self.soak.on_unguided(tab, self.soak.world.next_request(), &key, true);
         }
-        let id = self.soak.world.request(tab, Request::Delete { key, context, terms });
-        self.on_asked(tab, id, delete.r#as.as_deref(), delete.later, delete.met)
+        let id = self.soak.world.request(tab, Request::Delete { key: key.clone(), context, terms });
+        self.call(delete.r#as.as_deref(), tab, id);
+        Ok(Asked { tab, id, kind: "delete", key, level: terms.level })
     }
 
     pub(super) fn update(&mut self, update: &Update) -> Result<(), Mistake> {
-        let (tab, key) = (self.open_tab(&update.tab)?, self.cast.key(&update.key)?);
-        let item = self.cast.text(&update.add);
-        self.added.entry(key.clone()).or_default().insert(item.clone());
-        let terms = terms(update.level, None);
-        let id = self.read(tab, &key, terms);
-        self.updating.push(Updating { tab, id, key, item, terms });
+        let Asked { tab, id, .. } = self.ask_update(update)?;
         if update.later {
             return Ok(());
         }
@@ -104,7 +120,7 @@ impl Play<'_> {
         self.answered(tab, id);
         self.go_on_with_updates();
         match self.updated.remove(&id) {
-            Some(put) => self.on_asked(tab, put, None, false, update.met),
+            Some(put) => self.on_asked(tab, put.id, false, update.met),
             None => {
                 self.accuse("the read of an update was not answered".into());
                 Ok(())
@@ -112,8 +128,18 @@ impl Play<'_> {
         }
     }
 
+    pub(super) fn ask_update(&mut self, update: &Update) -> Result<Asked, Mistake> {
+        let (tab, key) = (self.open_tab(&update.tab)?, self.cast.key(&update.key)?);
+        let item = self.cast.text(&update.add);
+        self.added.entry(key.clone()).or_default().insert(item.clone());
+        let terms = terms(update.level, None);
+        let id = self.read(tab, &key, terms);
+        self.updating.push(Updating { tab, id, key: key.clone(), item, terms });
+        Ok(Asked { tab, id, kind: "get", key, level: terms.level })
+    }
+
     /// Write what updates make of what they have read.
-    pub(super) fn go_on_with_updates(&mut self) {
+    pub(crate) fn go_on_with_updates(&mut self) {
         for updating in std::mem::take(&mut self.updating) {
             let Updating { tab, id, key, item, terms } = updating.clone();
             match self.soak.world.last(tab, id).cloned() {
@@ -122,8 +148,8 @@ impl Play<'_> {
                     let items = siblings.iter().flat_map(|value| items_of(value)).chain([item]);
                     let text = items.collect::<BTreeSet<String>>().into_iter().collect::<Vec<_>>().join(",");
                     let (keep, context) = (Keep::default(), Some(read.context));
-                    let put = self.soak.write(tab, Written { key, text: &text, keep, context, terms });
-                    self.updated.insert(id, put);
+                    let put = self.soak.write(tab, Written { key: key.clone(), text: &text, keep, context, terms });
+                    self.updated.insert(id, Asked { tab, id: put, kind: "put", key, level: terms.level });
                 }
                 // Its application is gone, and what it would have added.
                 _ if !self.soak.world.is_open(tab) => {
@@ -147,19 +173,16 @@ impl Play<'_> {
         Ok(())
     }
 
-    /// A request was made: give it its name, and wait for it.
-    fn on_asked(
-        &mut self,
-        tab: usize,
-        id: RequestId,
-        name: Option<&str>,
-        is_later: bool,
-        met: Option<bool>,
-    ) -> Result<(), Mistake> {
+    /// A request may have a name.
+    fn call(&mut self, name: Option<&str>, tab: usize, id: RequestId) {
         if let Some(name) = name {
             let name = self.cast.text(name);
             self.asked.insert(name, (tab, id));
         }
+    }
+
+    /// A request was made: wait for it.
+    fn on_asked(&mut self, tab: usize, id: RequestId, is_later: bool, met: Option<bool>) -> Result<(), Mistake> {
         match (is_later, met) {
             (true, Some(_)) => return Err("what is not waited for is not met yet".into()),
             (true, None) => self.pass(0),

@@ -8,6 +8,7 @@ use roundtable_core::id::{Key, NodeId, Position};
 use roundtable_core::membership::Status;
 use roundtable_core::node::MemberView;
 use roundtable_core::ring::RangeSet;
+use roundtable_core::store::{Table, object_of_row};
 use roundtable_core::wire::{Object, Payload, Presence};
 
 use super::edits;
@@ -127,6 +128,27 @@ impl Soak {
         if let Some(key) = keys.iter().find(|key| !edits::is_of_parts(key)) {
             self.judge_merge(key);
         }
+    }
+
+    /// What holds of a room at rest, as long as no node is asked: all know all, agree who owns what, hold the same
+    /// where they own the same, and have it on their disks.
+    pub(crate) fn judge_rest(&mut self) {
+        self.judge_members();
+        self.judge_disks();
+        self.judge_arcs();
+    }
+
+    /// What holds of a key at every moment: of all that nodes hold, and of what lies on the disks of closed tabs,
+    /// nothing acknowledged is missing, and nothing is there that should not be.
+    pub(crate) fn judge_values(&mut self, key: &Key) {
+        let mut joined = self.joined(key);
+        for host in self.world.hosts.iter().filter(|host| host.node.is_none()) {
+            let object = host.disk.row(Table::Objects, key.as_bytes()).and_then(object_of_row);
+            object.iter().for_each(|object| {
+                joined.sync(object);
+            });
+        }
+        self.oracle.judge(key, &joined);
     }
 
     /// All know all, and think well of them.

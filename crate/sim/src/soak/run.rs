@@ -40,6 +40,7 @@ pub(crate) struct Written<'a> {
 }
 
 /// One run.
+#[derive(Debug, Clone)]
 pub(crate) struct Soak {
     pub(crate) plan: Plan,
     pub(crate) world: World,

@@ -78,8 +78,13 @@ impl Watch {
 }
 
 impl Soak {
-    /// Take in what was answered since the last call.
+    /// Take in what was answered since the last call; who has handed everything off ends.
     pub(crate) fn take_news(&mut self) {
+        self.take_in_news().into_iter().for_each(|tab| self.world.depart(tab));
+    }
+
+    /// Take in what was answered since the last call. Tells who has handed everything off, and should end now.
+    pub(crate) fn take_in_news(&mut self) -> Vec<usize> {
         self.take_events();
         let mut gone = Vec::new();
         for News { tab, id, members_version } in std::mem::take(&mut self.world.news) {
@@ -98,7 +103,7 @@ impl Soak {
             }
         }
         self.judge_made();
-        gone.into_iter().for_each(|tab| self.world.depart(tab));
+        gone
     }
 
     /// Only owners count as owners, and a level is one of the room's N, by what the node of the receipt knew when it
@@ -133,7 +138,7 @@ impl Soak {
     }
 
     /// Whether a tab has left for good, and was not opened again since.
-    pub(super) fn has_left(&self, tab: usize) -> bool {
+    pub(crate) fn has_left(&self, tab: usize) -> bool {
         self.watch.left.get(&tab).is_some_and(|(_, life)| *life == self.world.life(tab))
     }
 

@@ -5,10 +5,12 @@
 //!
 //! - `tabs`: tabs that open, close, crash, sleep; their clocks, timers and disks.
 //! - `network`: links, and the frames on them.
+//! - `outside`: what can be seen of it from outside, one happening at a time, for who holds time in hand.
 //! - `faults`: what a network does to links: cuts, one-way links, clogs, partitions of several shapes.
 
 mod faults;
 mod network;
+mod outside;
 mod tabs;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -20,6 +22,7 @@ use roundtable_core::store::Batch;
 use roundtable_core::time::Instant;
 
 use crate::{Disk, Trace};
+pub use outside::{Coming, InFlight, Seen};
 pub use tabs::CrashPoint;
 
 /// So many timers in a row at one moment mean that a node asks to be called and then does nothing.
@@ -158,13 +161,14 @@ pub struct Host {
 
 #[derive(Debug, Clone)]
 enum Happening {
-    Frame { from: usize, to: usize, link: u64, bytes: Vec<u8> },
+    Frame { from: usize, to: usize, link: u64, left: Instant, bytes: Vec<u8> },
     LinkOpens { a: usize, b: usize, lives: (u64, u64) },
     DialFails { at: usize, life: u64, to: NodeId },
     LinkDies { a: usize, b: usize },
     Durable { at: usize, life: u64, id: BatchId, batch: Batch },
     WallClock { at: usize, life: u64 },
     Flips { a: usize, b: usize, period_ms: u64, left: u32, peace: u64 },
+    Ends { at: usize, life: u64, is_for_good: bool },
 }
 
 /// Many tabs and the network between them.
@@ -184,6 +188,10 @@ pub struct World {
     pub tap: Option<Vec<Tapped>>,
     /// Which requests of which tabs were answered, for whoever looks, and takes them away.
     pub news: Vec<News>,
+    /// While this is something: what can be seen from outside, in order, for whoever takes it away.
+    pub seen: Option<Vec<Seen>>,
+    /// How many of its last batches a disk can be taken back by.
+    pub undo_max: usize,
     random: fastrand::Rng,
     queue: BTreeMap<(Instant, u64), Happening>,
     timers: BTreeSet<(Instant, usize)>,
@@ -228,6 +236,8 @@ impl World {
             outputs: Trace::default(),
             tap: None,
             news: Vec::new(),
+            seen: None,
+            undo_max: crate::disk::HISTORY_MAX,
             random: fastrand::Rng::with_seed(seed),
             queue: BTreeMap::new(),
             timers: BTreeSet::new(),
@@ -399,7 +409,7 @@ impl World {
 
     fn happen(&mut self, happening: Happening) {
         match happening {
-            Happening::Frame { from, to, link, bytes } => self.on_frame(from, to, link, bytes),
+            Happening::Frame { from, to, link, bytes, .. } => self.on_frame(from, to, link, bytes),
             Happening::LinkOpens { a, b, lives } => self.on_link_opens(a, b, lives),
             Happening::DialFails { at, life, to } => {
                 if self.hosts[at].life == life {
@@ -410,6 +420,7 @@ impl World {
             Happening::Durable { at, life, id, batch } => self.on_durable(at, life, id, batch),
             Happening::WallClock { at, life } => self.on_wall_clock(at, life),
             Happening::Flips { a, b, period_ms, left, peace } => self.on_flip(a, b, period_ms, left, peace),
+            Happening::Ends { at, life, is_for_good } => self.on_ends(at, life, is_for_good),
         }
     }
 
@@ -438,6 +449,7 @@ impl World {
             }
             Output::Event(event) => {
                 let now = self.now;
+                self.see(|_| Seen::Event { at, event: event.clone() });
                 self.hosts[at].events.push((now, event));
             }
             Output::Hangup(id) => {

@@ -6,7 +6,7 @@ use roundtable_core::id::NodeId;
 use roundtable_core::node::{Input, Lane};
 use roundtable_core::wire::{self, Message};
 
-use super::{Happening, Tapped, World, pair};
+use super::{Happening, Seen, Tapped, World, pair};
 
 impl World {
     /// Whether a link is open.
@@ -30,6 +30,7 @@ impl World {
         }
         let Some(&link) = self.links.get(&pair(at, to)) else { return };
         if self.mutes.contains(&(at, to)) || self.happens(self.tuning.loss_percent) {
+            self.see(|_| Seen::Lost { from: at, to, bytes: bytes.clone() });
             return;
         }
         let Some(sent_in) = self.occupy(at, to, lane, bytes.len() as u64) else {
@@ -39,7 +40,8 @@ impl World {
         let copies = if self.happens(self.tuning.duplicate_percent) { 2 } else { 1 };
         for _ in 0..copies {
             let delay = sent_in + self.delay(at, to, lane, sent_in);
-            self.later(delay, Happening::Frame { from: at, to, link, bytes: bytes.clone() });
+            self.later(delay, Happening::Frame { from: at, to, link, left: self.now, bytes: bytes.clone() });
+            self.see(|world| Seen::Sent { id: world.made, from: at, to, due: world.now + delay, bytes: bytes.clone() });
         }
     }
 
@@ -78,6 +80,7 @@ impl World {
 
     pub(super) fn on_frame(&mut self, from: usize, to: usize, link: u64, bytes: Vec<u8>) {
         if self.links.get(&pair(from, to)) == Some(&link) && !self.is_dropped_by(to, &bytes) {
+            self.see(|_| Seen::Arrived);
             let id = self.hosts[from].id;
             self.input(to, Input::Received { from: id, bytes });
         }
@@ -123,6 +126,7 @@ impl World {
         }
         self.made += 1;
         self.links.insert(pair(a, b), self.made);
+        self.see(|_| Seen::Linked { a, b });
         for lane in [Lane::Control, Lane::Requests, Lane::Bulk] {
             for way in [(a, b, lane), (b, a, lane)] {
                 self.arrivals.remove(&way);

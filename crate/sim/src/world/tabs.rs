@@ -165,6 +165,11 @@ impl World {
         self.hosts[at].config.device
     }
 
+    /// How many virtual nodes a tab is configured with.
+    pub fn capacity(&self, at: usize) -> u16 {
+        self.hosts[at].config.capacity
+    }
+
     /// How often a tab has been opened.
     pub fn life(&self, at: usize) -> u64 {
         self.hosts[at].life
@@ -256,7 +261,7 @@ impl World {
         self.hosts[at].crash_at = None;
     }
 
-    fn end(&mut self, at: usize, until_told_ms: u64) {
+    pub(super) fn end(&mut self, at: usize, until_told_ms: u64) {
         let host = &mut self.hosts[at];
         host.node = None;
         host.frozen = None;
@@ -420,6 +425,7 @@ impl World {
             self.input(at, Input::PersistFailed { id, reason: PersistError::Failed });
         } else {
             host.disk.apply(batch);
+            host.disk.forget(self.undo_max);
             self.input(at, Input::Persisted(id));
         }
     }

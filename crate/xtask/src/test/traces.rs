@@ -7,18 +7,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::build;
 use crate::failure::Failure;
 use crate::process::{run, succeed};
 use crate::test::bench::Bench;
 use crate::test::report::Report;
-use crate::wasm::{self, TARGET};
+use crate::wasm;
 
 const LIMIT: Duration = Duration::from_secs(10 * 60);
 /// Small rooms have every fault that large ones have, at a quarter of the time.
 const NODES: &str = "3..8";
 const SEEDS: std::ops::Range<u64> = 0..50;
-/// The profile of what a browser downloads, so that what is tested is what is shipped.
-const PROFILE: &str = "wasm";
 
 /// The hash of each seed's trace.
 type Traces = BTreeMap<u64, String>;
@@ -31,18 +30,10 @@ pub(crate) fn compare(bench: &Bench) -> Report {
     }
 }
 
-/// Compiles the lab and makes of it what a page loads. The folder that holds it, from the root.
+/// What a page loads of the lab, as it is shipped. The folder that holds it, from the root.
 fn bindings(bench: &Bench) -> Result<String, Failure> {
-    let (repo, toolchain) = (bench.repo(), bench.toolchain()?);
-    let mut cargo = toolchain.command(repo, "cargo");
-    cargo.args(["build", "--package", "roundtable-lab", "--lib", "--target", TARGET, "--profile", PROFILE]);
-    succeed("building the lab", &mut cargo, &repo.log("build-lab")?, LIMIT)?;
-    let folder = ".cache/lab";
-    let mut bindgen = toolchain.command(repo, "wasm-bindgen");
-    bindgen.args(["--target", "web", "--out-name", "roundtable_lab", "--out-dir"]).arg(repo.path(folder));
-    bindgen.arg(repo.wasm_target().join(TARGET).join(PROFILE).join("roundtable_lab.wasm"));
-    succeed("making the lab's bindings", &mut bindgen, &repo.log("bindgen-lab")?, LIMIT)?;
-    Ok(folder.to_owned())
+    let toolchain = bench.toolchain()?;
+    build::lab(bench.repo(), &toolchain).map(str::to_owned)
 }
 
 fn natively(bench: &Bench) -> Result<Traces, Failure> {
@@ -94,7 +85,7 @@ fn replay(seed: u64) -> String {
     format!(
         ". What stopped it, if it has no trace, is in .cache/logs; where the two part:\n    \
          cargo run --release -p roundtable-sim -- replay {seed} --nodes {NODES} --trace native.txt\n    \
-         node tests/traces/wasm.mjs .cache/lab replay {seed} {NODES} > wasm.txt; cmp native.txt wasm.txt"
+         node tests/traces/wasm.mjs www/site/pkg replay {seed} {NODES} > wasm.txt; cmp native.txt wasm.txt"
     )
 }
 

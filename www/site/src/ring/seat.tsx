@@ -103,7 +103,15 @@ export function RoleMark(props: { point: Point; layout: Layout; role: Role; conf
   const text = () => (props.role.kind === "owner" ? String(props.role.rank) : `f${props.role.rank}`);
   return (
     <Show when={props.role.kind === "owner" || props.role.rank <= fallbacksBadgedMax}>
-      <g ref={group} class={`badge ${props.role.kind}`} classList={{ confirmed: props.confirmed }}>
+      <g
+        ref={group}
+        class="badge"
+        classList={{
+          owner: props.role.kind === "owner",
+          fallback: props.role.kind === "fallback",
+          confirmed: props.confirmed,
+        }}
+      >
         <circle r={radius()} />
         <text font-size={String(radius() * 1.25)} dy="0.36em">
           {text()}
