@@ -72,6 +72,16 @@ describe("a class of 24", { timeout: 300_000 }, () => {
     console.log(`# all 24 are on the board ${tookMs} ms after the last joined`);
   });
 
+  test("on a projector all 24 are in view at once", { timeout: 60_000 }, async () => {
+    const before = teacher.page.viewportSize();
+    await teacher.page.setViewportSize({ width: 1920, height: 1080 });
+    const bottom = await by("everybody-row")
+      .last()
+      .evaluate((row) => row.getBoundingClientRect().bottom);
+    await teacher.page.setViewportSize(before);
+    assert.ok(bottom <= 1080, `the last row ends at ${bottom}`);
+  });
+
   test("pupils vote, and the board's bars add up on every tab", { timeout: 60_000 }, async () => {
     await by("board-poll").click();
     await by("poll-text").fill("Which tab is the server?");
