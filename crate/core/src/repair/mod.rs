@@ -185,7 +185,7 @@ impl Repair {
     /// Whether owners are not settled before a comparison has ended: not one of those that look again at what was found
     /// equal, unless it has found something.
     fn is_waited_for(&self, ring: &Ring, session: &Session) -> bool {
-        !session.is_interest() && !(session.is_fresh() && self.agrees(ring, session.with))
+        !(session.is_interest() || session.is_fresh() && self.agrees(ring, session.with))
     }
 
     /// When something falls due next.
