@@ -169,7 +169,7 @@ export class World {
     return folder;
   }
 
-  /** A browser with storage of its own: a device. `chrome`: another program, and further arguments. */
+  /** A browser with storage of its own: a device. `chrome`: another program, further arguments, options of its context. */
   async profile(name = `device ${"ABCDEFG"[this.profiles.length]}`, folder = undefined, chrome = {}) {
     const profile = new Profile(this, name, folder ?? (await this.folder("profile")), chrome);
     this.profiles.push(profile);
@@ -274,9 +274,14 @@ export class Device {
 }
 
 export class Profile extends Device {
-  constructor(world, name, folder, { program = process.env.CHROMIUM ?? "/usr/bin/chromium", args = [] } = {}) {
+  constructor(
+    world,
+    name,
+    folder,
+    { program = process.env.CHROMIUM ?? "/usr/bin/chromium", args = [], context = {} } = {},
+  ) {
     super(world, name, folder);
-    this.chrome = { program, args };
+    this.chrome = { program, args, context };
   }
 
   async start() {
@@ -285,6 +290,7 @@ export class Profile extends Device {
       headless: true,
       args: [...browserArguments, ...this.chrome.args],
       viewport: { width: 1100, height: 900 },
+      ...this.chrome.context,
     });
     this.context = await within(startMs, `${this.name} starts`, launching);
     this.context.setDefaultTimeout(callMs);

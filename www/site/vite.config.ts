@@ -1,4 +1,4 @@
-// How the pages are built: two entries, `/` and `/lab/`, each one script and one style sheet, nothing inline.
+// How the pages are built: `/`, `/lab/` and the guide, each at most one script and one style sheet, nothing inline.
 //
 // The rendezvous serves the result under `script-src 'self' 'wasm-unsafe-eval'; style-src 'self'`, so Vite may neither
 // inline its modulepreload polyfill nor turn small files into data: URLs inside CSS. The package `roundtable` is not
@@ -16,7 +16,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     reportCompressedSize: true,
     rolldownOptions: {
-      input: { main: "index.html", lab: "lab/index.html" },
+      input: { main: "index.html", guide: "guide/index.html", lab: "lab/index.html" },
     },
   },
   server: {

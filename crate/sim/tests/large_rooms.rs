@@ -1,6 +1,7 @@
 //! Rooms in which not all are linked with all: what soaks of 25 to 64 tabs found.
 
 use roundtable_core::membership::Status;
+use roundtable_core::wire::{self, Message};
 use roundtable_sim::World;
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -69,5 +70,58 @@ fn a_tab_that_was_dormant_and_is_back_is_dialled_by_those_who_want_it() {
     let dial = format!("Dial({:?})", world.hosts[last].id);
     let dials = world.outputs.take_lines().iter().filter(|line| line.contains(&dial)).count();
     assert!(dials <= 5, "it is dialled {dials} times");
+    assert!(world.settle(60_000), "{}", world.unsettled());
+}
+
+/// Tabs that come one after the other until the room is large, each first linked with all that were there.
+fn grown(seed: u64, tabs: u8) -> World {
+    let mut world = World::new(seed);
+    for tab in 0..tabs {
+        world.open(tab % 8);
+        world.run_for(250);
+    }
+    world
+}
+
+/// How many of the messages tapped are of a kind, those that set out over others included.
+fn tapped(world: &mut World, is_it: impl Fn(&Message) -> bool) -> usize {
+    let frames = world.tap.take().expect("it was tapped");
+    let messages =
+        frames.iter().map(|frame| (frame.from, wire::decode(&frame.bytes).expect("nodes send what is read")));
+    let sent = messages.filter_map(|(from, message)| match message {
+        Message::Relayed(relayed) if world.hosts[from].id != relayed.from => None,
+        Message::Relayed(relayed) => wire::decode(&relayed.bytes).ok(),
+        message => Some(message),
+    });
+    sent.filter(is_it).count()
+}
+
+/// Each end took that for a sign of death and asked the neighbours of the other about it.
+#[test]
+fn a_link_that_neither_end_wants_is_hung_up_and_nobody_is_asked_after_its_ends() {
+    let mut world = grown(4, 40);
+    assert!(world.settle(60_000), "{}", world.unsettled());
+    let links = |world: &World| world.alive().iter().map(|tab| world.node(*tab).view().links()).sum::<usize>();
+    let before = links(&world);
+    world.tap = Some(Vec::new());
+    world.run_for(10_000);
+    let closed = (before - links(&world)) / 2;
+    assert!(closed > 100, "only {closed} links were hung up: that shows nothing");
+    let asked = tapped(&mut world, |message| matches!(message, Message::Enquire { .. }));
+    assert!(asked < 4 * closed, "{asked} enquiries for {closed} links");
+}
+
+/// All compared with all again for each of those who came.
+#[test]
+fn who_come_one_after_the_other_into_a_large_room_are_compared_with_together() {
+    let mut world = grown(5, 30);
+    world.tap = Some(Vec::new());
+    for tab in 0..10 {
+        world.open(tab % 8);
+        world.run_for(250);
+    }
+    let begun = tapped(&mut world, |message| matches!(message, Message::Compare { begin: Some(_), .. }));
+    let pairs = 40 * 39 / 2;
+    assert!(begun < 3 * pairs, "{begun} comparisons among {pairs} pairs");
     assert!(world.settle(60_000), "{}", world.unsettled());
 }

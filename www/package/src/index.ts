@@ -17,6 +17,7 @@ export type {
   Context,
   CounterBucket,
   ErrorCode,
+  Held,
   IceServer,
   Invite,
   JoinOptions,
@@ -37,5 +38,6 @@ export type {
   Storable,
   Token,
   Value,
+  Vitals,
   WriteOptions,
 } from "./types.js";

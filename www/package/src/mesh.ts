@@ -10,6 +10,7 @@ import type {
   Bucket,
   BucketOptions,
   CounterBucket,
+  Held,
   Invite,
   KeepOptions,
   MapBucket,
@@ -21,6 +22,7 @@ import type {
   Storable,
   Token,
   Value,
+  Vitals,
 } from "./types.js";
 import { checkFunction, checkOptions, checkText, checkTimeout, checkWhole, describe } from "./validate.js";
 
@@ -186,6 +188,37 @@ export class NodeMesh implements Mesh {
     checkText("position: bucket", bucket);
     checkText("position: key", key);
     return attempt(() => this.#behind.peer.position(bucket, key));
+  }
+
+  vitals(): readonly Vitals[] {
+    return this.#behind.peer.vitals();
+  }
+
+  held(bucket: string, key: string): Held {
+    checkText("held: bucket", bucket);
+    checkText("held: key", key);
+    const { wasm, peer } = this.#behind;
+    const { versions, clock, heldFor } = attempt(() => peer.held(bucket, key));
+    const decoded = versions.map(({ node, counter, payload }) =>
+      Object.freeze({
+        node,
+        counter,
+        ...(payload === undefined ? {} : { value: attempt(() => wasm.decode(payload, true)) as Value }),
+      }),
+    );
+    return Object.freeze({ versions: Object.freeze(decoded), clock, heldFor });
+  }
+
+  pause(): void {
+    this.#behind.peer.pause();
+  }
+
+  resume(): void {
+    this.#behind.peer.resume();
+  }
+
+  isPaused(): boolean {
+    return this.#behind.peer.isPaused();
   }
 
   cut(id: string): void {

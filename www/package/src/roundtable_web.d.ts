@@ -1,6 +1,6 @@
 // What crate/web exports through wasm-bindgen, as this package uses it: src/api/mod.rs is the other half. The module
 // itself, roundtable_web.js, is generated and lies beside the compiled files.
-import type { Level, Member, MeshEvents, Metrics } from "./types.js";
+import type { Level, Member, MeshEvents, Metrics, Vitals } from "./types.js";
 
 export interface Failure {
   readonly code: string;
@@ -79,6 +79,13 @@ export interface RawInvite {
   readonly text: string;
 }
 
+/** A payload is encoded: `decode` makes a value of it. */
+export interface RawHeld {
+  readonly versions: readonly { readonly node: string; readonly counter: number; readonly payload?: Uint8Array }[];
+  readonly clock: readonly { readonly node: string; readonly counter: number }[];
+  readonly heldFor: readonly string[];
+}
+
 /** All methods that return a number throw a `Failure`; the number is for `cancel` or `noLonger`. */
 export class PeerHandle {
   private constructor();
@@ -140,6 +147,11 @@ export class PeerHandle {
   createInvite(): Promise<RawInvite>;
   acceptInvite(invite: string): Promise<string>;
   completeInvite(invite: number, answer: string): Promise<void>;
+  vitals(): readonly Vitals[];
+  held(bucket: string, key: string): RawHeld;
+  pause(): void;
+  resume(): void;
+  isPaused(): boolean;
   cut(id: string): void;
   uncut(id: string): void;
   close(): Promise<void>;

@@ -129,6 +129,17 @@ export interface Mesh {
   ring(): { readonly tokens: readonly Token[] };
   /** For panels: where a key lies on the ring, 0–1. */
   position(bucket: string, key: string): number;
+  /** For panels: how everybody is by their own last word, this node first. Who is linked with this node is heard of; of
+   *  whom nothing is known is left out. */
+  vitals(): readonly Vitals[];
+  /** For panels: what this very node has of a key, whoever owns it. */
+  held(bucket: string, key: string): Held;
+  /** For classrooms: hold this node still, as a browser freezes a tab: its links stay open, it hears and says nothing, and
+   *  what is asked of it waits. Others soon go on without it. Ends with `resume`, `close` or the page. */
+  pause(): void;
+  /** Ends what `pause` began. */
+  resume(): void;
+  isPaused(): boolean;
   /** For tests and classrooms: drop the direct link with that node and refuse it until `uncut`, as a broken cable would. */
   cut(id: string): void;
   /** Ends what `cut` began. */
@@ -145,6 +156,33 @@ export interface Token {
   /** 0–1, clockwise. */
   readonly position: number;
   readonly id: string;
+}
+
+/** How a node is doing. Counts are exact; milliseconds and rates are rough, to within a fifth. */
+export interface Vitals {
+  readonly id: string;
+  /** How long ago it said so. */
+  readonly ageMs: number;
+  readonly keys: number;
+  readonly bytes: number;
+  readonly hints: number;
+  readonly tombstones: number;
+  readonly links: number;
+  /** For how long something of it has waited to be where it belongs; 0: it knows of nothing. */
+  readonly lagMs: number;
+  readonly sentPerSecond: Readonly<Record<"gossip" | "repair" | "transfer" | "request" | "signal", number>>;
+  readonly gets: { readonly p50Ms: number; readonly p99Ms: number };
+  readonly puts: { readonly p50Ms: number; readonly p99Ms: number };
+}
+/** A deleted key has a clock and no version; an unknown one has neither. */
+export interface Held {
+  /** Each under its dot: who wrote it, and the how-manieth of that node's writes it was. More than one are concurrent.
+   *  `value` is absent where it is a part of another (a field of a map). */
+  readonly versions: readonly { readonly node: string; readonly counter: number; readonly value?: Value }[];
+  /** Up to which write of each node this copy has seen the key; a node may stand in it twice, under two epochs. */
+  readonly clock: readonly { readonly node: string; readonly counter: number }[];
+  /** The owners for whom this node keeps a hint. */
+  readonly heldFor: readonly string[];
 }
 
 // ---- buckets ------------------------------------------------------------------------------------------------------

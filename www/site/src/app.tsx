@@ -1,9 +1,14 @@
 // The page: a first screen that makes the point, then one part per question. Order of reading is order in the
 // document.
 import type { JSX } from "solid-js";
-import { createEffect } from "solid-js";
+import { createEffect, Show } from "solid-js";
+import { PollCard } from "./class/ballot";
+import { Board } from "./class/board";
+import { createPoll, type Poll } from "./class/poll";
 import { Cart } from "./panel/cart";
-import { createDesk } from "./panel/desk";
+import { Controls, StateNotes } from "./panel/controls";
+import { createDesk, type Desk } from "./panel/desk";
+import { Everybody } from "./panel/everybody";
 import { Figures } from "./panel/figures";
 import { Foot } from "./panel/foot";
 import { Head } from "./panel/head";
@@ -14,7 +19,7 @@ import { Log } from "./panel/log";
 import { Lookup } from "./panel/lookup";
 import { Members } from "./panel/members";
 import { Notices } from "./panel/notices";
-import { createPeer } from "./peer/peer";
+import { createPeer, type Peer } from "./peer/peer";
 
 export function App() {
   const peer = createPeer();
@@ -22,14 +27,33 @@ export function App() {
   createEffect(() => {
     document.title = `${peer.label()} in ${peer.place().room} · Roundtable`;
   });
+  const poll = createPoll(peer, desk);
   return (
     <>
-      <a class="skip" href="#main">
+      {/* No link: the fragment is the room's, and must not become the content's. */}
+      <button type="button" class="skip" onClick={() => document.getElementById("main")?.focus()}>
         Skip to the content
-      </a>
+      </button>
+      <Show when={peer.sight() === "table"} fallback={<Board peer={peer} desk={desk} poll={poll} />}>
+        <Table peer={peer} desk={desk} poll={poll} />
+      </Show>
+    </>
+  );
+}
+
+function Table(props: { readonly peer: Peer; readonly desk: Desk; readonly poll: Poll }) {
+  const { peer, desk, poll } = props;
+  return (
+    <>
       <Head peer={peer} />
       <main id="main" tabindex="-1">
+        <StateNotes peer={peer} />
         <Notices peer={peer} />
+        <Show when={poll.question()}>
+          <div class="poll-place">
+            <PollCard poll={poll} here={desk.seats.filter((seat) => seat.status !== "dormant").length} />
+          </div>
+        </Show>
         <div class="hero">
           <Intro peer={peer} />
           <RingFigure peer={peer} desk={desk} />
@@ -43,7 +67,7 @@ export function App() {
               A <dfn>node</dfn> is one open tab; a <dfn>device</dfn> is one browser. A node's share is the part of the
               keys it keeps first. Copies go to different devices before they go to two tabs of one, so that a laptop
               may close. Other tabs may see this differently for a moment: news travels by <dfn>gossip</dfn>, each tab
-              telling a few others what it has heard.
+              telling a few others what it has heard (Dynamo paper, §4.8).
             </>
           }
         >
@@ -57,11 +81,11 @@ export function App() {
               A hash turns a key into a place on the <dfn>ring</dfn>. From there, walk clockwise: the first different
               nodes you meet are its <dfn>owners</dfn>, the next ones <dfn>fallbacks</dfn> that stand in when an owner
               is away. Each node has many <dfn>tokens</dfn> on the ring, so shares stay even. Every tab computes the
-              same list; nobody hands it out.
+              same list; nobody hands it out (§4.2, §4.3).
             </>
           }
         >
-          <Lookup desk={desk} />
+          <Lookup desk={desk} peer={peer} />
         </Part>
         <Part
           id="kv"
@@ -70,24 +94,50 @@ export function App() {
             <>
               The tab where you press the button does the asking itself (it <dfn>coordinates</dfn>). A write is never
               refused for want of others: the <dfn>receipt</dfn> says how far it got, and goes on rising. Values written
-              at the same time are both kept (<dfn>siblings</dfn>) until somebody who has seen both decides.
+              at the same time are both kept (<dfn>siblings</dfn>) until somebody who has seen both decides (§4.4,
+              §4.5).
             </>
           }
         >
           <KeyValue peer={peer} desk={desk} />
         </Part>
         <Part
+          id="controls"
+          title="Break it"
+          says={
+            <>
+              A room of equals is worth something if any of them may fail. These act on <strong>this tab alone</strong>,
+              and what they do to the room is seen in the other tabs.
+            </>
+          }
+        >
+          <Controls peer={peer} desk={desk} />
+        </Part>
+        <Part
           id="journal"
           title="What happens meanwhile"
           says={
             <>
-              Copies are evened out, shares move when tabs come and go, and a <dfn>hint</dfn>, a write kept for somebody
-              who is away, goes home when they return. These are this tab's own figures and events.
+              Copies are evened out (<dfn>anti-entropy</dfn>, §4.7), shares move when tabs come and go, and a{" "}
+              <dfn>hint</dfn>, a write kept for somebody who is away, goes home when they return (§4.6).{" "}
+              <dfn>Convergence lag</dfn> is how long something has waited to be where it belongs.
             </>
           }
         >
           <Figures journal={peer.journal} />
           <Log journal={peer.journal} nameOf={peer.nameOf} />
+        </Part>
+        <Part
+          id="everybody"
+          title="The whole room, heard from here"
+          says={
+            <>
+              Each node tells those it is linked with how it is doing. So every tab can show the whole, and none has to
+              collect it. The figures are a few seconds old and rough, to within a fifth.
+            </>
+          }
+        >
+          <Everybody desk={desk} />
         </Part>
         <Part
           id="invite"

@@ -2,12 +2,7 @@
 import { ErrorBoundary, render } from "solid-js/web";
 import { App } from "./app";
 import { describe } from "./peer/trouble";
-import "./style/base.css";
-import "./style/hero.css";
-import "./style/ring.css";
-import "./style/cart.css";
-import "./style/parts.css";
-import "./style/invite.css";
+import "./style/live.css";
 
 const root = document.getElementById("app");
 if (root === null) throw new Error("index.html has no element with the id app");

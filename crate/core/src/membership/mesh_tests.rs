@@ -79,7 +79,7 @@ impl Mesh {
     /// Its links close.
     fn unlink(&mut self, at: usize) {
         let id = self.nodes[at].me;
-        self.nodes.iter_mut().for_each(|node| node.link_down(id));
+        self.nodes.iter_mut().for_each(|node| node.link_down(id, true));
     }
 
     fn status(&self, by: usize, of: usize) -> Status {
@@ -132,8 +132,8 @@ fn a_node_that_only_a_bridge_reaches_is_not_suspected() {
     let mut mesh = Mesh::new(9);
     for (a, b) in (0..4).flat_map(|a| (5..9).map(move |b| (a, b))) {
         let (id_a, id_b) = (mesh.nodes[a].me, mesh.nodes[b].me);
-        mesh.nodes[a].link_down(id_b);
-        mesh.nodes[b].link_down(id_a);
+        mesh.nodes[a].link_down(id_b, true);
+        mesh.nodes[b].link_down(id_a, true);
     }
     for _ in 0..600 {
         mesh.run_for(100);
@@ -149,8 +149,8 @@ fn accusations_and_refutations_over_long_ways_do_not_feed_each_other() {
     for (a, b) in (0..14).flat_map(|a| (a + 1..14).map(move |b| (a, b))) {
         if (b - a).min(14 + a - b) > 2 {
             let (id_a, id_b) = (mesh.nodes[a].me, mesh.nodes[b].me);
-            mesh.nodes[a].link_down(id_b);
-            mesh.nodes[b].link_down(id_a);
+            mesh.nodes[a].link_down(id_b, true);
+            mesh.nodes[b].link_down(id_a, true);
         }
     }
     mesh.run_for(20_000);
@@ -179,7 +179,7 @@ fn relays_that_are_there_and_do_not_answer_are_no_evidence() {
 fn closed_channels_hurry_a_probe_and_prove_nothing() {
     let mut mesh = Mesh::new(5);
     let id = mesh.nodes[4].me;
-    mesh.nodes[0].link_down(id);
+    mesh.nodes[0].link_down(id, true);
     mesh.run_for(5_000);
     assert_eq!(mesh.status(0, 4), Status::Up, "others reach it");
     mesh.kill(4);

@@ -348,11 +348,14 @@ impl Membership {
         out.extend(self.own_vitals().map(|vitals| (id, vitals)));
     }
 
-    /// A link has closed. That is evidence, not proof: the node is probed through others at once.
-    pub fn link_down(&mut self, id: NodeId) {
+    /// A link has closed. If it was one that somebody wants that is evidence, not proof: the node is probed through
+    /// others at once.
+    pub fn link_down(&mut self, id: NodeId, is_evidence: bool) {
         if self.links.remove(&id) {
             self.revision += 1;
-            self.probing.hurry(id);
+            if is_evidence {
+                self.probing.hurry(id);
+            }
             if let Some(member) = self.members.get_mut(&id) {
                 (member.heard, member.spoke) = (None, None);
             }

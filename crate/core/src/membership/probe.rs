@@ -199,16 +199,21 @@ impl Membership {
         }
         for _ in 0..2 {
             while let Some(id) = self.probing.turn.pop_front() {
-                if self.is_worth_probing(now, id) {
+                // Whose link was hung up since the order was drawn is for its neighbours to probe.
+                if self.is_near(id) && self.is_worth_probing(now, id) {
                     return Some(id);
                 }
             }
-            let is_near = |id: &&NodeId| !self.is_sparse() || self.links.contains(id);
-            let mut order: Vec<NodeId> = self.members.keys().filter(is_near).copied().collect();
+            let mut order: Vec<NodeId> = self.members.keys().filter(|id| self.is_near(**id)).copied().collect();
             crate::id::shuffle(&mut self.random, &mut order);
             self.probing.turn = order.into();
         }
         None
+    }
+
+    /// Whether this node is one of those who probe that one.
+    fn is_near(&self, id: NodeId) -> bool {
+        !self.is_sparse() || self.links.contains(&id)
     }
 
     /// What the target should hear of: above all, what is said of itself.

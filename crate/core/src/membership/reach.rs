@@ -135,7 +135,7 @@ mod tests {
         a.set_lost(b, true);
         assert!(!a.answers(b) && a.is_here(b));
         a.set_lost(b, false);
-        a.link_down(relay);
+        a.link_down(relay, true);
         assert!(!a.answers(b) && a.answering().count() == 0);
     }
 

@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(looks(&mut a, 20_000), 0);
         met(&mut a, &mut b);
         assert!((9..=11).contains(&looks(&mut a, 20_000)));
-        a.link_down(id);
+        a.link_down(id, true);
         assert_eq!(looks(&mut a, 40_000), 0);
     }
 }

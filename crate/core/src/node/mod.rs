@@ -285,13 +285,14 @@ impl Node {
             }
             Input::LinkDown(id) => {
                 let jitter = self.random.u64(0..500);
+                let is_surplus = self.overlay.is_surplus(id, self.me, &self.membership, &self.routes);
                 self.overlay.on_link_down(now, id, jitter);
                 self.membership.device(id).into_iter().for_each(|device| self.wall.forget(device));
                 self.signals.remove(&id);
                 if !self.routes.on_link_down(now, id, self.membership.is_sparse()) {
                     self.forget_asked(id);
                 }
-                self.membership.link_down(id);
+                self.membership.link_down(id, !is_surplus);
             }
             Input::LinkWritable(..) => {}
             Input::Discovered(id) => self.overlay.on_discovered(now, id),

@@ -350,6 +350,12 @@ impl Overlay {
         self.surplus.choose(now, me, membership, &self.wanted, needed, routes, marks)
     }
 
+    /// Whether a link is one that neither end wants, by what both have said: that it closes says nothing of its end.
+    pub fn is_surplus(&self, id: NodeId, me: NodeId, membership: &Membership, routes: &Routes) -> bool {
+        let is_theirs = routes.wish_of(id, me).is_none_or(|(is_theirs, _)| is_theirs);
+        membership.is_sparse() && !is_theirs && !self.wanted.contains(&id)
+    }
+
     /// Whether this node has the links that it wants, as far as they can be had.
     pub fn is_settled(&self, membership: &Membership) -> bool {
         let is_expected = |id: NodeId| membership.is_here(id) || self.strangers.contains_key(&id);

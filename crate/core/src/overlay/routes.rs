@@ -48,8 +48,10 @@ const WANDERING: u8 = 3;
 const TWICE_BYTES_MAX: usize = 16 * 1024;
 /// How many links a neighbour may say that it has.
 const NEIGHBOURS_LINKS_MAX: usize = 2 * LINKS_MAX;
-/// How soon links are told again when they have changed, and when they have not.
+/// How soon links are told again when they have changed, and when they have not. With more than so many it takes as
+/// much longer: each of them is told of all.
 const TELL_MS: Millis = 1_000;
+const TELL_LINKS: u64 = 12;
 const TELL_AGAIN_MS: Millis = 10_000;
 /// When somebody who was asked something and says nothing is asked whether it is there; and how often when it is out of
 /// reach.
@@ -182,10 +184,9 @@ impl Routes {
 
     /// Tell all neighbours of this node's links, if it is time.
     pub(super) fn tell(&mut self, now: Instant, links: Vec<(NodeId, bool)>, out: &mut Outbox) {
-        let is_due = self
-            .told
-            .as_ref()
-            .is_none_or(|(at, told)| now.since(*at) >= if *told == links { TELL_AGAIN_MS } else { TELL_MS });
+        let soon = TELL_MS * (links.len() as u64).max(TELL_LINKS) / TELL_LINKS;
+        let pause = |told: &[(NodeId, bool)]| if *told == *links { TELL_AGAIN_MS } else { soon };
+        let is_due = self.told.as_ref().is_none_or(|(at, told)| now.since(*at) >= pause(told));
         if is_due {
             out.extend(links.iter().map(|(link, _)| (*link, Message::Links(links.clone()))));
             self.told = Some((now, links));

@@ -56,6 +56,9 @@ const ASKED_MS: Millis = 1_000;
 const INTERVAL_MS: Millis = 10_000;
 /// How long after a change of the ring comparisons begin: several changes come together.
 const SETTLE_MS: Millis = 50;
+/// How soon after those that followed a change of the ring comparisons begin anew in a large room, where all compare
+/// with all again for each of those who come one after the other.
+const ROUND_MS: Millis = 2_000;
 /// How much longer the node with the higher id waits: the other's comparison mostly makes its own an equal one.
 const SECOND_MS: Millis = 250;
 /// How long another source is not turned to while one that was asked for what is incoming does not answer.
@@ -126,6 +129,8 @@ pub struct Repair {
     peers: BTreeMap<NodeId, Peer>,
     sessions: BTreeMap<u32, Session>,
     number: u32,
+    /// When the comparisons that follow a change of the ring begin, or have begun.
+    round: Instant,
     periodic: Option<Instant>,
     /// When what is pinned is compared anew; `None`: nothing is.
     feeding: Option<Instant>,
@@ -149,6 +154,10 @@ impl Repair {
         near.marks.hit_if(Mark::RingChanges, || !self.sessions.is_empty());
         self.sessions.clear();
         self.peers.retain(|id, _| near.ring.contains(*id));
+        if self.round < near.now {
+            let again = if near.membership.is_sparse() { self.round + ROUND_MS } else { near.now };
+            self.round = again.max(near.now + SETTLE_MS);
+        }
         for id in near.membership.answering() {
             self.plan(near, handoff, id);
         }
@@ -172,7 +181,7 @@ impl Repair {
         peer.agreed = None;
         // What is incoming does not wait for the other; what is shared may be settled by its comparison.
         let second = if near.me > id && !handoff.sources().contains_key(&id) { SECOND_MS } else { 0 };
-        peer.next = near.now + SETTLE_MS + second;
+        peer.next = self.round.max(near.now + SETTLE_MS) + second;
         self.periodic.get_or_insert(near.now + INTERVAL_MS);
         self.go_on_feeding(near);
     }
@@ -185,17 +194,28 @@ impl Repair {
 
     /// Whether the arcs shared with every node that answers were found equal since the ring last changed.
     pub fn is_settled(&self, ring: &Ring, answering: impl Iterator<Item = NodeId>) -> bool {
-        let agrees = |id: NodeId| self.peers.get(&id).is_some_and(|peer| peer.agreed == Some(ring.hash()));
-        let is_idle = self.peers.values().all(Peer::is_idle);
-        self.sessions.values().all(Session::is_interest) && is_idle && answering.into_iter().all(agrees)
+        let is_idle = self.peers.values().all(|peer| peer.is_idle(ring));
+        let is_waited_for = |session: &Session| self.is_waited_for(ring, session);
+        let mut answering = answering.into_iter();
+        is_idle && !self.sessions.values().any(is_waited_for) && answering.all(|id| self.agrees(ring, id))
     }
 
     /// With whom something is still to be compared, for people to read.
     pub fn unsettled(&self, ring: &Ring, answering: impl Iterator<Item = NodeId>) -> BTreeSet<NodeId> {
-        let agrees = |id: &NodeId| self.peers.get(id).is_some_and(|peer| peer.agreed == Some(ring.hash()));
-        let busy = self.peers.iter().filter(|(_, peer)| !peer.is_idle()).map(|(id, _)| *id);
-        let under_way = self.sessions.values().map(|session| session.with);
-        answering.filter(|id| !agrees(id)).chain(busy).chain(under_way).collect()
+        let busy = self.peers.iter().filter(|(_, peer)| !peer.is_idle(ring)).map(|(id, _)| *id);
+        let waited_for = self.sessions.values().filter(|session| self.is_waited_for(ring, session));
+        let under_way = waited_for.map(|session| session.with);
+        answering.filter(|id| !self.agrees(ring, *id)).chain(busy).chain(under_way).collect()
+    }
+
+    fn agrees(&self, ring: &Ring, id: NodeId) -> bool {
+        self.peers.get(&id).is_some_and(|peer| peer.agrees(ring))
+    }
+
+    /// Whether owners are not settled before a comparison has ended: not one of those that look again at what was found
+    /// equal, unless it has found something.
+    fn is_waited_for(&self, ring: &Ring, session: &Session) -> bool {
+        !session.is_interest() && !(session.is_fresh() && self.agrees(ring, session.with))
     }
 
     /// When something falls due next.
@@ -397,7 +417,7 @@ impl Repair {
         let is_recent = peer.differed_at.is_some_and(|at| near.now.since(at) < INTERVAL_MS);
         if peer.tasks.is_empty() && !is_recent && self.sessions.values().all(|session| session.with != from) {
             near.marks.hit(Mark::GossipDiffers);
-            peer.differed_at = Some(near.now);
+            (peer.agreed, peer.differed_at) = (None, Some(near.now));
             peer.tasks.push_back(Task::Shared);
             peer.next = near.now + DIFFER_MS + if near.me > from { SECOND_MS } else { 0 };
         }
@@ -429,6 +449,7 @@ impl Repair {
             } else if session.ring.is_some() {
                 // Look once more that nothing differs: at once if something moved, later if that does not help.
                 let moved = outcome.received + outcome.sent > 0 && !session.was_refused;
+                peer.agreed = None;
                 peer.tasks.push_back(Task::Shared);
                 peer.failures += 1;
                 peer.next = now + if moved && peer.failures <= AT_ONCE { 0 } else { backoff(peer.failures) };
@@ -447,6 +468,7 @@ impl Repair {
                 Task::Interest(pin) => Task::Interest(pin),
             };
             peer.tasks.push_front(task);
+            peer.agreed = None;
             peer.failures += 1;
             peer.next = now + backoff(peer.failures);
         }

@@ -19,6 +19,7 @@ use web_sys::AbortSignal;
 
 pub mod error;
 pub mod options;
+mod panel;
 pub mod secret;
 mod shape;
 pub mod value;
@@ -337,26 +338,6 @@ impl PeerHandle {
         Ok(host::frozen_object(&[("owners", shape::ids(&list.owners)), ("fallbacks", shape::ids(&list.fallbacks))]))
     }
 
-    /// Where a key lies on the ring, 0–1.
-    ///
-    /// # Errors
-    ///
-    /// `{code, message}` for what cannot be a key.
-    pub fn position(&self, bucket: &str, name: &str) -> Result<f64, JsValue> {
-        let key = key(bucket, name)?;
-        Ok(shape::position(self.peer.view(|view| view.position(&key))))
-    }
-
-    /// `{tokens: {position, id}[]}`, clockwise.
-    pub fn ring(&self) -> JsValue {
-        let tokens = self.peer.view(|view| view.tokens());
-        let token = |(position, id): &(_, NodeId)| {
-            let position = shape::position(*position).into();
-            host::frozen_object(&[("position", position), ("id", id.to_string().into())])
-        };
-        host::frozen_object(&[("tokens", host::frozen_array(tokens.iter().map(token)))])
-    }
-
     /// Counts.
     pub fn metrics(&self) -> JsValue {
         shape::metrics(&self.peer.metrics())
@@ -387,26 +368,6 @@ impl PeerHandle {
             linked.await?;
             Ok(JsValue::UNDEFINED)
         })
-    }
-
-    /// Drop the direct link with a node and refuse it.
-    ///
-    /// # Errors
-    ///
-    /// `{code, message}` for what cannot be an id.
-    pub fn cut(&self, id: &str) -> Result<(), JsValue> {
-        self.peer.cut(node_id(id)?);
-        Ok(())
-    }
-
-    /// End what `cut` began.
-    ///
-    /// # Errors
-    ///
-    /// `{code, message}` for what cannot be an id.
-    pub fn uncut(&self, id: &str) -> Result<(), JsValue> {
-        self.peer.uncut(node_id(id)?);
-        Ok(())
     }
 
     /// Stop, and let go of everything.

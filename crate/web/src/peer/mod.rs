@@ -30,9 +30,11 @@ use wasm_bindgen_futures::spawn_local;
 mod invites;
 mod lifecycle;
 mod members;
+mod pause;
 mod requests;
 
 pub use members::{MemberChange, Members};
+use pause::Pause;
 pub use requests::{Answer, Condition, OnAnswer, OnCondition};
 use requests::{Conditions, Requests};
 
@@ -100,6 +102,7 @@ pub struct Peer {
     /// None once it is closed: what listens may hold the peer in turn.
     sink: RefCell<Option<Sink>>,
     phase: Cell<Phase>,
+    pause: Pause,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,6 +147,7 @@ impl Peer {
             chores: RefCell::default(),
             sink: RefCell::new(Some(sink)),
             phase: Cell::new(Phase::Running),
+            pause: Pause::default(),
         });
         before(&peer);
         peer.members.borrow_mut().refresh(peer.node.borrow().view());
@@ -321,6 +325,7 @@ impl Peer {
 
     /// All that must be said before the page may be gone: at once, not at the end of the task.
     fn say_goodbye(self: &Rc<Self>) {
+        self.pause.end();
         self.feed(Input::Lifecycle(Lifecycle::Closing));
         self.pump();
         self.with_network(Network::say_goodbye_and_close);
@@ -353,7 +358,7 @@ impl Peer {
                 }
             }
             NetworkEvent::Writable { id, lane } => self.feed(Input::LinkWritable(id, lane)),
-            NetworkEvent::Frame { from, bytes } => self.feed(Input::Received { from, bytes }),
+            NetworkEvent::Frame { from, bytes } => self.on_frame(from, bytes),
             NetworkEvent::Discovered(id) => self.feed(Input::Discovered(id)),
             NetworkEvent::DialFailed(id) => self.feed(Input::DialFailed(id)),
             NetworkEvent::SignalForMesh { to, bytes } => self.feed(Input::Signal { to, bytes }),
@@ -386,7 +391,7 @@ impl Peer {
 
     /// Feed what waits, do what the node wants done, tell who must be told; until there is nothing left.
     fn pump(self: &Rc<Self>) {
-        if self.phase.get() == Phase::Closed || self.pumping.replace(true) {
+        if self.phase.get() == Phase::Closed || self.pause.is_on() || self.pumping.replace(true) {
             return;
         }
         self.pump_is_due.set(false);

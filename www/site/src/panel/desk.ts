@@ -7,11 +7,13 @@
 import { batch, createEffect, createMemo, createSignal, onCleanup } from "solid-js";
 import { createStore, reconcile } from "solid-js/store";
 import { basketBucket, basketKey } from "../peer/basket";
-import type { Receipt } from "../peer/package";
+import type { Held, Receipt, Vitals } from "../peer/package";
 import type { Peer } from "../peer/peer";
 import { describe } from "../peer/trouble";
 import { type KeyWay, type Seat, seatsOf, walk } from "../ring/model";
 import { createTrips } from "../ring/trips";
+
+const tickMs = 1000;
 
 export interface Chosen {
   readonly bucket: string;
@@ -42,6 +44,38 @@ export function createDesk(peer: Peer) {
     } catch (error) {
       return { way: undefined, problem: describe(error).message };
     }
+  });
+
+  // What is not told by an event is looked at each second, while somebody can see it.
+  const [tick, setTick] = createSignal(0);
+  const timer = window.setInterval(() => {
+    if (!document.hidden) setTick((before) => before + 1);
+  }, tickMs);
+  onCleanup(() => window.clearInterval(timer));
+
+  /** What lies in this very tab of the chosen key. */
+  const held = createMemo((): Held | undefined => {
+    tick();
+    copies();
+    const here = peer.joined();
+    const { bucket, key } = chosen();
+    if (here === undefined || found().way === undefined) return undefined;
+    try {
+      return here.mesh.held(bucket, key);
+    } catch {
+      return undefined; // closed a moment ago, or no key: `wayProblem` says so
+    }
+  });
+
+  /** How each member is, by its own word. */
+  const vitals = createMemo((): ReadonlyMap<string, Vitals> => {
+    tick();
+    return new Map(
+      peer
+        .joined()
+        ?.mesh.vitals()
+        .map((one) => [one.id, one]),
+    );
   });
 
   /** The nodes known to have the chosen key's last write of this tab on disk. */
@@ -94,6 +128,9 @@ export function createDesk(peer: Peer) {
     lit,
     setLit,
     confirmed,
+    held,
+    vitals,
+    tick,
     trips,
     follow,
     nameOf,

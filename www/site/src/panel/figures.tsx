@@ -1,6 +1,11 @@
-// Figures of this tab: what it holds, what waits for others, and how many bytes it sends a second, by what for.
-import { For, Show } from "solid-js";
-import { type Journal, type Rates, samplesMax, type TrafficKind, trafficKinds } from "../peer/journal";
+// Figures: what this tab holds, and four questions over the last minute, asked of this tab or of the whole room.
+//
+// The room's figures are carried by gossip: every node tells those it is linked with how it is doing. So they are rough,
+// to within a fifth, a few seconds old, and say the worst where a sum would mean nothing.
+import { createSignal, For, Show } from "solid-js";
+import { type Journal, type Sample, type TrafficKind, trafficKinds } from "../peer/journal";
+import { Chart, type Line } from "./chart";
+import { bytes, milliseconds } from "./units";
 
 const says: Readonly<Record<TrafficKind, string>> = {
   gossip: "who is here",
@@ -10,72 +15,129 @@ const says: Readonly<Record<TrafficKind, string>> = {
   signal: "making links",
 };
 
+const questions = [
+  { id: "lag", name: "Convergence lag", says: "for how long something has waited to be where it belongs" },
+  { id: "hints", name: "Hints", says: "writes kept for somebody who is away, or is being told" },
+  { id: "bytes", name: "Bytes a second", says: "sent to other tabs, by what they serve" },
+  {
+    id: "time",
+    name: "Answer times",
+    says: "of recent puts and gets: half of them, and 99 of 100, were done within this",
+  },
+] as const;
+type Question = (typeof questions)[number]["id"];
+type Whose = "own" | "room";
+
 export function Figures(props: { readonly journal: Journal }) {
   const now = () => props.journal.figures().now;
-  const rates = () => props.journal.figures().rates;
   return (
     <div class="figures" data-testid="metrics">
       <Show when={now()} fallback={<p class="quiet">No figures yet.</p>}>
         {(metrics) => (
-          <>
-            <dl class="counts">
-              <Count name="keys held" value={metrics().keys} testid="metric-keys" />
-              <Count
-                name="copies"
-                value={metrics().copies}
-                testid="metric-copies"
-                says="keys of others, kept here for offline buckets"
-              />
-              <Count name="links" value={metrics().links} testid="metric-links" />
-              <Count
-                name="hints"
-                value={metrics().hints}
-                testid="metric-hints"
-                says="writes kept for somebody who is away"
-              />
-              <Count
-                name="tombstones"
-                value={metrics().tombstones}
-                testid="metric-tombstones"
-                says="marks of what was deleted"
-              />
-              <Count name="stored" value={bytes(metrics().bytes)} testid="metric-bytes" />
-            </dl>
-            <table class="traffic">
-              <caption>Bytes sent a second, over the last minute</caption>
-              <tbody>
-                <For each={trafficKinds}>
-                  {(kind) => (
-                    <tr data-testid={`traffic-${kind}`}>
-                      <th scope="row">
-                        {kind} <span class="quiet">{says[kind]}</span>
-                      </th>
-                      <td class="spark-cell">
-                        <Spark rates={rates()} kind={kind} />
-                      </td>
-                      <td class="number">{bytes(rates().at(-1)?.[kind] ?? 0)}/s</td>
-                    </tr>
-                  )}
-                </For>
-              </tbody>
-            </table>
-            <Show when={metrics().requests.some((request) => request.count > 0)}>
-              <p class="latency quiet">
-                <For each={metrics().requests.filter((request) => request.count > 0)}>
-                  {(request) => (
-                    <span>
-                      {request.kind}: {request.count}, half within {Math.round(request.p50Ms)} ms, 99 % within{" "}
-                      {Math.round(request.p99Ms)} ms.{" "}
-                    </span>
-                  )}
-                </For>
-              </p>
-            </Show>
-          </>
+          <dl class="counts">
+            <Count name="keys held" value={metrics().keys} testid="metric-keys" />
+            <Count
+              name="copies"
+              value={metrics().copies}
+              testid="metric-copies"
+              says="keys of others, kept here for offline buckets"
+            />
+            <Count name="links" value={metrics().links} testid="metric-links" />
+            <Count
+              name="hints"
+              value={metrics().hints}
+              testid="metric-hints"
+              says="writes kept for somebody who is away"
+            />
+            <Count
+              name="tombstones"
+              value={metrics().tombstones}
+              testid="metric-tombstones"
+              says="marks of what was deleted"
+            />
+            <Count name="stored" value={bytes(metrics().bytes)} testid="metric-bytes" />
+          </dl>
         )}
       </Show>
+      <OverTime journal={props.journal} whose="own" />
     </div>
   );
+}
+
+/** The chart with its choices; `whose` is where it begins. */
+export function OverTime(props: { readonly journal: Journal; readonly whose: Whose }) {
+  const [question, setQuestion] = createSignal<Question>("bytes");
+  const [whose, setWhose] = createSignal<Whose>(props.whose);
+  const asked = () => questions.find(({ id }) => id === question()) ?? questions[0];
+  return (
+    <div class="over-time" data-testid="over-time" data-question={question()} data-whose={whose()}>
+      <div class="chart-choices">
+        <div class="log-tools" role="group" aria-label="What the chart shows">
+          <For each={questions}>
+            {({ id, name }) => (
+              <button
+                type="button"
+                class="chip"
+                data-testid={`chart-${id}`}
+                aria-pressed={question() === id}
+                onClick={() => setQuestion(id)}
+              >
+                {name}
+              </button>
+            )}
+          </For>
+        </div>
+        <div class="log-tools" role="group" aria-label="Of whom">
+          <For each={[["own", "This tab"] as const, ["room", "The whole room"] as const]}>
+            {([id, name]) => (
+              <button
+                type="button"
+                class="chip"
+                data-testid={`chart-of-${id}`}
+                aria-pressed={whose() === id}
+                onClick={() => setWhose(id)}
+              >
+                {name}
+              </button>
+            )}
+          </For>
+        </div>
+      </div>
+      <p class="quiet">
+        {asked().name}: {asked().says}
+        {whose() === "room" ? ", as all nodes told it" : ""}.
+      </p>
+      <Chart
+        title={`${asked().name}, ${whose() === "own" ? "of this tab" : "of the whole room"}, over the last minute`}
+        lines={linesOf(question(), props.journal.figures()[whose()], whose())}
+        write={question() === "hints" ? String : question() === "bytes" ? (value) => `${bytes(value)}/s` : milliseconds}
+        topMin={question() === "bytes" ? 200 : question() === "hints" ? 5 : 20}
+      />
+    </div>
+  );
+}
+
+function linesOf(question: Question, samples: readonly Sample[], whose: Whose): readonly Line[] {
+  const line = (name: string, of: (sample: Sample) => number, says = ""): Line => ({
+    name,
+    says,
+    values: samples.map(of),
+  });
+  switch (question) {
+    case "lag":
+      return [line("lag", (sample) => sample.lagMs, whose === "own" ? "" : "of the node that waits longest")];
+    case "hints":
+      return [line("hints", (sample) => sample.hints, whose === "own" ? "" : "of all nodes together")];
+    case "bytes":
+      return trafficKinds.map((kind) => line(kind, (sample) => sample.sent[kind], says[kind]));
+    default:
+      return [
+        line("put p99", (sample) => sample.putMs.p99),
+        line("put p50", (sample) => sample.putMs.p50),
+        line("get p99", (sample) => sample.getMs.p99),
+        line("get p50", (sample) => sample.getMs.p50),
+      ];
+  }
 }
 
 function Count(props: {
@@ -86,30 +148,8 @@ function Count(props: {
 }) {
   return (
     <div title={props.says}>
-      <dd data-testid={props.testid}>{props.value}</dd>
       <dt>{props.name}</dt>
+      <dd data-testid={props.testid}>{props.value}</dd>
     </div>
   );
-}
-
-/** One scale for all kinds, so that the lines compare. */
-function Spark(props: { readonly rates: readonly Rates[]; readonly kind: TrafficKind }) {
-  const line = () => {
-    const top = Math.max(64, ...props.rates.flatMap((rates) => trafficKinds.map((kind) => rates[kind])));
-    const start = samplesMax - props.rates.length;
-    return props.rates
-      .map((rates, i) => `${i === 0 ? "M" : "L"}${start + i} ${(19 - (18 * rates[props.kind]) / top).toFixed(1)}`)
-      .join("");
-  };
-  return (
-    <svg class="spark" viewBox={`0 0 ${samplesMax - 1} 20`} preserveAspectRatio="none" aria-hidden="true">
-      <path d={line()} vector-effect="non-scaling-stroke" />
-    </svg>
-  );
-}
-
-function bytes(count: number): string {
-  if (count < 1000) return `${Math.round(count)} B`;
-  if (count < 1_000_000) return `${(count / 1000).toFixed(1)} kB`;
-  return `${(count / 1_000_000).toFixed(1)} MB`;
 }

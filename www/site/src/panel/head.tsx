@@ -4,7 +4,8 @@
 // applies, Escape takes it back.
 import { createEffect, createSignal, Show } from "solid-js";
 import type { Peer } from "../peer/peer";
-import { labelProblem, roomProblem } from "../peer/place";
+import { boardAddress, labelProblem, roomProblem } from "../peer/place";
+import { Rooms } from "./rooms";
 
 export function Head(props: { readonly peer: Peer }) {
   const { peer } = props;
@@ -39,12 +40,26 @@ export function Head(props: { readonly peer: Peer }) {
           problem={labelProblem}
         />
       </div>
+      <nav class="head-nav" aria-label="Roundtable">
+        <Rooms peer={peer} />
+        <a
+          class="chip-link"
+          href={boardAddress(peer.place())}
+          data-testid="board-on"
+          title="This room on a classroom's wall"
+        >
+          Board
+        </a>
+        <a class="chip-link" href="guide/" data-testid="guide">
+          Guide
+        </a>
+      </nav>
       <Presence peer={peer} />
     </header>
   );
 }
 
-function Presence(props: { readonly peer: Peer }) {
+export function Presence(props: { readonly peer: Peer }) {
   const words = () => {
     const phase = props.peer.phase();
     if (phase.is === "loading") return "Loading the store…";

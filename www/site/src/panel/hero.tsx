@@ -3,6 +3,7 @@ import { createSignal, Show } from "solid-js";
 import type { Peer } from "../peer/peer";
 import { addressOf } from "../peer/place";
 import { Ring } from "../ring/ring";
+import { copyText } from "./copy";
 import type { Desk } from "./desk";
 
 const copiedForMs = 2500;
@@ -16,12 +17,8 @@ export function Intro(props: { readonly peer: Peer }) {
     window.open(address(), "_blank", `noopener,popup,width=${width},height=${screen.availHeight},left=${width},top=0`);
   };
   const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(address());
-      setCopied("yes");
-    } catch {
-      setCopied("no"); // no clipboard without a secure context: the link is shown instead, to be copied by hand
-    }
+    // Without a secure context there is no clipboard: the link is shown instead, to be copied by hand.
+    setCopied((await copyText(address(), "link-by-hand")) ? "yes" : "no");
     if (copied() === "yes") setTimeout(() => setCopied(undefined), copiedForMs);
   };
   return (

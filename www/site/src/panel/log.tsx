@@ -12,7 +12,12 @@ const clock = new Intl.DateTimeFormat(undefined, {
 export function Log(props: { readonly journal: Journal; readonly nameOf: (id: string) => string }) {
   const [held, setHeld] = createSignal<readonly Entry[]>();
   const [hidden, setHidden] = createSignal<ReadonlySet<EntryKind>>(new Set());
-  const shown = createMemo(() => (held() ?? props.journal.entries()).filter((entry) => !hidden().has(entry.kind)));
+  const [sought, setSought] = createSignal("");
+  const shown = createMemo(() => {
+    const text = sought().trim().toLowerCase();
+    const kept = (held() ?? props.journal.entries()).filter((entry) => !hidden().has(entry.kind));
+    return text === "" ? kept : kept.filter((entry) => entry.say(props.nameOf).toLowerCase().includes(text));
+  });
   const toggle = (kind: EntryKind) =>
     setHidden((before) => {
       const after = new Set(before);
@@ -24,14 +29,31 @@ export function Log(props: { readonly journal: Journal; readonly nameOf: (id: st
       <div class="log-tools" role="group" aria-label="What the log shows">
         <For each={entryKinds}>
           {(kind) => (
-            <button type="button" class="chip" aria-pressed={!hidden().has(kind)} onClick={() => toggle(kind)}>
+            <button
+              type="button"
+              class="chip"
+              data-testid={`log-kind-${kind}`}
+              aria-pressed={!hidden().has(kind)}
+              onClick={() => toggle(kind)}
+            >
               {kind}
             </button>
           )}
         </For>
+        <input
+          type="search"
+          class="log-search"
+          data-testid="log-search"
+          aria-label="Show only events that say"
+          placeholder="Filter: a name, a word"
+          autocomplete="off"
+          value={sought()}
+          onInput={(event) => setSought(event.currentTarget.value)}
+        />
         <button
           type="button"
           class="chip hold"
+          data-testid="log-hold"
           aria-pressed={held() !== undefined}
           onClick={() => setHeld(held() === undefined ? props.journal.entries() : undefined)}
         >
@@ -39,7 +61,10 @@ export function Log(props: { readonly journal: Journal; readonly nameOf: (id: st
         </button>
       </div>
       <ol class="log" data-testid="log" tabindex="0" aria-label="Events, newest first">
-        <For each={shown()} fallback={<li class="quiet">Nothing yet.</li>}>
+        <For
+          each={shown()}
+          fallback={<li class="quiet">{sought() === "" ? "Nothing yet." : "No event says that."}</li>}
+        >
           {(entry) => (
             <li data-testid="log-entry" data-kind={entry.kind}>
               <time datetime={entry.at.toISOString()}>{clock.format(entry.at)}</time>

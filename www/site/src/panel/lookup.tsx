@@ -1,9 +1,11 @@
 // Where a key lives: its position, the walk clockwise, and the preference list that every tab computes alike.
-import { For, Show } from "solid-js";
+import { Show } from "solid-js";
+import type { Peer } from "../peer/peer";
 import { Walk } from "../ring/walk";
 import type { Desk } from "./desk";
+import { Replicas } from "./replicas";
 
-export function Lookup(props: { readonly desk: Desk }) {
+export function Lookup(props: { readonly desk: Desk; readonly peer: Peer }) {
   const { desk } = props;
   const set = (part: "bucket" | "key") => (event: InputEvent & { currentTarget: HTMLInputElement }) =>
     desk.look({ ...desk.chosen(), [part]: event.currentTarget.value });
@@ -45,45 +47,14 @@ export function Lookup(props: { readonly desk: Desk }) {
       <Show when={desk.way()}>
         {(way) => (
           <>
+            <p class="hash" data-testid="hash">
+              <code>
+                hash({way().bucket} / {way().key})
+              </code>{" "}
+              = {way().position.toFixed(6)} of the circle, {(way().position * 360).toFixed(1)}°. The walk begins there:
+            </p>
             <Walk way={way()} seats={desk.seats} lit={desk.lit()} onLit={desk.setLit} />
-            <dl class="preference" data-testid="preference">
-              <div>
-                <dt>
-                  Owners <span class="quiet">keep a copy</span>
-                </dt>
-                <For each={way().owners} fallback={<dd class="quiet">none</dd>}>
-                  {(id, i) => (
-                    <dd data-testid="preference-owner" data-node-id={id}>
-                      <span class="badge-dot owner" aria-hidden="true">
-                        {i() + 1}
-                      </span>
-                      {desk.nameOf(id)} <span class="quiet">device {desk.deviceOf(id) ?? "?"}</span>
-                    </dd>
-                  )}
-                </For>
-              </div>
-              <div>
-                <dt>
-                  Fallbacks <span class="quiet">stand in, in this order</span>
-                </dt>
-                <For
-                  each={way().fallbacks.slice(0, 8)}
-                  fallback={<dd class="quiet">none: everybody here is an owner</dd>}
-                >
-                  {(id, i) => (
-                    <dd data-testid="preference-fallback" data-node-id={id}>
-                      <span class="badge-dot fallback" aria-hidden="true">
-                        f{i() + 1}
-                      </span>
-                      {desk.nameOf(id)} <span class="quiet">device {desk.deviceOf(id) ?? "?"}</span>
-                    </dd>
-                  )}
-                </For>
-                <Show when={way().fallbacks.length > 8}>
-                  <dd class="quiet">and {way().fallbacks.length - 8} more</dd>
-                </Show>
-              </div>
-            </dl>
+            <Replicas desk={desk} peer={props.peer} />
           </>
         )}
       </Show>

@@ -1,10 +1,24 @@
 // The door to the package `roundtable`: its types at build time, its module at run time, and what this browser lacks.
 //
 // The page is a guest like any other: it imports /roundtable/index.js from its own origin and uses the public
-// contract, plus two reads that exist for panels only (`ring`, `position`). Nothing of the protocol is known here.
+// contract, plus what exists for panels and classrooms only (`ring`, `position`, `vitals`, `held`, `pause`). Nothing of the protocol is known here.
 import type * as Roundtable from "roundtable";
 
-export type { Level, Member, Mesh, Metrics, Outcome, Read, Receipt, Status, Token, Value } from "roundtable";
+export type {
+  CounterBucket,
+  Held,
+  Level,
+  Member,
+  Mesh,
+  Metrics,
+  Outcome,
+  Read,
+  Receipt,
+  Status,
+  Token,
+  Value,
+  Vitals,
+} from "roundtable";
 export type Package = Pick<typeof Roundtable, "join" | "RoundtableError">;
 
 // A variable, so that no bundler follows it.

@@ -1,6 +1,7 @@
 // This tab as a peer: joins the room, holds what it believes, and lets go again. The page's only state machine.
 //
 //   loading → joining → here → (another room or label) → joining …        any of them → failed, with a sentence
+//                        here → left, for good; joining again comes back as somebody new
 //
 // One join runs at a time: a new wish aborts the one under way and closes the old mesh first, so that joining again
 // gets the same identity back. A downgrade to memory storage happens only where the browser leaves no choice, or when
@@ -18,7 +19,17 @@ import {
   type Token,
   type Value,
 } from "./package";
-import { addressOf, keepLabel, type Place, placeFromAddress, sessionLabel } from "./place";
+import {
+  addressOf,
+  addressProblem,
+  boardAddress,
+  keepLabel,
+  type Place,
+  placeFromAddress,
+  type Sight,
+  sessionLabel,
+  sightInAddress,
+} from "./place";
 import { createTroubles, describe } from "./trouble";
 
 export type PlainBucket = ReturnType<typeof plainBucket>;
@@ -28,6 +39,7 @@ export type Phase =
   | { readonly is: "loading" }
   | { readonly is: "joining" }
   | { readonly is: "here" }
+  | { readonly is: "left" }
   | {
       readonly is: "failed";
       readonly step: "load" | "join";
@@ -75,6 +87,10 @@ export function createPeer() {
   const [place, setPlace] = createSignal<Place>(placeFromAddress());
   const [label, setLabel] = createSignal(sessionLabel());
   const [storage, setStorage] = createSignal<StorageChoice>(able.storage);
+  const [sight, setSight] = createSignal<Sight>(sightInAddress());
+  const [linkProblem, setLinkProblem] = createSignal(addressProblem());
+  const [paused, setPaused] = createSignal(false);
+  const [cuts, setCuts] = createSignal<ReadonlySet<string>>(new Set());
   const [introducers, setIntroducers] = createSignal<ReadonlyMap<string, boolean>>(new Map());
 
   let loaded: Package | undefined;
@@ -152,6 +168,8 @@ export function createPeer() {
     setBelief(nothing);
     drawnShape = undefined;
     setIntroducers(new Map());
+    setPaused(false);
+    setCuts(new Set<string>());
     if (old === undefined) return;
     await old.mesh.close().catch((error: unknown) => troubles.report("Leaving the room", error));
   }
@@ -194,8 +212,53 @@ export function createPeer() {
     before = before.then(() => attempt(mine, signal)).catch((error: unknown) => void troubles.report("Joining", error));
   }
 
-  function moveTo(room: string) {
-    location.hash = new URL(addressOf({ ...place(), room })).hash; // "hashchange" does the rest, as for a link
+  /** Another room, or the same one seen otherwise. "hashchange" does the rest, as for a link. */
+  function go(to: Place, as: Sight) {
+    location.hash = new URL(as === "board" ? boardAddress(to) : addressOf(to)).hash;
+  }
+  /** Another room of this name, with the secret that this one has. */
+  const moveTo = (room: string) => go({ ...place(), room }, sight());
+
+  /** What a classroom does to this node alone. */
+  function act(doing: string, work: (mesh: Mesh) => void) {
+    const here = joined();
+    if (here === undefined) return;
+    try {
+      work(here.mesh);
+    } catch (error) {
+      troubles.report(doing, error);
+    }
+  }
+  const setStill = (still: boolean) =>
+    act(still ? "Pausing" : "Resuming", (mesh) => {
+      if (still) mesh.pause();
+      else mesh.resume();
+      setPaused(mesh.isPaused());
+      journal.note("act", () => (still ? "This tab's node was paused" : "This tab's node goes on"));
+    });
+  const setCut = (id: string, cut: boolean) =>
+    act(cut ? "Cutting a link" : "Mending a link", (mesh) => {
+      if (cut) mesh.cut(id);
+      else mesh.uncut(id);
+      const now = new Set(cuts());
+      if (cut) now.add(id);
+      else now.delete(id);
+      setCuts(now);
+      journal.note("act", (nameOf) => `${cut ? "The link was cut to" : "The link may open again to"} ${nameOf(id)}`);
+    });
+
+  /** Leaves for good once others have everything; resolves with whether they do. If not, this tab is still a member. */
+  async function leave(timeoutMs: number): Promise<boolean> {
+    const here = joined();
+    if (here === undefined) return false;
+    journal.note("act", () => "This tab is leaving the room");
+    const { handedOff } = await here.mesh.leave({ timeoutMs });
+    if (handedOff && joined() === here) {
+      ++wish; // a join that is under way has been overtaken
+      await letGo();
+      setPhase({ is: "left" });
+    }
+    return handedOff;
   }
   function rename(to: string) {
     setLabel(to);
@@ -208,6 +271,8 @@ export function createPeer() {
   }
 
   const onHash = () => {
+    setSight(sightInAddress());
+    setLinkProblem(addressProblem());
     const now = placeFromAddress();
     if (now.room === place().room && now.secret === place().secret) return;
     setPlace(now);
@@ -231,9 +296,17 @@ export function createPeer() {
     label,
     storage,
     introducers,
+    sight,
+    linkProblem,
+    paused,
+    cuts,
     nameOf,
     join,
+    go,
     moveTo,
+    setStill,
+    setCut,
+    leave,
     rename,
     goOnInMemory,
     /** One bucket per name; the cart's keeps its merge. */

@@ -13,13 +13,72 @@ export interface Place {
   readonly secret: string | undefined;
 }
 
+/** The room in the address. One whose link cannot be read is the lobby's, and `addressProblem` says why. */
 export function placeFromAddress(): Place {
-  const fragment = new URLSearchParams(location.hash.slice(1));
-  const secret = fragment.get("secret");
-  return {
-    room: fragment.get("room")?.trim() || defaultRoom,
-    secret: secret === null || secret === "" ? undefined : secret,
-  };
+  const found = placeInLink(location.hash);
+  return "problem" in found ? { room: defaultRoom, secret: undefined } : found;
+}
+
+/** How the room is looked at: as a participant, or as the board on a classroom's wall. */
+export type Sight = "table" | "board";
+export function sightInAddress(): Sight {
+  return new URLSearchParams(location.hash.slice(1)).get("view") === "board" ? "board" : "table";
+}
+
+/** The room's own address as seen on the wall. */
+export function boardAddress(place: Place): string {
+  return `${addressOf(place)}&view=board`;
+}
+
+const secretBytesMax = 1024;
+
+/**
+ * Which room a link leads to, or what is wrong with it. A whole link, its fragment, or a room's bare name will do: people
+ * paste all three. A link that was cut short or garbled must not lead somewhere else without a word.
+ */
+export function placeInLink(link: string): Place | { readonly problem: string } {
+  const text = link.trim();
+  if (text === "") return { problem: "Paste a room's link here, or type a room's name." };
+  const mark = text.indexOf("#");
+  if (mark === -1 && /^[a-z]+:/i.test(text)) {
+    return { problem: "This link names no room: what comes after # is missing. Ask for the whole link." };
+  }
+  if (mark === -1 && !text.includes("=")) return checked({ room: text, secret: undefined });
+  const fragment = new URLSearchParams(text.slice(mark + 1));
+  const room = fragment.get("room")?.trim() ?? "";
+  if (room === "") return { problem: "This link names no room: it should end in #room= and a name." };
+  return checked({ room, secret: fragment.get("secret") || undefined });
+}
+
+function checked(place: Place): Place | { readonly problem: string } {
+  const { room, secret = "" } = place;
+  if (room.includes("\ufffd") || secret.includes("\ufffd")) {
+    return { problem: "This link was damaged on its way: some of its letters cannot be read. Ask for it again." };
+  }
+  const problem = roomProblem(room);
+  if (problem !== undefined) return { problem };
+  if (new TextEncoder().encode(secret).length > secretBytesMax) {
+    return { problem: `A room's secret has at most ${secretBytesMax} bytes; the one in this link has more.` };
+  }
+  return place;
+}
+
+/** What is wrong with this page's own address, in a sentence; nothing if it names a room, or has no fragment at all. */
+export function addressProblem(): string | undefined {
+  if (location.hash.length <= 1) return undefined;
+  const found = placeInLink(location.hash);
+  return "problem" in found ? found.problem : undefined;
+}
+
+/** 128 random bits: strong enough that nobody guesses their way into the room. */
+export function freshSecret(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+/** A room's name that one can say across a classroom. */
+export function freshRoomName(): string {
+  return `${anyOf(colours)}-${anyOf(animals)}-${anyOf(animals)}`.toLowerCase();
 }
 
 export function addressOf(place: Place): string {

@@ -32,7 +32,7 @@ export function layoutFor(size: number, count: number): Layout {
   const crowd = count <= 4 ? 1 : count <= 8 ? 0.86 : count <= 14 ? 0.7 : count <= 28 ? 0.5 : 0.3;
   const roomEach = (Math.PI * inner * 0.86) / Math.max(1, count); // half of what a seat has of the circle they stand on
   const seat = Math.max(3, Math.min(roomEach * 0.8, Math.round(size * 0.056 * crowd) + (wide ? 0 : 3)));
-  const names = count <= (wide ? 12 : 6);
+  const names = count <= (wide ? 12 : 4);
   const seats = inner - seat - (wide ? 20 : 14);
   return { size, outer, inner, seats, seat, text, shares: seat >= 19, names, crowd: count > bandsToldApartMax };
 }
