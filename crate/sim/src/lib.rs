@@ -12,6 +12,7 @@
 
 mod disk;
 pub mod lab;
+mod log;
 #[cfg(feature = "native")]
 pub mod measure;
 pub mod oracle;
@@ -21,5 +22,6 @@ mod trace;
 mod world;
 
 pub use disk::Disk;
+pub use log::Log;
 pub use trace::Trace;
 pub use world::{Coming, CrashPoint, Host, InFlight, News, Seen, Tapped, Tuning, World};

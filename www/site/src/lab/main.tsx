@@ -8,6 +8,7 @@ import "../style/base.css";
 import "../style/hero.css";
 import "../style/ring.css";
 import "../style/parts.css";
+import "../style/figures.css";
 import "./lab.css";
 import "./stage.css";
 import "./transport.css";
