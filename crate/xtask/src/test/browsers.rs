@@ -16,7 +16,7 @@ use crate::test::count;
 use crate::test::report::Report;
 use crate::wasm;
 
-/// A quarter of an hour on a machine of two cores that has nothing else to do.
+/// Real tabs want the machine to themselves: beside a build they take two to three times as long.
 const LIMIT: Duration = Duration::from_secs(45 * 60);
 
 /// Runs all files of tests in tests/browser.
