@@ -3,8 +3,8 @@
 //
 //   node tests/bench/wasm.mjs FOLDER BINARY [--json] [--runs N]
 //
-// FOLDER holds the bindings of roundtable-lab, BINARY is a release build of roundtable-sim; `npm test -- traces` leaves
-// both behind, as `.cache/lab` and `target/release/roundtable-sim`. The two take turns, and each run counts by its
+// FOLDER holds the lab's bindings (`npm run build` leaves them in `www/site/pkg`), BINARY is a release build of the
+// simulator (`cargo build --release -p roundtable-sim`). The two take turns, and each run counts by its
 // quickest turn of a thousand puts, as natively. The exit code is 1 if the bar is missed.
 
 import { execFileSync } from "node:child_process";
