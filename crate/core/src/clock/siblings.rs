@@ -172,8 +172,9 @@ impl<V: Clone> Siblings<V> {
         Siblings { context: self.context.clone(), values }
     }
 
-    /// What is known without the values, as bytes: enough to tell versions apart. It is written anew with each change of
-    /// a key, so it is put together here: as postcard writes the context and the list of dots, and not a byte at a time.
+    /// What is known without the values, as bytes: enough to tell versions apart. It is written anew with each change
+    /// of a key, so it is put together here: as postcard writes the context and the list of dots, but not a byte at a
+    /// time.
     pub(crate) fn shape(&self) -> SmallVec<[u8; SHAPE_BYTES_USUAL]> {
         let mut shape = SmallVec::new();
         for (count, dots) in [(self.context.len(), 0), (self.values.len(), 1)] {

@@ -2,8 +2,8 @@
 //!
 //! A ring follows from who sits on it, whoever makes it. Where one process runs many nodes, as the simulator does, all
 //! of them come to the same ring one by one, each by some milliseconds of hashing and sorting in a large room; there
-//! they share it. Without the cargo feature `shared-verdicts` the type is of size zero and each node makes its own, so a
-//! browser's build is none the larger.
+//! they share it. Without the cargo feature `shared-verdicts` the type is of size zero and each node makes its own, so
+//! a browser's build is none the larger.
 
 use alloc::sync::Arc;
 #[cfg(feature = "shared-verdicts")]
