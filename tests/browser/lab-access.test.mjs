@@ -48,11 +48,27 @@ describe("the lab, however it is looked at", { timeout: 1_500_000 }, () => {
         await page.by(`tab-${panel}`).click();
         found[panel] = await complaints(page);
       }
-      for (const sheet of ["help", "room"]) {
+      for (const sheet of ["help", "lessons", "room"]) {
         await page.by(`open-${sheet}`).click();
         found[sheet] = await complaints(page);
         await page.page.keyboard.press("Escape");
       }
+      const lesson = await lab.page({ ...options, path: "/lab/#lesson=two-carts" });
+      found.lesson = await complaints(lesson);
+      for (let i = 0; i < 3; i++) {
+        await lesson.by("lesson-go").click();
+        await lesson.by("lesson-finish").click();
+        found[`a lesson's step ${i + 1}`] = await complaints(lesson);
+        await lesson.by("lesson-next").click();
+      }
+      found["a prediction"] = await complaints(lesson);
+      await lesson.by("lesson-ask").locator("input").first().check();
+      await lesson.by("lesson-go").click();
+      await lesson.by("lesson-finish").click();
+      await lesson.by("lesson-reveal").waitFor();
+      found["a reveal"] = await complaints(lesson);
+      const broken = await lab.page({ ...options, path: "/lab/#1.mangled" });
+      found["a mangled link"] = await complaints(broken);
       assert.deepEqual(
         Object.entries(found).filter(([, list]) => list.length > 0),
         [],

@@ -184,7 +184,7 @@ describe("the lab's controls", { timeout: 1_500_000 }, () => {
         await press(`tab-${panel}`);
         assert.equal(await page.by("panel").getAttribute("data-panel"), panel);
       }
-      for (const sheet of ["help", "room"]) {
+      for (const sheet of ["help", "lessons", "room"]) {
         await press(`open-${sheet}`);
         await page.by(sheet).waitFor();
         await hand.press(page.by(sheet).getByRole("button", { name: "Close" }));
@@ -285,6 +285,8 @@ describe("the lab's controls", { timeout: 1_500_000 }, () => {
     await page.by("help").waitFor();
     await keyboard.press("Escape");
     await page.by("help").waitFor({ state: "hidden" });
+    await keyboard.press("l");
+    await page.by("lessons").waitFor();
     assert.deepEqual(await page.troubles(), []);
   });
 });

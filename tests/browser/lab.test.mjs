@@ -4,7 +4,10 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join } from "node:path";
 import { describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { gzipSync } from "node:zlib";
 import { openLab } from "./lab.mjs";
+import { openPlain } from "./stage.mjs";
 
 const timeout = 180_000;
 const types = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".wasm": "application/wasm" };
@@ -167,5 +170,58 @@ describe("the lab", { timeout: 900_000 }, () => {
     assert.equal(await page.by("run").getAttribute("aria-pressed"), "false", "time stands");
     await page.by("violation").getByRole("button", { name: "To the moment before" }).click();
     await page.by("violation").waitFor({ state: "detached" });
+  });
+
+  test("costs the live page nothing: it asks for none of it, and is small", { timeout }, async () => {
+    const asked = [];
+    const context = await lab.browser.newContext();
+    lab.contexts.push(context);
+    context.on("request", (request) => asked.push(new URL(request.url()).pathname));
+    const page = await lab.open(context, `${lab.world.origin}/`, "presence");
+    await page.by("members").waitFor();
+    await page.page.waitForLoadState("networkidle");
+    assert.deepEqual(
+      asked.filter((path) => /lab/.test(path)),
+      [],
+    );
+    const own = [...new Set(asked)].filter((path) => path === "/" || path.startsWith("/assets/"));
+    assert.ok(own.length >= 3, own.join(", "));
+    const sizes = own.map(async (path) => {
+      const file = join(lab.world.site, path === "/" ? "index.html" : path);
+      return gzipSync(await readFile(file)).length;
+    });
+    const bytes = (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
+    assert.ok(bytes <= 150 * 1024, `${bytes} bytes beyond the package`);
+  });
+});
+
+describe("the lab in a browser as people have it", { timeout: 300_000 }, () => {
+  const plain = openPlain();
+
+  test("draws nothing and lets no time pass while nobody looks", { timeout }, async () => {
+    const tab = await plain.browser.tab(`${plain.world.origin}/lab/`);
+    await plain.world.until("the lab is there", () =>
+      tab.run(() => document.querySelector('[data-testid="run"]') !== null),
+    );
+    await tab.run(() => {
+      const { clearRect } = CanvasRenderingContext2D.prototype;
+      window.drawn = 0;
+      CanvasRenderingContext2D.prototype.clearRect = function (...box) {
+        window.drawn++;
+        return clearRect.apply(this, box);
+      };
+      document.querySelector('[data-testid="run"]').click();
+    });
+    const look = () => tab.run(() => [window.drawn, document.querySelector('[data-testid="clock"]').textContent]);
+    await plain.world.until("it draws", async () => (await look())[0] > 5);
+    const front = await plain.browser.tab(`${plain.world.origin}/blank`);
+    await plain.world.until("it is hidden", () => tab.run(() => document.hidden));
+    await sleep(300);
+    const hidden = await look();
+    await sleep(1500);
+    assert.deepEqual(await look(), hidden);
+    await front.close();
+    await tab.bringToFront();
+    await plain.world.until("it draws again", async () => (await look())[0] > hidden[0]);
   });
 });

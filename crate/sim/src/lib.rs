@@ -13,6 +13,7 @@
 pub mod bare;
 mod disk;
 pub mod lab;
+mod log;
 #[cfg(feature = "native")]
 pub mod measure;
 pub mod oracle;
@@ -22,5 +23,6 @@ mod trace;
 mod world;
 
 pub use disk::Disk;
+pub use log::Log;
 pub use trace::Trace;
 pub use world::{Coming, CrashPoint, Host, InFlight, News, Seen, Tapped, Tuning, World};

@@ -38,6 +38,20 @@ impl Superseding {
     }
 }
 
+/// The changes of one key, in the order in which they were made.
+#[derive(Debug, Clone, Default)]
+struct Changes {
+    /// How many there were before, which nobody need know any more.
+    forgotten: usize,
+    kept: Vec<Superseding>,
+}
+
+impl Changes {
+    fn get_mut(&mut self, place: usize) -> Option<&mut Superseding> {
+        self.kept.get_mut(place.checked_sub(self.forgotten)?)
+    }
+}
+
 /// Where the oracle keeps a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
@@ -57,7 +71,7 @@ impl Change {
 pub struct Oracle {
     writes: BTreeMap<u64, Written>,
     dots: BTreeMap<Dot, u64>,
-    superseding: BTreeMap<Key, Vec<Superseding>>,
+    superseding: BTreeMap<Key, Changes>,
     /// Writes with a time to live.
     expiring: BTreeSet<u64>,
     /// What each write of a part of a value did.
@@ -66,6 +80,8 @@ pub struct Oracle {
     unjudged: Vec<(Dot, Vec<Dot>, Edit)>,
     /// Tombstones were reaped: nobody need know any more of a write that a delete had seen.
     has_reaped: bool,
+    /// Writes of which nothing is known any more but that they were made.
+    forgotten: BTreeSet<u64>,
     violations: Vec<String>,
 }
 
@@ -136,14 +152,13 @@ impl Oracle {
 
     fn supersede(&mut self, key: &Key, dot: Dot, context: VersionVector, write: Option<u64>) -> Change {
         let changes = self.superseding.entry(key.clone()).or_default();
-        changes.push(Superseding { context, dot, gone: Vec::new(), write, ackers: BTreeSet::new() });
-        Change { key: key.clone(), place: changes.len() - 1 }
+        changes.kept.push(Superseding { context, dot, gone: Vec::new(), write, ackers: BTreeSet::new() });
+        Change { key: key.clone(), place: changes.forgotten + changes.kept.len() - 1 }
     }
 
     /// A change is on the disks of these tabs: it must not be lost.
     pub fn on_acknowledged(&mut self, change: &Change, tabs: &[usize]) {
-        let changes = self.superseding.get_mut(&change.key).map(Vec::as_mut_slice).unwrap_or_default();
-        if let Some(taken) = changes.get_mut(change.place) {
+        if let Some(taken) = self.superseding.get_mut(&change.key).and_then(|changes| changes.get_mut(change.place)) {
             taken.ackers.extend(tabs);
         }
     }
@@ -153,7 +168,7 @@ impl Oracle {
     /// go because this one had it.
     pub fn on_disk_lost(&mut self, tab: usize, holds: impl Fn(usize, &Key, &VersionVector) -> bool) {
         for (key, changes) in &mut self.superseding {
-            for change in changes.iter_mut().filter(|change| change.ackers.contains(&tab)) {
+            for change in changes.kept.iter_mut().filter(|change| change.ackers.contains(&tab)) {
                 let mut seen = change.context.clone();
                 seen.see(change.dot);
                 if !holds(tab, key, &seen) {
@@ -174,7 +189,7 @@ impl Oracle {
         holds: impl Fn(usize, &Key, &VersionVector) -> bool,
     ) {
         for (key, changes) in &mut self.superseding {
-            for change in changes.iter_mut().filter(|change| change.ackers.contains(&tab)) {
+            for change in changes.kept.iter_mut().filter(|change| change.ackers.contains(&tab)) {
                 change.ackers.remove(&tab);
                 let mut seen = change.context.clone();
                 seen.see(change.dot);
@@ -219,7 +234,29 @@ impl Oracle {
 
     /// How many changes of a key were made.
     pub fn changes_of(&self, key: &Key) -> usize {
-        self.superseding.get(key).map_or(0, Vec::len)
+        self.superseding.get(key).map_or(0, |changes| changes.kept.len())
+    }
+
+    /// Of each key keep so many changes, and those that no later one has superseded. What is forgotten is no longer
+    /// looked for, and nobody is accused if it is found: what superseded it may be lost with the disks that had it.
+    pub fn forget_superseded(&mut self, keep: usize) {
+        for changes in self.superseding.values_mut() {
+            while changes.kept.len() > keep {
+                let Some((oldest, later)) = changes.kept.split_first() else { break };
+                if !later.iter().any(|by| by.supersedes(&oldest.dot)) {
+                    break;
+                }
+                if let Some(number) = oldest.write {
+                    self.forgotten.insert(number);
+                    self.writes.remove(&number);
+                    self.edits.remove(&number);
+                    self.expiring.remove(&number);
+                }
+                self.dots.remove(&oldest.dot);
+                changes.kept.remove(0);
+                changes.forgotten += 1;
+            }
+        }
     }
 
     /// Whether a delete took this write away, or whatever had taken its place: an edit names only what it takes away
@@ -256,7 +293,7 @@ impl Oracle {
                 self.violations.push(format!("{key:?}: the counter shows {shown:?}, and {sum} was added"));
             }
         }
-        let changes = self.superseding.get(key).map(Vec::as_slice).unwrap_or_default();
+        let changes = self.superseding.get(key).map(|changes| &changes.kept[..]).unwrap_or_default();
         for (number, written) in self.writes.iter().filter(|(_, written)| written.key == *key) {
             let is_superseded = |by: &&Superseding| by.write != Some(*number) && by.supersedes(&written.dot);
             let is_known = end.context().covers(&written.dot);
@@ -280,7 +317,8 @@ impl Oracle {
                 self.violations.push(format!("{key:?}: acknowledged delete {:?} is lost", delete.dot));
             }
         }
-        for stranger in values.iter().filter(|number| !self.writes.contains_key(number)) {
+        let is_known = |number: &u64| self.writes.contains_key(number) || self.forgotten.contains(number);
+        for stranger in values.iter().filter(|number| !is_known(number)) {
             self.violations.push(format!("{key:?}: value {stranger} was never written"));
         }
     }
@@ -323,6 +361,29 @@ mod tests {
     fn what_holds_is_not_accused() {
         let found = judged(|_, object| object.put(&VersionVector::new(), dot(1), version(1)));
         assert!(found.is_empty(), "{found:?}");
+    }
+
+    #[test]
+    fn what_was_superseded_long_ago_is_forgotten_and_the_rest_is_judged_as_before() {
+        let key = Key::new("b", "k").expect("a short name");
+        let (mut oracle, mut object) = (Oracle::default(), Object::new());
+        let mut seen = VersionVector::new();
+        let mut last = None;
+        for number in 1..=10 {
+            last = Some(oracle.on_write(number, &key, dot(number), seen.clone()));
+            object.put(&seen, dot(number), version(number));
+            seen.see(dot(number));
+        }
+        oracle.forget_superseded(3);
+        assert_eq!((oracle.changes_of(&key), oracle.len()), (3, 3));
+        oracle.on_acknowledged(&last.expect("there was a last"), &[0]);
+        oracle.judge(&key, &object);
+        assert!(oracle.violations().is_empty(), "{:?}", oracle.violations());
+        let mut other = Object::new();
+        other.put(&VersionVector::new(), dot(2), version(2));
+        oracle.judge(&key, &other);
+        let found = oracle.violations();
+        assert!(found.len() == 1 && found[0].contains("acknowledged write 10 is lost"), "{found:?}");
     }
 
     #[test]

@@ -173,7 +173,7 @@ impl<V: Clone> Siblings<V> {
     }
 
     /// What is known without the values, as bytes: enough to tell versions apart. It is written anew with each change
-    /// of a key, so it is put together here: as postcard writes the context and the list of dots, but not a byte at a
+    /// of a key, so it is put together here: as postcard writes the context and the list of dots, and not a byte at a
     /// time.
     pub(crate) fn shape(&self) -> SmallVec<[u8; SHAPE_BYTES_USUAL]> {
         let mut shape = SmallVec::new();

@@ -41,20 +41,17 @@ use crate::wire::{self, Message, Outbox, Relayed, WireError};
 
 /// How often a message may be passed on.
 pub const HOPS_MAX: u8 = 8;
-/// How many steps more it costs to be passed on to nobody nearer: once or twice that helps, and where the receiver is
-/// gone, all that is for it would wander.
+/// How many steps more it costs to be passed on to nobody nearer: where the receiver is gone, all would wander.
 const WANDERING: u8 = 3;
 /// How many bytes a message may have to leave by two ways.
 const TWICE_BYTES_MAX: usize = 16 * 1024;
 /// How many links a neighbour may say that it has.
 const NEIGHBOURS_LINKS_MAX: usize = 2 * LINKS_MAX;
-/// How soon links are told again when they have changed, and when they have not. With more than so many it takes as
-/// much longer: each of them is told of all.
+/// How soon up to so many links are told again when they have changed, more of them later; and when they have not.
 const TELL_MS: Millis = 1_000;
 const TELL_LINKS: u64 = 12;
 const TELL_AGAIN_MS: Millis = 10_000;
-/// When somebody who was asked something and says nothing is asked whether it is there; and how often when it is out of
-/// reach.
+/// When somebody who was asked and says nothing is asked whether it is there; how often when it is out of reach.
 const ASK_MS: Millis = 1_000;
 const ASK_LOST_MS: Millis = 5_000;
 /// After how long without a word somebody is out of reach.
@@ -145,8 +142,11 @@ impl Routes {
 
     /// Something has come from this node, on whatever way.
     pub fn on_heard(&mut self, from: NodeId, membership: &mut Membership, marks: &Marks) {
-        let was_asked = self.peers.get_mut(&from).is_some_and(|peer| peer.waits.take().is_some());
-        if was_asked && self.waiting.remove(&from) && membership.is_lost(from) {
+        let waited = self.peers.get_mut(&from).and_then(|peer| peer.waits.take());
+        if waited.is_some() {
+            self.waiting.remove(&from);
+        }
+        if waited.is_some() && membership.is_lost(from) {
             marks.hit(Mark::BackInReach);
             membership.set_lost(from, false);
         }
@@ -187,13 +187,12 @@ impl Routes {
     /// Tell all neighbours of this node's links, if it is time.
     pub(super) fn tell(&mut self, now: Instant, links: impl FnOnce() -> Vec<(NodeId, bool)>, out: &mut Outbox) {
         let told = self.told.as_ref().map(|(at, told)| (now.since(*at), told));
-        if told.is_some_and(|(ago, _)| ago < TELL_MS) {
+        let soon = |told: &[(NodeId, bool)]| TELL_MS * (told.len() as u64).max(TELL_LINKS) / TELL_LINKS;
+        if told.is_some_and(|(ago, told)| ago < soon(told)) {
             return;
         }
         let links = links();
-        let soon = TELL_MS * (links.len() as u64).max(TELL_LINKS) / TELL_LINKS;
-        let pause = |told: &[(NodeId, bool)]| if *told == *links { TELL_AGAIN_MS } else { soon };
-        if told.is_none_or(|(ago, told)| ago >= pause(told)) {
+        if told.is_none_or(|(ago, told)| ago >= TELL_AGAIN_MS || *told != links) {
             out.extend(links.iter().map(|(link, _)| (*link, Message::Links(links.clone()))));
             self.told = Some((now, links));
         }
@@ -348,6 +347,7 @@ impl Routes {
 
     /// When somebody is to be asked again, or is out of reach.
     pub fn poll_timeout(&self) -> Option<Instant> {
+        debug_assert!(self.peers.iter().all(|(id, peer)| peer.waits.is_none() || self.waiting.contains(id)));
         let peers = self.waiting.iter().filter_map(|id| self.peers.get(id));
         peers.filter_map(|peer| peer.waits.map(|(_, again)| again)).min()
     }

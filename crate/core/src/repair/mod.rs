@@ -164,28 +164,17 @@ impl Repair {
 
     /// Whether the arcs shared with every node that answers were found equal since the ring last changed.
     pub fn is_settled(&self, ring: &Ring, answering: impl Iterator<Item = NodeId>) -> bool {
-        let is_idle = self.peers.values().all(|peer| peer.is_idle(ring));
-        let is_waited_for = |session: &Session| self.is_waited_for(ring, session);
-        let mut answering = answering.into_iter();
-        is_idle && !self.sessions.values().any(is_waited_for) && answering.all(|id| self.agrees(ring, id))
+        let agrees = |id: NodeId| self.peers.get(&id).is_some_and(|peer| peer.agreed == Some(ring.hash()));
+        let is_idle = self.peers.values().all(Peer::is_idle);
+        self.sessions.values().all(Session::is_interest) && is_idle && answering.into_iter().all(agrees)
     }
 
     /// With whom something is still to be compared, for people to read.
     pub fn unsettled(&self, ring: &Ring, answering: impl Iterator<Item = NodeId>) -> BTreeSet<NodeId> {
-        let busy = self.peers.iter().filter(|(_, peer)| !peer.is_idle(ring)).map(|(id, _)| *id);
-        let waited_for = self.sessions.values().filter(|session| self.is_waited_for(ring, session));
-        let under_way = waited_for.map(|session| session.with);
-        answering.filter(|id| !self.agrees(ring, *id)).chain(busy).chain(under_way).collect()
-    }
-
-    fn agrees(&self, ring: &Ring, id: NodeId) -> bool {
-        self.peers.get(&id).is_some_and(|peer| peer.agrees(ring))
-    }
-
-    /// Whether owners are not settled before a comparison has ended: not one of those that look again at what was found
-    /// equal, unless it has found something.
-    fn is_waited_for(&self, ring: &Ring, session: &Session) -> bool {
-        !(session.is_interest() || session.is_fresh() && self.agrees(ring, session.with))
+        let agrees = |id: &NodeId| self.peers.get(id).is_some_and(|peer| peer.agreed == Some(ring.hash()));
+        let busy = self.peers.iter().filter(|(_, peer)| !peer.is_idle()).map(|(id, _)| *id);
+        let under_way = self.sessions.values().map(|session| session.with);
+        answering.filter(|id| !agrees(id)).chain(busy).chain(under_way).collect()
     }
 
     /// When something falls due next.
@@ -390,7 +379,7 @@ impl Repair {
         let is_recent = peer.differed_at.is_some_and(|at| near.now.since(at) < INTERVAL_MS);
         if peer.tasks.is_empty() && !is_recent && self.sessions.values().all(|session| session.with != from) {
             near.marks.hit(Mark::GossipDiffers);
-            (peer.agreed, peer.differed_at) = (None, Some(near.now));
+            peer.differed_at = Some(near.now);
             self.starts.set(None);
             self.planned.insert(from);
             peer.tasks.push_back(Task::Shared);
@@ -426,7 +415,6 @@ impl Repair {
             } else if session.ring.is_some() {
                 // Look once more that nothing differs: at once if something moved, later if that does not help.
                 let moved = outcome.received + outcome.sent > 0 && !session.was_refused;
-                peer.agreed = None;
                 self.planned.insert(outcome.with);
                 peer.tasks.push_back(Task::Shared);
                 peer.failures += 1;
@@ -448,7 +436,6 @@ impl Repair {
             };
             self.planned.insert(session.with);
             peer.tasks.push_front(task);
-            peer.agreed = None;
             peer.failures += 1;
             peer.next = now + backoff(peer.failures);
         }

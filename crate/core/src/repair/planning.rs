@@ -23,9 +23,9 @@ impl Repair {
             let again = if near.membership.is_sparse() { self.round + ROUND_MS } else { near.now };
             self.round = again.max(near.now + SETTLE_MS);
         }
-        let strayed_from = owners_of_strays(near);
+        let leading = owners_of_strays(near);
         for id in near.membership.answering() {
-            self.plan_with(near, handoff, id, &strayed_from);
+            self.plan_with(near, handoff, id, &leading);
         }
     }
 

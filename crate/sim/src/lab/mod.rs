@@ -15,6 +15,7 @@
 //! - `moment`: all that there is at one point of time, and how it comes to the next.
 //! - `history`: checkpoints, and going to another point of time.
 //! - `violation`: the soak's checkers, live.
+//! - `plants`: the bugs that can be planted, in words for a class.
 //! - `figures`: latencies, bytes a second, moved keys.
 //! - `words`: frames, events and happenings in words.
 //! - `logbook`: what has been seen, for the log and the space-time diagram.
@@ -31,12 +32,12 @@ mod link;
 mod load;
 mod logbook;
 mod moment;
+mod plants;
 mod setup;
 mod state;
 mod violation;
 mod words;
 
-use roundtable_core::planted::Plant;
 use serde_json::{Value, json};
 
 pub use lesson::{LESSONS, Lesson};
@@ -170,8 +171,7 @@ impl Lab {
 
     /// The bugs that can be planted, as JSON.
     pub fn plants() -> String {
-        let line = |(_, name, about): &(Plant, &str, &str)| json!({ "name": name, "about": about });
-        Value::from(Plant::ALL.iter().map(line).collect::<Vec<_>>()).to_string()
+        plants::all().to_string()
     }
 
     /// All that there is now, as JSON, in the way that a view asks for.

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeSet;
 
-use roundtable_core::id::Key;
+use roundtable_core::id::{Key, RequestId};
 use roundtable_core::membership::Status;
 
 use super::moment::LOOK_MS;
@@ -15,6 +15,12 @@ use crate::scenario::Play;
 
 /// Every so many looks values are judged.
 const VALUES_EVERY: u64 = 4;
+/// Every so many looks is forgotten what is long superseded: each checkpoint holds what is known.
+const FORGET_EVERY: u64 = 16;
+/// So many changes of each key are known, and those that nothing has superseded.
+const CHANGES_KEPT: usize = 24;
+/// Of so many of the last requests it is judged what they are told.
+const REQUESTS_JUDGED: u64 = 1_000;
 /// So much work judging values may be at a look: pairs of changes of one key. The next look goes on where it ended.
 const VALUES_WORK_MAX: usize = 20_000;
 /// So many keys at most.
@@ -87,6 +93,11 @@ impl Watcher {
         let hints = members.or_else(|| found(play, HINTS, now));
         if hints.is_some() {
             return hints;
+        }
+        if self.looks.is_multiple_of(FORGET_EVERY) {
+            let newest = play.soak.world.next_request().0;
+            play.soak.watch.forget_before(RequestId(newest.saturating_sub(REQUESTS_JUDGED)));
+            play.soak.oracle.forget_superseded(CHANGES_KEPT);
         }
         if self.looks.is_multiple_of(VALUES_EVERY) {
             self.judge_values(play);
@@ -163,6 +174,14 @@ fn named(play: &Play, raw: &str) -> (String, BTreeSet<String>) {
         if text != before {
             nodes.insert(name.to_owned());
         }
+    }
+    // Clocks as they are written elsewhere, and without the moment, which is told beside it.
+    text = text.replace("VersionVector { entries: [", "{").replace("] }", "}");
+    if let Some((key, rest)) = text.split_once(": ")
+        && let Some((key, ms)) = key.split_once(" at ")
+        && ms.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        text = format!("{key}: {rest}");
     }
     (text, nodes)
 }

@@ -235,7 +235,7 @@ impl Play {
         let mut count = 0;
         for at in by {
             let from = self.marked.get(&at).map_or(0, |marked| marked.0);
-            for (_, event) in self.soak.world.hosts[at].events.get(from..).unwrap_or_default() {
+            for (_, event) in self.soak.world.hosts[at].events.from(from) {
                 let (kind, id, weight) = taken_apart(event);
                 let is_about = about.is_none_or(|about| id == Some(about));
                 count += if kind == Some(wanted.kind) && is_about { weight } else { 0 };

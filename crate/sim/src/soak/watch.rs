@@ -71,6 +71,13 @@ impl Watch {
         !self.lost.is_empty() || !self.left.is_empty()
     }
 
+    /// Requests that were made before this one are looked at no more: what they may still be told is not judged.
+    pub(crate) fn forget_before(&mut self, id: RequestId) {
+        self.changes = self.changes.split_off(&id);
+        self.named = self.named.split_off(&id);
+        self.gets = self.gets.split_off(&id);
+    }
+
     pub(crate) fn on_get(&mut self, id: RequestId, key: Key, level: Level, is_merge: bool) {
         let due = self.confirmed(&key);
         self.gets.insert(id, Asked { key, due, level, is_merge });
@@ -146,7 +153,7 @@ impl Soak {
         self.watch.taken_in.resize(self.world.hosts.len(), 0);
         let mut made = Vec::new();
         for (tab, (host, taken_in)) in self.world.hosts.iter().zip(&mut self.watch.taken_in).enumerate() {
-            for (at, event) in &host.events[*taken_in..] {
+            for (at, event) in host.events.from(*taken_in) {
                 if matches!(event, Event::Reaped { .. }) {
                     self.oracle.on_reaped();
                     // Of a deleted key that was reaped, nobody knows any more what a quorum had confirmed.

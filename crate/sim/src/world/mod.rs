@@ -21,7 +21,7 @@ use roundtable_core::node::{Config, Event, Input, Lane, Limits, Node, Output};
 use roundtable_core::store::Batch;
 use roundtable_core::time::Instant;
 
-use crate::{Disk, Trace};
+use crate::{Disk, Log, Trace};
 pub use outside::{Coming, InFlight, Seen};
 pub use tabs::CrashPoint;
 
@@ -131,7 +131,7 @@ pub struct Host {
     /// Its database.
     pub disk: Disk,
     /// Everything it told of, in order.
-    pub events: Vec<(Instant, Event)>,
+    pub events: Log<(Instant, Event)>,
     /// All replies by request.
     pub replies: BTreeMap<RequestId, Vec<Reply>>,
     /// Whether its disk refuses everything.

@@ -82,7 +82,7 @@ impl World {
             id,
             node: None,
             disk,
-            events: Vec::new(),
+            events: crate::Log::default(),
             replies: std::collections::BTreeMap::new(),
             disk_full: false,
             disk_fails: 0,

@@ -47,14 +47,14 @@ export function Figures(props: { readonly desk: Desk }) {
       </section>
       <section class="deeds" aria-labelledby="bytes-title">
         <h3 id="bytes-title">Bytes a second, by kind</h3>
-        <table class="traffic" data-testid="traffic">
+        <table class="bytes" data-testid="traffic">
           <tbody>
             <For each={kinds}>
               {(kind) => (
                 <tr>
                   <th scope="row">
                     <span class={`kind-mark of-${kind}`} aria-hidden="true" /> {kind}
-                    <span class="quiet traffic-says">{kindSays[kind]}</span>
+                    <span class="quiet bytes-says">{kindSays[kind]}</span>
                   </th>
                   <td>
                     <Bar part={(metrics().bytesPerSecond[kind] ?? 0) / peak()} />

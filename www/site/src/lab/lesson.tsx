@@ -15,7 +15,7 @@ export function LessonCard(props: { readonly player: Player; readonly desk: Desk
               {player.index() + 1} of {lesson().steps.length} · {lesson().paper}
             </span>
           </header>
-          <Words player={player} />
+          <Words player={player} desk={desk} />
           <div class="lesson-foot">
             <div class="actions">
               <button
@@ -43,7 +43,7 @@ export function LessonCard(props: { readonly player: Player; readonly desk: Desk
   );
 }
 
-function Words(props: { readonly player: Player }) {
+function Words(props: { readonly player: Player; readonly desk: Desk }) {
   const { player } = props;
   let words!: HTMLDivElement;
   // The next step's words are read from their beginning.
@@ -53,7 +53,7 @@ function Words(props: { readonly player: Player }) {
   });
   const ask = () => player.step()?.ask ?? undefined;
   return (
-    <div class="lesson-words" ref={words} aria-live="polite">
+    <div class="lesson-words" ref={words} role="region" aria-label="The lesson's words" aria-live="polite" tabindex="0">
       <p class="lesson-say" data-testid="lesson-say">
         {player.step()?.say}
       </p>
@@ -68,6 +68,7 @@ function Words(props: { readonly player: Player }) {
                     class="choice"
                     classList={{
                       right: player.phase() === "done" && i() === asked().answer,
+                      past: player.phase() === "done" && i() !== player.choice() && i() !== asked().answer,
                       wrong: player.phase() === "done" && i() === player.choice() && i() !== asked().answer,
                     }}
                   >
@@ -78,10 +79,15 @@ function Words(props: { readonly player: Player }) {
                       disabled={player.phase() !== "say"}
                       onChange={() => player.choose(i())}
                     />
-                    {text}
-                    <Show when={player.phase() === "done" && i() === asked().answer}>
-                      <span class="verdict"> ✓ so it is</span>
-                    </Show>
+                    <span class="choice-words">
+                      {text}
+                      <Show when={player.phase() === "done" && i() === asked().answer}>
+                        <span class="verdict"> ✓ so it is</span>
+                      </Show>
+                      <Show when={player.phase() === "done" && i() === player.choice() && i() !== asked().answer}>
+                        <span class="verdict"> your prediction</span>
+                      </Show>
+                    </span>
                   </label>
                 )}
               </For>
@@ -97,17 +103,25 @@ function Words(props: { readonly player: Player }) {
         )}
       </Show>
       <Show when={player.isLast() && player.phase() === "done"}>
-        <SameTrace player={player} />
+        <SameTrace player={player} desk={props.desk} />
       </Show>
     </div>
   );
 }
 
-function SameTrace(props: { readonly player: Player }) {
+/** The lesson's file names the trace of its last moment; the tests check it natively. */
+function SameTrace(props: { readonly player: Player; readonly desk: Desk }) {
+  const isSame = () => props.desk.told().trace === props.player.lesson()?.trace;
   return (
-    <p class="quiet" data-testid="lesson-trace">
-      If you did nothing else, this run is, bit for bit, the one that the tests check natively: trace{" "}
-      <code>{props.player.lesson()?.trace}</code>.
+    <p class="quiet" data-testid="lesson-trace" data-same={isSame()}>
+      <Show
+        when={isSame()}
+        fallback={
+          "Its trace is not that of the lesson's file any more: you did more than the lesson does, or moved on."
+        }
+      >
+        Its trace is <code>{props.player.lesson()?.trace}</code>: to the last bit the run that the tests check natively.
+      </Show>
     </p>
   );
 }

@@ -8,6 +8,7 @@ import "../style/base.css";
 import "../style/hero.css";
 import "../style/ring.css";
 import "../style/parts.css";
+import "../style/figures.css";
 import "./lab.css";
 import "./stage.css";
 import "./transport.css";
@@ -17,8 +18,12 @@ import "./sheets.css";
 
 const root = document.getElementById("app");
 if (root === null) throw new Error("lab/index.html has no element with the id app");
-await begin(root);
-keepOffline();
+if (new URLSearchParams(location.search).has("bench")) {
+  await (await import("./bench")).bench(root);
+} else {
+  await begin(root);
+  keepOffline();
+}
 
 async function begin(root: HTMLElement) {
   const opened = await openDoor();

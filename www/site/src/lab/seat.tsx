@@ -6,6 +6,8 @@ import { createEffect, createMemo, Show } from "solid-js";
 import type { Layout, Point } from "../ring/geometry";
 import type { Desk } from "./desk";
 
+const namedMax = 6; // so many names have room on a phone too
+
 export function SeatButton(props: {
   readonly id: string;
   readonly desk: Desk;
@@ -36,7 +38,8 @@ export function SeatButton(props: {
     button.style.setProperty("--y", `${props.point.y.toFixed(1)}px`);
     button.style.setProperty("--seat", `${props.layout.seat}px`);
   });
-  const named = () => props.layout.names || desk.lit() === props.id || desk.node() === name();
+  const named = () =>
+    props.layout.names || props.count <= namedMax || desk.lit() === props.id || desk.node() === name();
   return (
     <button
       type="button"
