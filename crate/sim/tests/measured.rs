@@ -43,6 +43,11 @@ fn a_key_takes_two_hundred_bytes_of_memory_beside_itself_and_its_value() {
 }
 
 #[test]
+fn a_large_room_forms_and_comes_through_the_death_of_a_tenth_and_of_half() {
+    assert_holds(Subject::Thousand, &quick());
+}
+
+#[test]
 fn the_page_tells_of_every_subject_and_of_no_missed_bar() {
     let page = include_str!("../MEASURED.md");
     for subject in Subject::ALL {

@@ -23,7 +23,7 @@ use crate::World;
 use crate::bare;
 
 const NODES: usize = 1_000;
-const NODES_QUICK: usize = 60;
+const NODES_QUICK: usize = 40;
 /// How many of those that are there hear of one that opens.
 const HEARD_BY: usize = 8;
 /// Between one that opens and the next.
@@ -98,7 +98,8 @@ pub(super) fn measure(options: &Options) -> Vec<Figure> {
     let nodes = options.nodes.unwrap_or(if options.quick { NODES_QUICK } else { NODES });
     let mut figures = Vec::new();
     let mut add = |what: &str, value: f64, unit, bar| {
-        eprintln!("{what}: {value} {unit}");
+        // It takes minutes: each figure is told as soon as it is had.
+        eprintln!("{what}: {value:.2} {unit}");
         let setting = format!("{nodes} nodes, 32 vnodes, {KEYS} keys");
         figures.push(Figure { what: what.into(), setting, value, unit, bar });
     };
@@ -112,7 +113,6 @@ pub(super) fn measure(options: &Options) -> Vec<Figure> {
         world.open_with(0, |config| config.device = DeviceId::from_bytes(device));
         world.run_for(OPENS_EVERY_MS);
     }
-    eprintln!("opened: {:?}", begun.elapsed());
     let formed = until_one(&mut world);
     add("the room forms, after the last has opened", formed / 1_000.0, "s", Some(Bar::AtMost(60.0)));
     add("machine time until then", begun.elapsed().as_secs_f64(), "s", None);
