@@ -1,5 +1,6 @@
 // Everybody can use the page: axe finds nothing wrong in any view, however the visitor's system is set.
 import assert from "node:assert/strict";
+import { readdir } from "node:fs/promises";
 import { after, afterEach, before, describe, test } from "node:test";
 import { assertAccessible, violations } from "./axe.mjs";
 import { uniqueName, World } from "./harness.mjs";
@@ -83,6 +84,13 @@ describe("the page for everybody", { timeout: 400_000 }, () => {
     const ours = links.filter((href) => new URL(href).origin === world.origin);
     assert.ok(ours.length >= 2, `${links}`);
     for (const href of ours) assert.equal((await fetch(href)).status, 200, href);
+    const lessons = ours.flatMap((href) => /#lesson=(.+)$/.exec(href)?.[1] ?? []);
+    const known = await readdir(new URL("../lessons/", import.meta.url));
+    assert.deepEqual(
+      lessons.map((id) => `${id}.json`).sort(),
+      known.filter((name) => name.endsWith(".json")).sort(),
+      "each lesson of the lab has its place in the plan",
+    );
   });
 
   test("where a tab has left, where it failed, and where the link is broken", { timeout }, async () => {

@@ -118,6 +118,52 @@ describe("every control of the page", { timeout: 900_000 }, () => {
       await other.page.close();
     });
 
+    test(`the head, the members, all cables at once and invites, by ${kind}`, { timeout }, async () => {
+      const { by, press, pressIt, type, attribute, tab, room } = await table(kind);
+      const { context } = tab.profile;
+      const [opened] = await Promise.all([context.waitForEvent("page"), press("open-tab")]);
+      await opened.locator('[data-testid="presence"][data-phase="here"]').waitFor();
+      assert.equal(new URL(opened.url()).hash, `#room=${room}`);
+      await tab.page.bringToFront();
+      await press("copy-link");
+      await tab.page.getByText("Link copied").or(tab.page.locator("#link-by-hand")).first().waitFor();
+      const links = () => tab.run(() => window.roundtable.mesh.metrics().links);
+      await world.until("both others are linked", async () => (await links()) === 2);
+      await press("cut-all");
+      await world.until("all cables are cut", async () => (await links()) === 0);
+      await press("mend-all");
+      await world.until("all cables are mended", async () => (await links()) === 2);
+      await opened.close();
+
+      await pressIt(tab.page.getByTestId("member-row").first().getByRole("button"));
+      await tab.page.locator('[data-testid="member-row"].lit').waitFor();
+      await type("look-key", "anything");
+      await pressIt(tab.page.getByRole("button", { name: "Show on the ring" }).first());
+      assert.equal(await by("look-key").inputValue(), "table");
+      await press("invite-make");
+      await by("invite-text").waitFor();
+      await press("invite-copy");
+      await type("invite-received", "no invite");
+      await press("invite-accept");
+      await by("answer-problem").waitFor();
+      await press("guide");
+      await tab.page.getByRole("heading", { name: "Your class is the database." }).waitFor();
+      await tab.page.goBack();
+      await tab.page.locator('[data-testid="presence"][data-phase="here"]').waitFor();
+
+      await type("node-label", `Owl by ${kind}`);
+      await tab.page.keyboard.press("Enter");
+      await world.until("the tab has the new name", () =>
+        tab.run((label) => window.roundtable?.mesh.members()[0]?.label === label, `Owl by ${kind}`),
+      );
+      await type("room-name", `${room}-3`);
+      await tab.page.keyboard.press("Enter");
+      await world.until("the room is another", () =>
+        tab.run((room) => window.roundtable?.mesh.room === room, `${room}-3`),
+      );
+      await attribute("presence", "data-phase", "here");
+    });
+
     test(`rooms and the board, by ${kind}`, { timeout }, async () => {
       const { by, press, type, attribute, tab, other, room } = await table(kind);
       await press("rooms-open");
@@ -174,6 +220,30 @@ describe("every control of the page", { timeout: 900_000 }, () => {
       await by("cart").waitFor();
     });
   }
+
+  test("who leaves has handed over everything, and may come again as somebody new", { timeout }, async () => {
+    const room = uniqueName();
+    const [leaver, keeper] = [await desk.tab("leaver", `/#room=${room}`), await phone.tab("keeper", `/#room=${room}`)];
+    const by = (id) => leaver.page.getByTestId(id);
+    for (const tab of [leaver, keeper]) {
+      await tab.page.locator('[data-testid="presence"][data-phase="here"]').waitFor();
+      await tab.run(() => window.roundtable.mesh.ready());
+    }
+    const id = await leaver.run(() => window.roundtable.mesh.id);
+    await by("cart-quick").first().click();
+    await keeper.page.getByTestId("cart-item").waitFor();
+    await by("leave").click();
+    await by("left-note").waitFor({ timeout: 30_000 });
+    assert.equal(await by("cut").count(), 0);
+    await world.until("the keeper is alone, with the cart", async () => {
+      const members = await keeper.run(() => window.roundtable.mesh.members().length);
+      return members === 1 && (await keeper.page.getByTestId("cart-item").count()) === 1;
+    });
+    await by("join-again").click();
+    await by("cart-item").waitFor();
+    assert.notEqual(await leaver.run(() => window.roundtable.mesh.id), id);
+    assert.equal(await by("left-note").count(), 0);
+  });
 
   test("a presenter's remote turns the board, and leaves fields alone", { timeout }, async () => {
     const tab = await desk.tab("remote", `/#room=${uniqueName()}&view=board`);

@@ -10,6 +10,7 @@
 //! had seen. [`scenario`] plays stories that are written down as data. [`lab`] puts time
 //! into somebody's hand.
 
+pub mod bare;
 mod disk;
 pub mod lab;
 mod log;

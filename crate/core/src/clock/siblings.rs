@@ -1,6 +1,5 @@
 //! The dotted version vector set: the values of one key that nobody has superseded, and the context seen.
 
-use alloc::vec::Vec;
 use core::fmt;
 
 use serde::ser::SerializeStruct;
@@ -48,6 +47,9 @@ impl fmt::Display for SiblingsError {
 }
 
 impl core::error::Error for SiblingsError {}
+
+/// One actor and one value fit in this.
+const SHAPE_BYTES_USUAL: usize = 96;
 
 impl<V: Clone> Siblings<V> {
     /// Everything seen of the key.
@@ -170,10 +172,34 @@ impl<V: Clone> Siblings<V> {
         Siblings { context: self.context.clone(), values }
     }
 
-    /// A copy of what is known without the values: enough to tell versions apart.
-    pub fn shape(&self) -> (&VersionVector, Vec<Dot>) {
-        (&self.context, self.dots().collect())
+    /// What is known without the values, as bytes: enough to tell versions apart. It is written anew with each change
+    /// of a key, so it is put together here: as postcard writes the context and the list of dots, and not a byte at a
+    /// time.
+    pub(crate) fn shape(&self) -> SmallVec<[u8; SHAPE_BYTES_USUAL]> {
+        let mut shape = SmallVec::new();
+        for (count, dots) in [(self.context.len(), 0), (self.values.len(), 1)] {
+            varint(&mut shape, count as u64);
+            let mut write = |dot: Dot| {
+                shape.extend_from_slice(dot.actor.node.as_bytes());
+                varint(&mut shape, dot.actor.epoch);
+                varint(&mut shape, dot.counter);
+            };
+            match dots {
+                0 => self.context.iter().for_each(&mut write),
+                _ => self.dots().for_each(&mut write),
+            }
+        }
+        shape
     }
+}
+
+/// Seven bits a byte, the lowest first, as postcard writes a number.
+fn varint(bytes: &mut SmallVec<[u8; SHAPE_BYTES_USUAL]>, mut number: u64) {
+    while number >= 0x80 {
+        bytes.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
 }
 
 /// The stored and sent form: a value's actor is its place in the context, for an actor takes 24 bytes and an index one.

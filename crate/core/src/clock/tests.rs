@@ -120,6 +120,16 @@ proptest! {
     }
 
     #[test]
+    fn a_shape_is_what_postcard_writes_of_the_context_and_the_dots(nodes in copies(), far in any::<u64>()) {
+        for node in &nodes {
+            let mut node = node.clone();
+            node.forget(&VersionVector::from_iter([Dot { counter: far.max(1), ..dot(9, 1) }]));
+            let written = postcard::to_allocvec(&(node.context(), node.dots().collect::<Vec<Dot>>())).unwrap();
+            prop_assert_eq!(&node.shape()[..], &written[..]);
+        }
+    }
+
+    #[test]
     fn siblings_are_read_back_from_their_bytes(nodes in copies()) {
         for node in &nodes {
             let bytes = postcard::to_allocvec(node).unwrap();

@@ -154,7 +154,7 @@ impl Handoff {
         let mine = near.ring.arcs_of(near.me);
         let gained = mine.difference(&before.arcs_of(near.me));
         if !gained.is_empty() {
-            for id in before.nodes().filter(|&id| id != near.me) {
+            for id in before.owners_within(&gained).into_iter().filter(|&id| id != near.me) {
                 let from = gained.intersection(&before.arcs_of(id));
                 self.add_source(near, id, from);
             }

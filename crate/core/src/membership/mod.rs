@@ -41,6 +41,7 @@ pub use timing::Timing;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
 
 use crate::id::{DeviceId, KeyPair, NodeId, Room};
 use crate::marks::{Mark, Marks};
@@ -51,6 +52,7 @@ use crate::wire::{Claim, N_MAX, Outbox, Presence, Record, SignedRecord, Standing
 use probe::Probing;
 use reach::Reach;
 use relay::Errand;
+use suspicion::Away;
 use vitals::Telling;
 
 /// What a node believes of a member.
@@ -193,6 +195,9 @@ pub struct Membership {
     random: fastrand::Rng,
     changes: Vec<Change>,
     revision: u64,
+    away: RefCell<Away>,
+    /// The room's N, and the revision it is of: it is asked with every answer to a write.
+    declared: Cell<Option<(u64, u8)>>,
     /// The hash of the digest, and the revision it is of.
     hashed: Option<(u64, u64)>,
 }
@@ -248,6 +253,8 @@ impl Membership {
             random,
             changes,
             revision: 1,
+            away: RefCell::default(),
+            declared: Cell::default(),
             hashed: None,
         }
     }
@@ -332,6 +339,14 @@ impl Membership {
     /// How many copies the room keeps: the most that a member declares who is neither dormant nor departed, at most
     /// seven.
     pub fn n(&self) -> u8 {
+        let known = self.declared.get().filter(|(revision, _)| *revision == self.revision);
+        let n = known.map_or_else(|| self.most_declared(), |(_, n)| n);
+        debug_assert_eq!(n, self.most_declared(), "a change without a revision");
+        self.declared.set(Some((self.revision, n)));
+        n
+    }
+
+    fn most_declared(&self) -> u8 {
         let n_max = if self.planted.has(Plant::BelieveAnyN) { u8::MAX } else { N_MAX };
         self.here().map(|(_, record)| record.n.min(n_max)).max().unwrap_or(1)
     }

@@ -22,6 +22,15 @@ use crate::wire::{Claim, Message, Outbox, Presence, Rumour, Standing, WireError}
 /// How often a goodbye is said: nobody is left to say it again if it is lost.
 pub(super) const GOODBYES: usize = 3;
 
+/// Who may become dormant, and how many could confirm it: what follows from the members of one revision, and is asked
+/// far more often than they change.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Away {
+    revision: u64,
+    ids: Vec<NodeId>,
+    confirmers: Option<usize>,
+}
+
 impl Membership {
     /// A frame has come from this node over its own link: it is there.
     pub fn on_heard(&mut self, now: Instant, from: NodeId, out: &mut Outbox) {
@@ -189,17 +198,27 @@ impl Membership {
     }
 
     pub(super) fn next_dormant(&self) -> Option<Instant> {
+        self.fading(|dues| dues.map(|(_, due)| due).min())
+    }
+
+    /// Of all who may become dormant, when.
+    fn fading<R>(&self, told: impl FnOnce(&mut dyn Iterator<Item = (NodeId, Instant)>) -> R) -> R {
+        let mut away = self.away.borrow_mut();
+        if away.revision != self.revision {
+            let is_away = |member: &Member| matches!(member.claim, Claim::Suspect | Claim::Closed);
+            let ids = self.members.iter().filter(|(_, member)| is_away(member)).map(|(id, _)| *id);
+            *away = Away { revision: self.revision, ids: ids.collect(), confirmers: None };
+        }
+        let Away { ids, confirmers, .. } = &mut *away;
         // Mostly there is nobody to be counted for.
-        let others = LazyCell::new(|| self.confirmers());
-        self.members.iter().filter_map(|(id, member)| self.dormant_at(*id, member, &others)).min()
+        let others = LazyCell::new(|| *confirmers.get_or_insert_with(|| self.confirmers()));
+        let dues = ids.iter().filter_map(|id| Some((*id, self.dormant_at(*id, self.members.get(id)?, &others)?)));
+        told(&mut { dues })
     }
 
     /// From suspect to dormant, for those who have been away for long enough.
     pub(super) fn age(&mut self, now: Instant) {
-        let others = LazyCell::new(|| self.confirmers());
-        let is_due = |id, member: &Member| self.dormant_at(id, member, &others).is_some_and(|due| due <= now);
-        let due: Vec<NodeId> =
-            self.members.iter().filter(|(id, member)| is_due(**id, member)).map(|(id, _)| *id).collect();
+        let due = self.fading(|dues| dues.filter(|(_, due)| *due <= now).map(|(id, _)| id).collect::<Vec<NodeId>>());
         for id in due {
             let Some(member) = self.members.get_mut(&id) else { continue };
             let was = member.status();

@@ -29,6 +29,7 @@ pub use view::*;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::coordinator::{Coordinator, Settings, Surroundings};
@@ -39,7 +40,7 @@ use crate::membership::{self, Membership, Timing};
 use crate::overlay::{self, Overlay, Routes};
 use crate::planted::{Plant, Planted};
 use crate::repair::{LISTED_MAX, Repair};
-use crate::ring::{RangeSet, Ring};
+use crate::ring::{RangeSet, Ring, Rings};
 use crate::store::{self, Changed, Restored, Store};
 use crate::time::{HORIZON_MS, Instant, Millis, WallClock, WallTime};
 use crate::wire::{CAPACITY_MAX, LABEL_BYTES_MAX, N_MAX, Outbox, Presence, Record, Standing, Verified};
@@ -85,6 +86,8 @@ pub struct Limits {
     /// Signatures that other nodes of this process have checked; in every build but the simulator's a type of size
     /// zero.
     pub verified: Verified,
+    /// Rings that other nodes of this process have made; in every build but the simulator's a type of size zero.
+    pub rings: Rings,
     /// Who counts how often rare branches are taken; in every build but the simulator's a type of size zero.
     pub marks: Marks,
 }
@@ -108,6 +111,7 @@ impl Default for Limits {
             listed_max: LISTED_MAX,
             planted: Planted::default(),
             verified: Verified::default(),
+            rings: Rings::default(),
             marks: Marks::default(),
         }
     }
@@ -127,7 +131,7 @@ pub struct Node {
     me: NodeId,
     config: Config,
     membership: Membership,
-    ring: Ring,
+    ring: Arc<Ring>,
     store: Store,
     coordinator: Coordinator,
     handoff: Handoff,
@@ -230,7 +234,7 @@ impl Node {
             random.fork(),
             now,
         );
-        let ring = Ring::new(&config.room, config.n, []);
+        let ring = Arc::new(Ring::new(&config.room, config.n, []));
         let release = Release::new(config.limits.horizon_ms);
         let (overlay, routes) = (Overlay::new(config.limits.links), Routes::new(config.limits.passed_on));
         let mut node = Node {

@@ -9,7 +9,7 @@ use crate::id::{Key, NodeId, Pin};
 use crate::marks::Mark;
 use crate::membership::{Change, Status};
 use crate::planted::Plant;
-use crate::ring::{PlainWalk, Ring, Seating};
+use crate::ring::Seating;
 use crate::time::{Instant, MINUTE_MS};
 use crate::wire::{self, Message, Traffic};
 
@@ -112,7 +112,7 @@ impl Node {
         } else {
             let is_odd = self.me.as_bytes()[0] % 2 == 1;
             let planted = Some(self.config.limits.planted).filter(|planted| is_odd || !planted.has(Plant::WrongOrder));
-            let ring = Ring::of::<PlainWalk>(&self.config.room, seating, planted.unwrap_or_default());
+            let ring = self.config.limits.rings.of(&self.config.room, seating, planted.unwrap_or_default());
             core::mem::replace(&mut self.ring, ring)
         };
         self.release.on_ring_change(now);

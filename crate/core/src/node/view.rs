@@ -299,6 +299,11 @@ impl View<'_> {
         ]
     }
 
+    /// Bytes handed to links.
+    pub fn sent(&self) -> SentBytes {
+        self.node.sent
+    }
+
     /// Counts.
     pub fn metrics(&self) -> Metrics {
         let (keys, tombstones, bytes) = self.node.store.counts();

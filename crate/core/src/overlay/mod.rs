@@ -344,8 +344,8 @@ impl Overlay {
             self.surplus = Surplus::default();
             return Vec::new();
         }
-        let links = membership.links().iter().map(|id| (*id, self.wanted.contains(id)));
-        routes.tell(now, links.collect(), out);
+        let links = || membership.links().iter().map(|id| (*id, self.wanted.contains(id))).collect();
+        routes.tell(now, links, out);
         let needed = 2 * self.settings.ring;
         self.surplus.choose(now, me, membership, &self.wanted, needed, routes, marks)
     }

@@ -26,7 +26,7 @@
 //! Invariants: no message is passed on more than [`HOPS_MAX`] times; a neighbour has so much passed on in a second and
 //! no more; what is remembered is bounded by the members and by the links.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::LINKS_MAX;
@@ -41,20 +41,17 @@ use crate::wire::{self, Message, Outbox, Relayed, WireError};
 
 /// How often a message may be passed on.
 pub const HOPS_MAX: u8 = 8;
-/// How many steps more it costs to be passed on to nobody nearer: once or twice that helps, and where the receiver is
-/// gone, all that is for it would wander.
+/// How many steps more it costs to be passed on to nobody nearer: where the receiver is gone, all would wander.
 const WANDERING: u8 = 3;
 /// How many bytes a message may have to leave by two ways.
 const TWICE_BYTES_MAX: usize = 16 * 1024;
 /// How many links a neighbour may say that it has.
 const NEIGHBOURS_LINKS_MAX: usize = 2 * LINKS_MAX;
-/// How soon links are told again when they have changed, and when they have not. With more than so many it takes as
-/// much longer: each of them is told of all.
+/// How soon up to so many links are told again when they have changed, more of them later; and when they have not.
 const TELL_MS: Millis = 1_000;
 const TELL_LINKS: u64 = 12;
 const TELL_AGAIN_MS: Millis = 10_000;
-/// When somebody who was asked something and says nothing is asked whether it is there; and how often when it is out of
-/// reach.
+/// When somebody who was asked and says nothing is asked whether it is there; how often when it is out of reach.
 const ASK_MS: Millis = 1_000;
 const ASK_LOST_MS: Millis = 5_000;
 /// After how long without a word somebody is out of reach.
@@ -95,6 +92,8 @@ pub enum Arrival {
 pub struct Routes {
     number: u32,
     peers: BTreeMap<NodeId, Peer>,
+    /// Those whose answer is waited for, and some whose answer is not any more.
+    waiting: BTreeSet<NodeId>,
     neighbours: BTreeMap<NodeId, Vec<(NodeId, bool)>>,
     told: Option<(Instant, Vec<(NodeId, bool)>)>,
     /// What was passed on for each neighbour since when.
@@ -144,6 +143,9 @@ impl Routes {
     /// Something has come from this node, on whatever way.
     pub fn on_heard(&mut self, from: NodeId, membership: &mut Membership, marks: &Marks) {
         let waited = self.peers.get_mut(&from).and_then(|peer| peer.waits.take());
+        if waited.is_some() {
+            self.waiting.remove(&from);
+        }
         if waited.is_some() && membership.is_lost(from) {
             marks.hit(Mark::BackInReach);
             membership.set_lost(from, false);
@@ -183,11 +185,14 @@ impl Routes {
     }
 
     /// Tell all neighbours of this node's links, if it is time.
-    pub(super) fn tell(&mut self, now: Instant, links: Vec<(NodeId, bool)>, out: &mut Outbox) {
-        let soon = TELL_MS * (links.len() as u64).max(TELL_LINKS) / TELL_LINKS;
-        let pause = |told: &[(NodeId, bool)]| if *told == *links { TELL_AGAIN_MS } else { soon };
-        let is_due = self.told.as_ref().is_none_or(|(at, told)| now.since(*at) >= pause(told));
-        if is_due {
+    pub(super) fn tell(&mut self, now: Instant, links: impl FnOnce() -> Vec<(NodeId, bool)>, out: &mut Outbox) {
+        let told = self.told.as_ref().map(|(at, told)| (now.since(*at), told));
+        let soon = |told: &[(NodeId, bool)]| TELL_MS * (told.len() as u64).max(TELL_LINKS) / TELL_LINKS;
+        if told.is_some_and(|(ago, told)| ago < soon(told)) {
+            return;
+        }
+        let links = links();
+        if told.is_none_or(|(ago, told)| ago >= TELL_AGAIN_MS || *told != links) {
             out.extend(links.iter().map(|(link, _)| (*link, Message::Links(links.clone()))));
             self.told = Some((now, links));
         }
@@ -259,6 +264,7 @@ impl Routes {
             entry.talk(now, marks);
             if !is_answer {
                 entry.waits.get_or_insert((now, now + ASK_MS));
+                self.waiting.insert(to);
             }
         }
         let for_life = if is_answer { peer.life } else { None };
@@ -341,12 +347,17 @@ impl Routes {
 
     /// When somebody is to be asked again, or is out of reach.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.peers.values().filter_map(|peer| peer.waits.map(|(_, again)| again)).min()
+        debug_assert!(self.peers.iter().all(|(id, peer)| peer.waits.is_none() || self.waiting.contains(id)));
+        let peers = self.waiting.iter().filter_map(|id| self.peers.get(id));
+        peers.filter_map(|peer| peer.waits.map(|(_, again)| again)).min()
     }
 
     /// Ask those again who say nothing; pass over those who have not for long.
     pub fn handle_timeout(&mut self, now: Instant, membership: &mut Membership, marks: &Marks, out: &mut Outbox) {
-        for (&id, peer) in &mut self.peers {
+        let peers = &mut self.peers;
+        self.waiting.retain(|id| peers.get(id).is_some_and(|peer| peer.waits.is_some()));
+        for &id in &self.waiting {
+            let Some(peer) = peers.get_mut(&id) else { continue };
             let Some((since, again)) = peer.waits.filter(|(_, again)| *again <= now) else { continue };
             if !membership.is_sparse() || membership.links().contains(&id) || !membership.is_here(id) {
                 // It is probed, or thought away: it is not for this to say.

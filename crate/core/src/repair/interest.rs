@@ -43,9 +43,11 @@ impl Repair {
     }
 
     fn ask_for(&mut self, near: &Surroundings<'_>, pin: &Pin) {
-        for (_, peer) in self.peers.iter_mut().filter(|(id, _)| near.ring.contains(**id)) {
+        self.starts.set(None);
+        for (id, peer) in self.peers.iter_mut().filter(|(id, _)| near.ring.contains(**id)) {
             let task = Task::Interest(pin.clone());
             if !peer.tasks.contains(&task) {
+                self.planned.insert(*id);
                 peer.tasks.push_back(task);
             }
         }

@@ -26,6 +26,7 @@ mod answer;
 mod engine;
 mod interest;
 mod peer;
+mod planning;
 mod session;
 mod symbols;
 mod tags;
@@ -35,6 +36,7 @@ pub use tags::LISTED_MAX;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
+use core::cell::Cell;
 
 use crate::coordinator::Surroundings;
 use crate::handoff::{Doubt, Handoff};
@@ -127,6 +129,10 @@ pub struct Answer<'a> {
 #[derive(Debug, Clone, Default)]
 pub struct Repair {
     peers: BTreeMap<NodeId, Peer>,
+    /// Those with whom something is still to be compared, and some with whom nothing is any more.
+    planned: BTreeSet<NodeId>,
+    /// When the next comparison may begin, as long as nothing changes here, and whether something was incoming then.
+    starts: Cell<Option<(bool, Option<Instant>)>>,
     sessions: BTreeMap<u32, Session>,
     number: u32,
     /// When the comparisons that follow a change of the ring begin, or have begun.
@@ -149,82 +155,49 @@ impl Repair {
         &mut self.answering
     }
 
-    /// The ring has changed: compare with everybody with whom something is shared, first what is incoming.
-    pub fn on_ring_change(&mut self, near: &Surroundings<'_>, handoff: &Handoff) {
-        near.marks.hit_if(Mark::RingChanges, || !self.sessions.is_empty());
-        self.sessions.clear();
-        self.peers.retain(|id, _| near.ring.contains(*id));
-        if self.round < near.now {
-            let again = if near.membership.is_sparse() { self.round + ROUND_MS } else { near.now };
-            self.round = again.max(near.now + SETTLE_MS);
-        }
-        for id in near.membership.answering() {
-            self.plan(near, handoff, id);
-        }
-    }
-
-    /// Plan to compare with a node that has begun to answer, or with which the ring has changed.
-    pub fn plan(&mut self, near: &Surroundings<'_>, handoff: &Handoff, id: NodeId) {
-        let peer = self.peers.entry(id).or_default();
-        peer.tasks.clear();
-        peer.failures = 0;
-        if let Some(incoming) = handoff.sources().get(&id) {
-            peer.tasks.push_back(Task::Incoming(incoming.clone()));
-        }
-        peer.tasks.push_back(Task::Shared);
-        let strayed = near.ring.arcs_of_first(id, near.me);
-        // One that is on no ring any more is leaving, and hands off in its own way.
-        if near.ring.contains(near.me) && near.store.sum(&strayed).count > 0 {
-            peer.tasks.push_back(Task::Stray(strayed));
-        }
-        peer.tasks.extend(near.store.pins().cloned().map(Task::Interest));
-        peer.agreed = None;
-        // What is incoming does not wait for the other; what is shared may be settled by its comparison.
-        let second = if near.me > id && !handoff.sources().contains_key(&id) { SECOND_MS } else { 0 };
-        peer.next = self.round.max(near.now + SETTLE_MS) + second;
-        self.periodic.get_or_insert(near.now + INTERVAL_MS);
-        self.go_on_feeding(near);
-    }
-
     /// Somebody is gone: comparisons with them end.
     pub fn on_membership(&mut self, near: &Surroundings<'_>) {
+        self.starts.set(None);
         self.sessions.retain(|_, session| near.membership.answers(session.with));
         self.peers.retain(|id, _| near.membership.answers(*id));
     }
 
     /// Whether the arcs shared with every node that answers were found equal since the ring last changed.
     pub fn is_settled(&self, ring: &Ring, answering: impl Iterator<Item = NodeId>) -> bool {
-        let is_idle = self.peers.values().all(|peer| peer.is_idle(ring));
-        let is_waited_for = |session: &Session| self.is_waited_for(ring, session);
-        let mut answering = answering.into_iter();
-        is_idle && !self.sessions.values().any(is_waited_for) && answering.all(|id| self.agrees(ring, id))
+        let agrees = |id: NodeId| self.peers.get(&id).is_some_and(|peer| peer.agreed == Some(ring.hash()));
+        let is_idle = self.peers.values().all(Peer::is_idle);
+        self.sessions.values().all(Session::is_interest) && is_idle && answering.into_iter().all(agrees)
     }
 
     /// With whom something is still to be compared, for people to read.
     pub fn unsettled(&self, ring: &Ring, answering: impl Iterator<Item = NodeId>) -> BTreeSet<NodeId> {
-        let busy = self.peers.iter().filter(|(_, peer)| !peer.is_idle(ring)).map(|(id, _)| *id);
-        let waited_for = self.sessions.values().filter(|session| self.is_waited_for(ring, session));
-        let under_way = waited_for.map(|session| session.with);
-        answering.filter(|id| !self.agrees(ring, *id)).chain(busy).chain(under_way).collect()
-    }
-
-    fn agrees(&self, ring: &Ring, id: NodeId) -> bool {
-        self.peers.get(&id).is_some_and(|peer| peer.agrees(ring))
-    }
-
-    /// Whether owners are not settled before a comparison has ended: not one of those that look again at what was found
-    /// equal, unless it has found something.
-    fn is_waited_for(&self, ring: &Ring, session: &Session) -> bool {
-        !session.is_interest() && !(session.is_fresh() && self.agrees(ring, session.with))
+        let agrees = |id: &NodeId| self.peers.get(id).is_some_and(|peer| peer.agreed == Some(ring.hash()));
+        let busy = self.peers.iter().filter(|(_, peer)| !peer.is_idle()).map(|(id, _)| *id);
+        let under_way = self.sessions.values().map(|session| session.with);
+        answering.filter(|id| !agrees(id)).chain(busy).chain(under_way).collect()
     }
 
     /// When something falls due next.
     pub fn poll_timeout(&self, handoff: &Handoff) -> Option<Instant> {
-        let starts = self.peers.iter().filter_map(|(&id, peer)| self.start_of(id, peer, handoff));
+        let has_incoming = !handoff.incoming().is_empty();
+        let known = self.starts.get().filter(|(had_incoming, _)| *had_incoming == has_incoming);
+        let (_, start) = known.unwrap_or_else(|| (has_incoming, self.next_start(handoff)));
+        debug_assert_eq!(start, self.next_start(handoff), "a change that was not noted");
+        self.starts.set(Some((has_incoming, start)));
         let stalls = self.sessions.values().map(|session| session.progress + STALL_MS);
         let resends = self.sessions.values().filter_map(Session::resend_at);
         let periodic = self.periodic.filter(|_| !self.peers.is_empty());
-        starts.chain(stalls).chain(resends).chain(periodic).chain(self.feeding).min()
+        start.into_iter().chain(stalls).chain(resends).chain(periodic).chain(self.feeding).min()
+    }
+
+    /// When the next comparison may begin, with whomever.
+    fn next_start(&self, handoff: &Handoff) -> Option<Instant> {
+        debug_assert!(self.peers.iter().all(|(id, peer)| peer.tasks.is_empty() || self.planned.contains(id)));
+        if self.sessions.len() >= SESSIONS_MAX {
+            return None;
+        }
+        let planned = self.planned.iter().filter_map(|&id| Some((id, self.peers.get(&id)?)));
+        planned.filter_map(|(id, peer)| self.start_of(id, peer, handoff)).min()
     }
 
     /// When the next comparison with a node may begin, as things are.
@@ -252,6 +225,7 @@ impl Repair {
 
     /// Begin what has fallen due, ask again what was not answered, give up what has stalled.
     pub fn handle_timeout(&mut self, near: &mut Surroundings<'_>, handoff: &Handoff) {
+        self.starts.set(None);
         let stalled: Vec<u32> = self
             .sessions
             .iter()
@@ -272,8 +246,9 @@ impl Repair {
         }
         self.feed(near);
         // Everybody begins with another, for many may have to fetch something at the same time.
-        let after = self.peers.range(near.me..).chain(self.peers.range(..near.me));
-        let order: Vec<NodeId> = after.filter(|(_, peer)| !peer.tasks.is_empty()).map(|(&id, _)| id).collect();
+        let peers = &self.peers;
+        self.planned.retain(|id| peers.get(id).is_some_and(|peer| !peer.tasks.is_empty()));
+        let order: Vec<NodeId> = self.planned.range(near.me..).chain(self.planned.range(..near.me)).copied().collect();
         for id in order {
             let start = self.peers.get(&id).and_then(|peer| self.start_of(id, peer, handoff));
             if start.is_some_and(|start| start <= near.now) {
@@ -284,25 +259,6 @@ impl Repair {
 
     fn is_busy_with(&self, id: NodeId) -> bool {
         self.sessions.values().any(|session| session.with == id)
-    }
-
-    /// One neighbour a period, in turn; and what is still incoming, in case its session was lost.
-    fn plan_periodic(&mut self, near: &Surroundings<'_>, handoff: &Handoff) {
-        let turn = (near.now.0 / INTERVAL_MS) as usize;
-        let is_heard = |peer: &Peer| peer.equal_at.is_some_and(|at| near.now.since(at) < EQUAL_MS);
-        let is_idle = |peer: &Peer| peer.tasks.is_empty() && !is_heard(peer);
-        let idle: Vec<NodeId> = self.peers.iter().filter(|(_, peer)| is_idle(peer)).map(|(&id, _)| id).collect();
-        if let Some(peer) = idle.get(turn % idle.len().max(1)).and_then(|id| self.peers.get_mut(id)) {
-            peer.tasks.push_back(Task::Shared);
-            peer.next = near.now + DIFFER_MS;
-        }
-        // Whoever does not answer is planned with when it does, or is given up.
-        for (id, ranges) in handoff.sources().iter().filter(|(id, _)| near.membership.answers(**id)) {
-            let peer = self.peers.entry(*id).or_default();
-            if !peer.tasks.iter().any(|task| matches!(task, Task::Incoming(_))) {
-                peer.tasks.push_front(Task::Incoming(ranges.clone()));
-            }
-        }
     }
 
     fn begin(&mut self, near: &mut Surroundings<'_>, id: NodeId) {
@@ -342,6 +298,7 @@ impl Repair {
 
     /// The other side cannot compare: its ring is another one still.
     pub fn on_mismatch(&mut self, now: Instant, from: NodeId, number: u32) {
+        self.starts.set(None);
         if self.sessions.get(&number).is_some_and(|session| session.with == from) {
             self.give_up(now, number);
         }
@@ -372,7 +329,10 @@ impl Repair {
     pub fn on_agreed(&mut self, from: NodeId, ring: u64) {
         if let Some(peer) = self.peers.get_mut(&from) {
             peer.agreed = Some(ring);
-            peer.tasks.retain(|task| *task != Task::Shared);
+            if peer.tasks.contains(&Task::Shared) {
+                self.starts.set(None);
+                peer.tasks.retain(|task| *task != Task::Shared);
+            }
         }
     }
 
@@ -385,6 +345,7 @@ impl Repair {
     /// The other side compares: for a while it is left to it. Where both have begun at the same time, the node with the
     /// higher id leaves it to the other.
     pub fn on_asked(&mut self, near: &Surroundings<'_>, from: NodeId) {
+        self.starts.set(None);
         let Some(peer) = self.peers.get_mut(&from) else { return };
         peer.asked_at = Some(near.now);
         let yields = |session: &Session| session.with == from && near.me > from && session.is_fresh();
@@ -392,6 +353,7 @@ impl Repair {
         if let Some(number) = fresh {
             near.marks.hit(Mark::ComparisonYields);
             self.sessions.remove(&number);
+            self.planned.insert(from);
             peer.tasks.push_front(Task::Shared);
         }
     }
@@ -417,7 +379,9 @@ impl Repair {
         let is_recent = peer.differed_at.is_some_and(|at| near.now.since(at) < INTERVAL_MS);
         if peer.tasks.is_empty() && !is_recent && self.sessions.values().all(|session| session.with != from) {
             near.marks.hit(Mark::GossipDiffers);
-            (peer.agreed, peer.differed_at) = (None, Some(near.now));
+            peer.differed_at = Some(near.now);
+            self.starts.set(None);
+            self.planned.insert(from);
             peer.tasks.push_back(Task::Shared);
             peer.next = near.now + DIFFER_MS + if near.me > from { SECOND_MS } else { 0 };
         }
@@ -425,6 +389,7 @@ impl Repair {
     }
 
     fn go_on(&mut self, near: &mut Surroundings<'_>, handoff: &mut Handoff, number: u32) {
+        self.starts.set(None);
         let Some(session) = self.sessions.get_mut(&number) else { return };
         session.go_on(near, handoff);
         if session.is_over(handoff)
@@ -436,6 +401,7 @@ impl Repair {
     }
 
     fn finish(&mut self, near: &Surroundings<'_>, session: Session) {
+        self.starts.set(None);
         let (now, outcome) = (near.now, session.outcome());
         if let Some(peer) = self.peers.get_mut(&outcome.with) {
             peer.next = now;
@@ -449,7 +415,7 @@ impl Repair {
             } else if session.ring.is_some() {
                 // Look once more that nothing differs: at once if something moved, later if that does not help.
                 let moved = outcome.received + outcome.sent > 0 && !session.was_refused;
-                peer.agreed = None;
+                self.planned.insert(outcome.with);
                 peer.tasks.push_back(Task::Shared);
                 peer.failures += 1;
                 peer.next = now + if moved && peer.failures <= AT_ONCE { 0 } else { backoff(peer.failures) };
@@ -459,6 +425,7 @@ impl Repair {
     }
 
     fn give_up(&mut self, now: Instant, number: u32) {
+        self.starts.set(None);
         let Some(session) = self.sessions.remove(&number) else { return };
         if let Some(peer) = self.peers.get_mut(&session.with) {
             let task = match session.task {
@@ -467,8 +434,8 @@ impl Repair {
                 Task::Stray(_) => Task::Stray(session.scope),
                 Task::Interest(pin) => Task::Interest(pin),
             };
+            self.planned.insert(session.with);
             peer.tasks.push_front(task);
-            peer.agreed = None;
             peer.failures += 1;
             peer.next = now + backoff(peer.failures);
         }

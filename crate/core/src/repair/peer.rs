@@ -5,7 +5,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use super::{RETRY_MS, RETRY_MS_MAX, Task};
 use crate::coordinator::Surroundings;
 use crate::id::{NodeId, Pin};
-use crate::ring::{RangeSet, Ring};
+use crate::ring::RangeSet;
 use crate::time::{Instant, Millis};
 
 #[derive(Debug, Clone, Default)]
@@ -40,15 +40,9 @@ pub(super) struct Shared {
 }
 
 impl Peer {
-    /// Whether owners have nothing more to compare. A look now and then at what was found equal is nothing that waits.
-    pub(super) fn is_idle(&self, ring: &Ring) -> bool {
-        let is_look = |task: &Task| *task == Task::Shared && self.agrees(ring);
-        self.tasks.iter().all(|task| matches!(task, Task::Interest(_)) || is_look(task))
-    }
-
-    /// Whether what both own by this ring was found equal, and nothing has shown since that it is not.
-    pub(super) fn agrees(&self, ring: &Ring) -> bool {
-        self.agreed == Some(ring.hash())
+    /// Whether owners have nothing more to compare.
+    pub(super) fn is_idle(&self) -> bool {
+        self.tasks.iter().all(|task| matches!(task, Task::Interest(_)))
     }
 
     /// The part of the ring of which that node is the first owner, and this node none.

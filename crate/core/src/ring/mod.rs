@@ -17,12 +17,14 @@
 
 mod bounded;
 mod ranges;
+mod shared;
 #[cfg(test)]
 mod tests;
 
 pub use bounded::{BoundedLoad, PERCENT_MAX};
 pub(crate) use ranges::PART_DEPTH_MAX;
 pub use ranges::RangeSet;
+pub use shared::Rings;
 
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
@@ -53,6 +55,9 @@ pub struct Ring {
     /// fewer.
     owners: Vec<u16>,
     depth: usize,
+    /// For each seat, one after another, the tokens whose arcs it owns, in order; and where those of each seat begin.
+    owned: Vec<u32>,
+    owned_from: Vec<u32>,
     /// By the highest bits of a position, where its tokens begin: a search for one looks at a few only.
     starts: Vec<u32>,
     hash: u64,
@@ -185,10 +190,30 @@ impl Ring {
             false => seats.iter().map(|seat| seat.device).collect::<BTreeSet<_>>().len(),
         };
         let depth = n.min(seats.len());
-        let mut ring = Ring { n, seats, devices, tokens, owners: Vec::new(), depth, starts: Vec::new(), hash, planted };
+        let (owners, owned, owned_from, starts) = Default::default();
+        let mut ring = Ring { n, seats, devices, tokens, owners, depth, owned, owned_from, starts, hash, planted };
         ring.starts = ring.all_starts();
         ring.owners = P::owners(&ring);
+        ring.list_owned();
         ring
+    }
+
+    /// What each seat owns is asked of a few seats, and of all of them again and again: nobody is to look through all
+    /// tokens for it.
+    fn list_owned(&mut self) {
+        let mut ends = alloc::vec![0u32; self.seats.len() + 1];
+        let places = || self.owners.iter().copied().filter(|&place| place != NOBODY).map(usize::from);
+        places().for_each(|place| ends[place + 1] += 1);
+        (1..ends.len()).for_each(|place| ends[place] += ends[place - 1]);
+        self.owned_from = ends.clone();
+        self.owned = alloc::vec![0; places().count()];
+        for (token, row) in (0u32..).zip(self.owners.chunks_exact(self.depth.max(1))) {
+            for &place in row.iter().filter(|&&place| place != NOBODY) {
+                let end = &mut ends[usize::from(place)];
+                self.owned[*end as usize] = token;
+                *end += 1;
+            }
+        }
     }
 
     /// About one part for each token.
@@ -351,8 +376,25 @@ impl Ring {
 
     /// The part of the ring that this place owns, where `also` holds of the places of all owners.
     fn arcs_at(&self, place: u16, also: impl Fn(&[u16]) -> bool) -> RangeSet {
-        let rows = self.owners.chunks_exact(self.depth.max(1)).enumerate();
-        self.arcs(rows.filter(|(_, owners)| holds(owners, place) && also(owners)).map(|(token, _)| token))
+        let (from, to) = (self.owned_from[usize::from(place)], self.owned_from[usize::from(place) + 1]);
+        let owned = self.owned[from as usize..to as usize].iter().map(|&token| token as usize);
+        self.arcs(owned.filter(|&token| also(self.owners_at(token))))
+    }
+
+    /// Who owns anything in this part of the ring, in the order of their ids.
+    pub fn owners_within(&self, part: &RangeSet) -> BTreeSet<NodeId> {
+        let mut places = BTreeSet::new();
+        for range in part.ranges().filter(|_| !self.tokens.is_empty()) {
+            for token in self.successor(Position(*range.start())).. {
+                // What lies after the last token belongs to the first.
+                places.extend(self.owners_at(token % self.tokens.len()).iter().copied());
+                let end = self.tokens.get(token).map(|(position, _)| position.0);
+                if end.is_none_or(|end| end < *range.start() || end >= *range.end()) {
+                    break;
+                }
+            }
+        }
+        places.into_iter().map(|place| self.id(place)).collect()
     }
 
     /// The part of the ring that this node owns.

@@ -110,3 +110,24 @@ fn the_order_of_the_records_does_not_matter() {
         "known before it is laid out"
     );
 }
+
+#[test]
+fn what_a_node_owns_and_who_owns_a_part_is_what_a_look_at_every_token_finds() {
+    let nodes: Vec<(u8, u8, u16)> = (1..=9).map(|id| (id, id / 2, 4 + u16::from(id))).collect();
+    for count in [1, 2, 3, 4, 9] {
+        let ring = ring(3, &nodes[..count]);
+        for id in ring.nodes() {
+            assert_eq!(ring.arcs_of(id), ring.arcs_where(|owners| owners.contains(&id)), "{count} nodes");
+        }
+        let mut random = fastrand::Rng::with_seed(1);
+        for _ in 0..200 {
+            let (one, other) = (random.u64(..), random.u64(..) >> random.u32(0..60));
+            let parts = [(one, one.saturating_add(other)), (0, other), (other, u64::MAX), (0, u64::MAX)];
+            for part in parts.map(|part| RangeSet::from_sorted([part])) {
+                let owns = |id: &NodeId| !ring.arcs_of(*id).intersection(&part).is_empty();
+                assert!(ring.owners_within(&part).into_iter().eq(ring.nodes().filter(owns)), "{count} nodes, {part:?}");
+            }
+        }
+    }
+    assert!(ring(3, &[]).owners_within(&RangeSet::full()).is_empty());
+}

@@ -42,7 +42,7 @@ use crate::id::{Key, NodeId, Position, Room};
 use crate::marks::Mark;
 use crate::planted::Plant;
 use crate::ring::RangeSet;
-use crate::wire::{Object, SignedRecord, Version, append};
+use crate::wire::{Object, SignedRecord, Version};
 use changed::rivals;
 use copies::Copies;
 use expiries::Expiries;
@@ -53,9 +53,6 @@ use sums::Sums;
 
 /// The largest object, all siblings together, in bytes: with its clock it fits a frame.
 pub const OBJECT_BYTES_MAX: usize = 1536 * 1024;
-
-/// Clocks of one actor and one value fit in this.
-const SHAPE_BYTES_USUAL: usize = 80;
 
 /// What this node holds.
 #[derive(Debug, Clone)]
@@ -117,8 +114,7 @@ impl Store {
 
     /// The fingerprint that this store would give an object.
     pub fn fingerprint_of(&self, key: &Key, object: &Object) -> u128 {
-        let shape = append(&object.shape(), Vec::with_capacity(SHAPE_BYTES_USUAL));
-        self.room.fingerprint(&[b"object", key.as_bytes(), &shape])
+        self.room.fingerprint(&[b"object", key.as_bytes(), &object.shape()])
     }
 
     fn place(&self, key: &Key) -> (Position, Key) {

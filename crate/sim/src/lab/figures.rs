@@ -61,7 +61,7 @@ impl Figures {
         let world = &play.soak.world;
         let mut sum = SentBytes::default();
         for at in world.alive() {
-            let sent = world.node(at).view().metrics().sent;
+            let sent = world.node(at).view().sent();
             sum.gossip += sent.gossip;
             sum.repair += sent.repair;
             sum.transfer += sent.transfer;

@@ -20,7 +20,7 @@ const CHECKPOINTS_MAX: usize = 64;
 /// So many bytes of them, by an estimate.
 const BYTES_MAX: usize = 192 * 1_024 * 1_024;
 /// How far apart they are at first.
-const SPACING_MS: u64 = 1_000;
+const SPACING_MS: u64 = 2_000;
 /// After so many ticks a caller's patience is asked after.
 const PATIENCE_TICKS: u32 = 64;
 
@@ -237,5 +237,38 @@ impl Moment {
         let mut words = super::words::happening(self, tick);
         words["at"] = json!(self.now());
         words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::lab;
+    use super::*;
+
+    #[test]
+    fn checkpoints_stay_few_and_evenly_apart_however_long_a_lab_lives() {
+        let mut lab = lab(4, 2);
+        lab.run(20 * 60 * 1_000, || true);
+        let at: Vec<u64> = lab.checkpoints.kept.iter().map(|(moment, _)| moment.now()).collect();
+        assert!((CHECKPOINTS_MAX / 2..=CHECKPOINTS_MAX).contains(&at.len()), "{at:?}");
+        let apart = at.windows(2).map(|two| two[1] - two[0]).max().unwrap_or(0);
+        assert!(apart <= lab.checkpoints.spacing_ms && apart <= 20 * 60 * 1_000 / 30, "{apart} ms of {at:?}");
+        assert_eq!(at.first(), Some(&0), "there is always a way back to the beginning");
+    }
+
+    #[test]
+    fn checkpoints_that_take_too_much_memory_are_fewer() {
+        let lab = lab(4, 2);
+        let mut checkpoints = Checkpoints::from(&lab.moment);
+        let mut moment = lab.moment.clone();
+        for _ in 0..6 {
+            moment.rest_until(moment.now() + checkpoints.spacing_ms);
+            checkpoints.kept.push((Rc::new(moment.clone()), BYTES_MAX / 4));
+        }
+        moment.rest_until(moment.now() + checkpoints.spacing_ms);
+        checkpoints.offer(&moment);
+        let bytes: usize = checkpoints.kept.iter().map(|(_, bytes)| bytes).sum();
+        assert!(bytes <= BYTES_MAX && checkpoints.kept.len() >= 2, "{bytes}");
+        assert_eq!(checkpoints.kept[0].0.now(), 0);
     }
 }

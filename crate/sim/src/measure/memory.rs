@@ -9,8 +9,8 @@
 
 use roundtable_core::node::Node;
 
-use super::bare::{self, Bare, N};
 use super::{Bar, Figure, Options};
+use crate::bare::{self, Bare, N};
 
 const KEYS: u64 = 100_000;
 const KEYS_QUICK: u64 = 10_000;

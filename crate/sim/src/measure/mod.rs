@@ -5,7 +5,6 @@
 //! ratio against a floor or a rival measured in the same run, and rounded on the page. A figure without a bar is there
 //! to be read.
 
-mod bare;
 mod detection;
 mod gossip;
 mod memory;
@@ -14,6 +13,7 @@ mod requests;
 mod ring;
 mod rival;
 mod stock;
+mod thousand;
 mod throttled;
 mod throughput;
 mod transfer;
@@ -41,6 +41,8 @@ pub enum Subject {
     Throughput,
     /// How much memory a key takes.
     Memory,
+    /// What a thousand nodes in one process cost, and how they take it when many die.
+    Thousand,
 }
 
 impl Subject {
@@ -67,6 +69,7 @@ impl Subject {
             Subject::Requests => "requests",
             Subject::Throughput => "throughput",
             Subject::Memory => "memory",
+            Subject::Thousand => "thousand",
         }
     }
 }
@@ -166,6 +169,7 @@ pub fn run(subject: Subject, options: &Options) -> Vec<Figure> {
         Subject::Requests => requests::measure(options),
         Subject::Throughput => throughput::measure(options),
         Subject::Memory => memory::measure(options),
+        Subject::Thousand => thousand::measure(options),
     }
 }
 

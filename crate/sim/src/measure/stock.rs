@@ -7,21 +7,10 @@ use roundtable_core::node::Input;
 use roundtable_core::wire::{self, Message, Object, Purpose, Version};
 
 use crate::World;
+pub(super) use crate::bare::{VALUE_BYTES, key, value};
 
-/// How many bytes a value has.
-pub(super) const VALUE_BYTES: usize = 100;
 /// How many objects come in one frame.
 const FRAME_OBJECTS: usize = 500;
-
-/// The key of this number.
-pub(super) fn key(number: u64) -> Key {
-    Key::new("measured", &number.to_string()).expect("a short name")
-}
-
-/// A value that no other key has.
-pub(super) fn value(number: u64) -> Vec<u8> {
-    number.to_le_bytes().into_iter().cycle().take(VALUE_BYTES).collect()
-}
 
 /// The key of this number, after so many writes, each of which has seen the one before. Counters run on over all keys,
 /// as an actor's do.

@@ -18,8 +18,8 @@ use roundtable_core::coordinator::Request;
 use roundtable_core::id::Key;
 use roundtable_core::wire::{self, Message, Object};
 
-use super::bare::{self, Bare, N};
 use super::{Bar, Figure, Options, stock};
+use crate::bare::{self, Bare, N};
 
 const NODES: usize = 10;
 /// How many keys there are when it is timed.

@@ -86,6 +86,8 @@ pub struct Tuning {
     pub lane_bytes_per_ms: Option<u64>,
     /// How many bytes may wait on a lane. A driver closes the link of a peer that takes no more.
     pub lane_bytes_max: u64,
+    /// How many of the open tabs hear of one that opens, and it of them; `None`: all.
+    pub heard_by: Option<usize>,
 }
 
 impl Default for Tuning {
@@ -103,6 +105,7 @@ impl Default for Tuning {
             throttled_late_ms: 0,
             lane_bytes_per_ms: None,
             lane_bytes_max: 8 * 1024 * 1024,
+            heard_by: None,
         }
     }
 }

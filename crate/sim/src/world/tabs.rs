@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use roundtable_core::clock::VersionVector;
 use roundtable_core::coordinator::{Level, Reply, Request};
-use roundtable_core::id::{BatchId, DeviceId, Key, KeyPair, NodeId, RequestId, Room};
+use roundtable_core::id::{BatchId, DeviceId, Key, KeyPair, NodeId, RequestId, Room, shuffle};
 use roundtable_core::node::{Config, Input, Lifecycle, Node};
 use roundtable_core::ring::Ring;
 use roundtable_core::store::{Batch, PersistError, Restored, Rows, Store, Table, is_clean, object_of_row};
@@ -205,12 +205,16 @@ impl World {
 
     /// This tab and all others hear of each other, as over a broadcast channel or a rendezvous.
     pub fn introduce(&mut self, at: usize) {
-        for other in (0..self.hosts.len()).filter(|&other| other != at) {
-            if self.is_open(other) && !self.cuts.contains(&pair(at, other)) {
-                let (id, other_id) = (self.hosts[at].id, self.hosts[other].id);
-                self.input(at, Input::Discovered(other_id));
-                self.input(other, Input::Discovered(id));
-            }
+        let can_hear = |other: &usize| *other != at && self.is_open(*other) && !self.cuts.contains(&pair(at, *other));
+        let mut others: Vec<usize> = (0..self.hosts.len()).filter(can_hear).collect();
+        if let Some(few) = self.tuning.heard_by {
+            shuffle(&mut self.random, &mut others);
+            others.truncate(few);
+        }
+        for other in others {
+            let (id, other_id) = (self.hosts[at].id, self.hosts[other].id);
+            self.input(at, Input::Discovered(other_id));
+            self.input(other, Input::Discovered(id));
         }
     }
 

@@ -50,6 +50,9 @@ export function Head(props: { readonly peer: Peer }) {
         >
           Board
         </a>
+        <a class="chip-link" href="lab/" data-testid="lab" title="The same nodes in one page, with time in your hand">
+          Lab
+        </a>
         <a class="chip-link" href="guide/" data-testid="guide">
           Guide
         </a>

@@ -4,15 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use roundtable_core::coordinator::{Keep, Level, Reply, Request, Terms};
-use roundtable_core::id::{DeviceId, KeyPair, NodeId, RequestId, Room};
+use roundtable_core::id::{DeviceId, Key, KeyPair, NodeId, RequestId, Room};
 use roundtable_core::node::{Config, Input, Limits, Node, Output};
 use roundtable_core::store::Restored;
 use roundtable_core::time::Instant;
 
-use super::stock;
-
+/// How many bytes a value has.
+pub(crate) const VALUE_BYTES: usize = 100;
 /// How many copies are kept.
-pub(super) const N: u8 = 3;
+pub(crate) const N: u8 = 3;
 const CAPACITY: u16 = 128;
 /// How long nodes that have met are given to find that all is at rest.
 const MEET_MS: u64 = 10_000;
@@ -21,8 +21,8 @@ const STEP_MS: u64 = 10;
 const UNDER_WAY: u64 = 100;
 
 /// Some nodes, all linked.
-pub(super) struct Bare {
-    pub(super) nodes: Vec<Node>,
+pub(crate) struct Bare {
+    pub(crate) nodes: Vec<Node>,
     tabs: BTreeMap<NodeId, usize>,
     now: Instant,
     /// To whom, from whom, what.
@@ -33,7 +33,7 @@ pub(super) struct Bare {
 }
 
 impl Bare {
-    pub(super) fn new(count: usize) -> Bare {
+    pub(crate) fn new(count: usize) -> Bare {
         let mut random = fastrand::Rng::with_seed(count as u64);
         let mut bare = Bare {
             nodes: Vec::new(),
@@ -71,7 +71,7 @@ impl Bare {
     }
 
     /// Ask these tabs, a hundred requests at a time and a millisecond between, until all are answered.
-    pub(super) fn requests(&mut self, requests: impl Iterator<Item = (usize, Request)>) {
+    pub(crate) fn requests(&mut self, requests: impl Iterator<Item = (usize, Request)>) {
         for (at, request) in requests {
             self.asked += 1;
             let id = RequestId(self.asked);
@@ -132,12 +132,62 @@ impl Bare {
     }
 }
 
-/// Put the value of the key of this number.
-pub(super) fn put(number: u64) -> Request {
-    let value = stock::value(number).into();
-    Request::Put { key: stock::key(number), value, keep: Keep::default(), context: None, terms: at_quorum() }
+/// The key of this number.
+pub(crate) fn key(number: u64) -> Key {
+    Key::new("measured", &number.to_string()).expect("a short name")
 }
 
-pub(super) fn at_quorum() -> Terms {
+/// A value that no other key has.
+pub(crate) fn value(number: u64) -> Vec<u8> {
+    number.to_le_bytes().into_iter().cycle().take(VALUE_BYTES).collect()
+}
+
+/// Put the value of the key of this number.
+pub(crate) fn put(number: u64) -> Request {
+    let value = value(number).into();
+    Request::Put { key: key(number), value, keep: Keep::default(), context: None, terms: at_quorum() }
+}
+
+pub(crate) fn at_quorum() -> Terms {
     Terms { level: Some(Level::Quorum), timeout_ms: None }
+}
+
+/// Replicated puts for whoever has a clock: the simulator has none in wasm, so the caller takes the time.
+///
+/// Each key is written by one node, which mostly is no owner. To make up requests is the application's work, so it is
+/// done beforehand, by [`Puts::prepare`].
+pub struct Puts {
+    bare: Bare,
+    keys: u64,
+    random: fastrand::Rng,
+    prepared: Vec<(usize, Request)>,
+}
+
+impl Puts {
+    /// So many nodes, all linked, with so many keys that are written once.
+    pub fn new(nodes: usize, keys: u64) -> Puts {
+        let (bare, random) = (Bare::new(nodes), fastrand::Rng::with_seed(1));
+        let mut puts = Puts { bare, keys, random, prepared: Vec::new() };
+        // The first put of each node waits for its disk.
+        for numbers in [0..nodes as u64, nodes as u64..keys] {
+            puts.prepared = numbers.map(|number| puts.at_its_node(number)).collect();
+            puts.make();
+        }
+        puts
+    }
+
+    /// Make up so many requests, of any keys.
+    pub fn prepare(&mut self, count: usize) {
+        let numbers: Vec<u64> = (0..count).map(|_| self.random.u64(0..self.keys)).collect();
+        self.prepared = numbers.into_iter().map(|number| self.at_its_node(number)).collect();
+    }
+
+    /// Make them, until each is answered at its level.
+    pub fn make(&mut self) {
+        self.bare.requests(std::mem::take(&mut self.prepared).into_iter());
+    }
+
+    fn at_its_node(&self, number: u64) -> (usize, Request) {
+        (usize::try_from(number % self.bare.nodes.len() as u64).unwrap_or(0), put(number))
+    }
 }

@@ -1,0 +1,89 @@
+//! What is to be compared, with whom and from when on: planned when the ring has changed, when somebody is back, and in
+//! turn when nothing has happened.
+
+use alloc::collections::BTreeSet;
+use alloc::vec::Vec;
+
+use super::peer::Peer;
+use super::{DIFFER_MS, EQUAL_MS, INTERVAL_MS, ROUND_MS, Repair, SECOND_MS, SETTLE_MS, Task};
+use crate::coordinator::Surroundings;
+use crate::handoff::Handoff;
+use crate::id::{NodeId, Position};
+use crate::marks::Mark;
+use crate::ring::RangeSet;
+
+impl Repair {
+    /// The ring has changed: compare with everybody with whom something is shared, first what is incoming.
+    pub fn on_ring_change(&mut self, near: &Surroundings<'_>, handoff: &Handoff) {
+        self.starts.set(None);
+        near.marks.hit_if(Mark::RingChanges, || !self.sessions.is_empty());
+        self.sessions.clear();
+        self.peers.retain(|id, _| near.ring.contains(*id));
+        if self.round < near.now {
+            let again = if near.membership.is_sparse() { self.round + ROUND_MS } else { near.now };
+            self.round = again.max(near.now + SETTLE_MS);
+        }
+        let leading = owners_of_strays(near);
+        for id in near.membership.answering() {
+            self.plan_with(near, handoff, id, &leading);
+        }
+    }
+
+    /// Plan to compare with a node that has begun to answer, or with which the ring has changed.
+    pub fn plan(&mut self, near: &Surroundings<'_>, handoff: &Handoff, id: NodeId) {
+        self.plan_with(near, handoff, id, &owners_of_strays(near));
+    }
+
+    fn plan_with(&mut self, near: &Surroundings<'_>, handoff: &Handoff, id: NodeId, strayed_from: &BTreeSet<NodeId>) {
+        self.starts.set(None);
+        self.planned.insert(id);
+        let peer = self.peers.entry(id).or_default();
+        peer.tasks.clear();
+        peer.failures = 0;
+        if let Some(incoming) = handoff.sources().get(&id) {
+            peer.tasks.push_back(Task::Incoming(incoming.clone()));
+        }
+        peer.tasks.push_back(Task::Shared);
+        // One that is on no ring any more is leaving, and hands off in its own way.
+        if near.ring.contains(near.me) && strayed_from.contains(&id) {
+            peer.tasks.push_back(Task::Stray(near.ring.arcs_of_first(id, near.me)));
+        }
+        peer.tasks.extend(near.store.pins().cloned().map(Task::Interest));
+        peer.agreed = None;
+        // What is incoming does not wait for the other; what is shared may be settled by its comparison.
+        let second = if near.me > id && !handoff.sources().contains_key(&id) { SECOND_MS } else { 0 };
+        peer.next = self.round.max(near.now + SETTLE_MS) + second;
+        self.periodic.get_or_insert(near.now + INTERVAL_MS);
+        self.go_on_feeding(near);
+    }
+
+    /// One neighbour a period, in turn; and what is still incoming, in case its session was lost.
+    pub(super) fn plan_periodic(&mut self, near: &Surroundings<'_>, handoff: &Handoff) {
+        let turn = (near.now.0 / INTERVAL_MS) as usize;
+        let is_heard = |peer: &Peer| peer.equal_at.is_some_and(|at| near.now.since(at) < EQUAL_MS);
+        let is_idle = |peer: &Peer| peer.tasks.is_empty() && !is_heard(peer);
+        let idle: Vec<NodeId> = self.peers.iter().filter(|(_, peer)| is_idle(peer)).map(|(&id, _)| id).collect();
+        if let Some(&id) = idle.get(turn % idle.len().max(1))
+            && let Some(peer) = self.peers.get_mut(&id)
+        {
+            self.planned.insert(id);
+            peer.tasks.push_back(Task::Shared);
+            peer.next = near.now + DIFFER_MS;
+        }
+        // Whoever does not answer is planned with when it does, or is given up.
+        for (id, ranges) in handoff.sources().iter().filter(|(id, _)| near.membership.answers(**id)) {
+            self.planned.insert(*id);
+            let peer = self.peers.entry(*id).or_default();
+            if !peer.tasks.iter().any(|task| matches!(task, Task::Incoming(_))) {
+                peer.tasks.push_front(Task::Incoming(ranges.clone()));
+            }
+        }
+    }
+}
+
+/// The owners of what lies here and is not this node's.
+fn owners_of_strays(near: &Surroundings<'_>) -> BTreeSet<NodeId> {
+    let strayed = RangeSet::full().difference(&near.ring.arcs_of(near.me));
+    let positions: BTreeSet<Position> = near.store.items(&strayed).map(|(position, ..)| position).collect();
+    positions.into_iter().flat_map(|position| near.ring.owners(position)).collect()
+}
