@@ -174,6 +174,14 @@ describe("the lab's controls", { timeout: 1_500_000 }, () => {
       await press("ask-delete");
       await press("until-quorum");
       await page.until("it is deleted", async () => /delete carol.*met/.test(await newest.textContent()));
+      await press("load-20");
+      await page.by("run").click();
+      await page.until("others ask too", async () => /load-\d/.test(await newest.textContent()));
+      await press("load-0");
+      const last = await newest.getAttribute("data-id");
+      const stopped = await page.now();
+      await page.until("time goes on", async () => (await page.now()) > stopped + 1000);
+      assert.equal(await newest.getAttribute("data-id"), last, "nobody asks any more");
       assert.deepEqual(await page.troubles(), []);
     });
 

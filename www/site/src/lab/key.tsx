@@ -18,6 +18,12 @@ export const levels: readonly { readonly value: string; readonly says: string }[
   { value: "3", says: "3 answers" },
 ];
 
+const loads: readonly { readonly every: number; readonly says: string }[] = [
+  { every: 200, says: "5 times a second" },
+  { every: 20, says: "50 times a second" },
+  { every: 0, says: "no more" },
+];
+
 export function levelOf(text: string): Level {
   const count = Number(text);
   return Number.isInteger(count) ? (count as Level) : (text as Level);
@@ -117,6 +123,21 @@ function Ask(props: { readonly desk: Desk; readonly verbs: Verbs }) {
         <button type="button" data-testid="ask-delete" onClick={ask(verbs.remove)}>
           Delete
         </button>
+      </div>
+      <div class="load" role="group" aria-label="Requests of others, of fifty other keys">
+        <span aria-hidden="true">Others ask</span>
+        <For each={loads}>
+          {(load) => (
+            <button
+              type="button"
+              class="chip"
+              data-testid={`load-${load.every}`}
+              onClick={() => verbs.load(load.every)}
+            >
+              {load.says}
+            </button>
+          )}
+        </For>
       </div>
       <p class="quiet">
         The node that is asked <dfn>coordinates</dfn>: it sends the request to the owners and counts answers. With{" "}

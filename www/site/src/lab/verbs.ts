@@ -56,6 +56,8 @@ export function createVerbs(desk: Desk) {
     cut: (a: string, b: string) => desk.act(`Cutting ${a} from ${b}`, { cut: [a, b] }),
     hangUp: (a: string, b: string) => desk.act(`Closing the link of ${a} and ${b}`, { hang_up: [a, b] }),
     part: (groups: readonly (readonly string[])[]) => desk.act("Cutting the room in two", { partition: groups }),
+    /** Requests that come by themselves, one every so many milliseconds; 0 ends them. */
+    load: (every: number) => desk.act("Setting the load", { load: { every } }),
     heal: () => desk.act("Healing the network", "heal"),
     drop: (id: number) => {
       desk.act("Dropping the message", { drop: id });

@@ -23,6 +23,10 @@ export function Foot() {
           as WebAssembly. Tabs speak over WebRTC. A small rendezvous introduces strangers; once they have met, it may
           go.
         </p>
+        <p>
+          <a href="/lab/">The lab</a> runs the same code on a network whose time you hold: kill nodes, cut links, wind
+          back, take a lesson.
+        </p>
       </div>
     </footer>
   );
