@@ -18,8 +18,6 @@ use crate::ui;
 use crate::wasm::{self, TARGET, Toolchain};
 
 const LIMIT: Duration = Duration::from_secs(20 * 60);
-/// The workspace's profile for what a browser downloads.
-const PROFILE: &str = "wasm";
 /// Measured on 1.6 MB of bindings: `-O1` takes a third of the time of `-Os` (12 s of processor against 34 s) and leaves
 /// 4 % more bytes that compress to 8 % fewer (368 against 402 kB with gzip).
 const OPTIMISATION: &str = "-O1";
@@ -86,23 +84,25 @@ struct Crate {
     what: &'static str,
     /// `roundtable-<name>`.
     name: &'static str,
+    /// The workspace's profile for it.
+    profile: &'static str,
     /// Where what a page loads is made, from the root.
     pkg: &'static str,
 }
 
-const WEB: Crate = Crate { what: "browser peer", name: "web", pkg: "www/package/pkg" };
-const LAB: Crate = Crate { what: "lab", name: "lab", pkg: "www/site/pkg" };
+const WEB: Crate = Crate { what: "browser peer", name: "web", profile: "wasm", pkg: "www/package/pkg" };
+const LAB: Crate = Crate { what: "lab", name: "lab", profile: "lab", pkg: "www/site/pkg" };
 
 /// Compiles a crate and makes of it what a page loads: the wasm, its JavaScript and its types.
-fn bindings(repo: &Repo, toolchain: &Toolchain, Crate { what, name, pkg }: &Crate) -> Result<(), Failure> {
+fn bindings(repo: &Repo, toolchain: &Toolchain, Crate { what, name, profile, pkg }: &Crate) -> Result<(), Failure> {
     let log = repo.log(&format!("build-{name}-wasm"))?;
     let mut cargo = toolchain.command(repo, "cargo");
     let package = format!("roundtable-{name}");
-    cargo.args(["build", "--package", &package, "--lib", "--target", TARGET, "--profile", PROFILE]);
+    cargo.args(["build", "--package", &package, "--lib", "--target", TARGET, "--profile", profile]);
     let building = format!("building the {what}");
     ui::step(&format!("{what} (wasm)"), "", || succeed(&building, &mut cargo, &log, LIMIT).map(|_| ()))?;
 
-    let wasm = repo.wasm_target().join(TARGET).join(PROFILE).join(format!("roundtable_{name}.wasm"));
+    let wasm = repo.wasm_target().join(TARGET).join(profile).join(format!("roundtable_{name}.wasm"));
     let pkg = repo.path(pkg);
     let step = Step::new(&format!("bindings-{name}"))
         .reads_built(wasm.clone())
