@@ -11,7 +11,7 @@ import type { Verbs } from "./verbs";
 export const levels: readonly { readonly value: string; readonly says: string }[] = [
   { value: "local", says: "local: this node alone" },
   { value: "one", says: "one: one owner" },
-  { value: "quorum", says: "quorum: most of the owners" },
+  { value: "quorum", says: "quorum: most" },
   { value: "all", says: "all: every owner" },
   { value: "1", says: "1 answer" },
   { value: "2", says: "2 answers" },
