@@ -15,11 +15,12 @@ export function openLab() {
     errors: [],
     contexts: [],
     /** A page at the lab, in a context of its own unless one is given. */
-    page: async ({ path = "/lab/", origin = lab.world.origin, ready = "lab", init, ...options } = {}) => {
+    page: async ({ path = "/lab/", origin = lab.world.origin, ready = "lab", init, prepare, ...options } = {}) => {
       const context = await lab.browser.newContext({ viewport: { width: 1366, height: 768 }, ...options });
       lab.contexts.push(context);
       context.setDefaultTimeout(waitMs);
       if (init !== undefined) await context.addInitScript(init);
+      await prepare?.(context);
       return lab.open(context, `${origin}${path}`, ready);
     },
     open: async (context, url, ready = "lab") => {
