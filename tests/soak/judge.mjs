@@ -17,6 +17,12 @@ export async function agree(tabs) {
   return up.every((ids) => ids.sort().join() === here.join());
 }
 
+/** Whether each of these has a link with each other one. */
+export async function meshed(tabs) {
+  const views = await Promise.all(tabs.map((tab) => tab.members()));
+  return views.every((view) => view.filter(({ linked }) => linked).length >= tabs.length - 1);
+}
+
 /** Which acknowledged writes a read misses in which of the tabs, where it had no quorum, and where tabs read differently. */
 export async function losses(tabs, oracle) {
   const keys = oracle.keys;
