@@ -177,19 +177,18 @@ impl<V: Clone> Siblings<V> {
     /// time.
     pub(crate) fn shape(&self) -> SmallVec<[u8; SHAPE_BYTES_USUAL]> {
         let mut shape = SmallVec::new();
-        for (count, dots) in [(self.context.len(), 0), (self.values.len(), 1)] {
-            varint(&mut shape, count as u64);
-            let mut write = |dot: Dot| {
-                shape.extend_from_slice(dot.actor.node.as_bytes());
-                varint(&mut shape, dot.actor.epoch);
-                varint(&mut shape, dot.counter);
-            };
-            match dots {
-                0 => self.context.iter().for_each(&mut write),
-                _ => self.dots().for_each(&mut write),
-            }
-        }
+        list(&mut shape, self.context.len(), self.context.iter());
+        list(&mut shape, self.values.len(), self.dots());
         shape
+    }
+}
+
+fn list(bytes: &mut SmallVec<[u8; SHAPE_BYTES_USUAL]>, count: usize, dots: impl Iterator<Item = Dot>) {
+    varint(bytes, count as u64);
+    for dot in dots {
+        bytes.extend_from_slice(dot.actor.node.as_bytes());
+        varint(bytes, dot.actor.epoch);
+        varint(bytes, dot.counter);
     }
 }
 

@@ -72,6 +72,20 @@ pub enum Status {
     Departed,
 }
 
+impl Status {
+    /// What it is called for people and in the package.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Status::Joining => "joining",
+            Status::Up => "up",
+            Status::Suspect => "suspect",
+            Status::Dormant => "dormant",
+            Status::Leaving => "leaving",
+            Status::Departed => "departed",
+        }
+    }
+}
+
 /// How far ahead of what this node remembers others may say that its own record is. After its disk was rolled back they
 /// are a little ahead; somebody who names the largest number there is lies, and must not use the numbers up.
 const LEAP_MAX: u64 = 1 << 32;

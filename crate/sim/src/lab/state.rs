@@ -6,6 +6,7 @@
 
 use roundtable_core::coordinator::{Ended, Reply};
 use roundtable_core::id::Key;
+use roundtable_core::membership::Status;
 use roundtable_core::node::{MemberView, SentBytes};
 use roundtable_core::ring::Ring;
 use roundtable_core::wire::DiskState;
@@ -129,7 +130,7 @@ impl Moment {
             return if self.figures.seated().contains(&at) { "suspect" } else { "dormant" };
         };
         let own = node.view().members().first().map(|member| member.status);
-        own.map_or("up", words::status)
+        own.map_or("up", Status::name)
     }
 
     /// The ring by its hash, the members, and the tokens unless the page has them: by what a tab believes, or by what
@@ -171,7 +172,7 @@ impl Moment {
             "device": at.map_or_else(String::new, |at| self.device_name(at)),
             "label": member.label,
             "capacity": member.capacity,
-            "status": words::status(member.status),
+            "status": member.status.name(),
             "self": member.me,
             "linked": member.linked,
             "owns": owns(member.share),

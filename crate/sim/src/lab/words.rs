@@ -93,17 +93,6 @@ pub(super) fn clock(play: &Play, clock: &VersionVector) -> Value {
     Value::Object(entries)
 }
 
-pub(super) fn status(status: Status) -> &'static str {
-    match status {
-        Status::Joining => "joining",
-        Status::Up => "up",
-        Status::Suspect => "suspect",
-        Status::Dormant => "dormant",
-        Status::Leaving => "leaving",
-        Status::Departed => "departed",
-    }
-}
-
 pub(super) fn level(level: Level) -> Value {
     match level {
         Level::Local => "local".into(),
@@ -134,7 +123,7 @@ pub(super) fn event(play: &Play, event: &Event) -> (&'static str, Value, Option<
     let name = |id: &NodeId| name_of(play, *id);
     let (kind, details) = match event {
         Event::Member { id, was, now } => {
-            ("member", json!({ "about": name(id), "was": was.map(status), "now": status(*now) }))
+            ("member", json!({ "about": name(id), "was": was.map(Status::name), "now": now.name() }))
         }
         Event::Written { key, dot: made, context, is_delete, .. } => {
             let what = if *is_delete { "delete" } else { "put" };

@@ -216,10 +216,7 @@ impl Play {
         let member = view.members().into_iter().find(|member| member.id == id);
         match member.map(|member| member.status) {
             Some(Status::Joining | Status::Up) => "up",
-            Some(Status::Suspect) => "suspect",
-            Some(Status::Dormant) => "dormant",
-            Some(Status::Leaving) => "leaving",
-            Some(Status::Departed) => "departed",
+            Some(status) => status.name(),
             None if view.versions().iter().any(|(known, ..)| *known == id) => "departed",
             None => "unknown",
         }

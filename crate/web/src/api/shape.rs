@@ -254,15 +254,7 @@ fn disk(state: DiskState) -> &'static str {
 }
 
 fn status(status: Status) -> JsValue {
-    match status {
-        Status::Joining => "joining",
-        Status::Up => "up",
-        Status::Suspect => "suspect",
-        Status::Dormant => "dormant",
-        Status::Leaving => "leaving",
-        Status::Departed => "departed",
-    }
-    .into()
+    status.name().into()
 }
 
 fn text(id: &impl ToString) -> JsValue {

@@ -3,6 +3,7 @@
 // Both names are fields in disguise: they read as words and can be edited in place. Enter or leaving the field
 // applies, Escape takes it back.
 import { createEffect, createSignal, Show } from "solid-js";
+import { Mark } from "../mark";
 import type { Peer } from "../peer/peer";
 import { boardAddress, labelProblem, roomProblem } from "../peer/place";
 import { Rooms } from "./rooms";
@@ -12,16 +13,7 @@ export function Head(props: { readonly peer: Peer }) {
   return (
     <header class="head">
       <a class="brand" href="/" aria-label="Roundtable, the start page">
-        <svg class="mark" viewBox="0 0 32 32" width="30" height="30" aria-hidden="true">
-          <circle cx="16" cy="16" r="8.5" class="mark-table" />
-          <g class="mark-seats">
-            <circle cx="16" cy="7.5" r="2.7" />
-            <circle cx="24.1" cy="13.4" r="2.7" />
-            <circle cx="21" cy="22.9" r="2.7" />
-            <circle cx="7.9" cy="13.4" r="2.7" />
-          </g>
-          <circle cx="11" cy="22.9" r="3.4" class="mark-self" />
-        </svg>
+        <Mark />
         <span>Roundtable</span>
       </a>
       <div class="names">
