@@ -17,6 +17,7 @@ use smallvec::SmallVec;
 
 use super::{Op, Table};
 use crate::id::{Key, NodeId};
+use crate::wire::append;
 
 /// For whom one key is held.
 #[derive(Debug, Clone, Default)]
@@ -38,7 +39,7 @@ impl Held {
 
     fn row(&self) -> Vec<u8> {
         let owners: SmallVec<[NodeId; 3]> = self.names().collect();
-        postcard::to_allocvec(&owners[..]).expect("a list of ids always serialises to a Vec")
+        append(&owners[..], Vec::with_capacity(2 + owners.len() * size_of::<NodeId>()))
     }
 }
 
@@ -101,6 +102,11 @@ impl Hints {
     /// For whom anything is held that does not rest, in the order of the ids.
     pub fn owners(&self) -> impl Iterator<Item = NodeId> + '_ {
         self.by_owner.keys().copied()
+    }
+
+    /// Whether nothing is held that does not rest.
+    pub fn all_rest(&self) -> bool {
+        self.by_owner.is_empty()
     }
 
     /// Whether anything is held for a node that does not rest.
@@ -203,7 +209,7 @@ impl Hints {
             for (owner, rests) in held.owners {
                 self.forget(key, owner, rests);
             }
-            self.ops.push(Op { table: Table::Hints, key: key.as_bytes().to_vec(), value: None });
+            self.ops.push(Op { table: Table::Hints, key: key.row(), value: None });
         }
     }
 
@@ -217,7 +223,7 @@ impl Hints {
 
     fn write(&mut self, key: &Key) {
         let value = self.row(key);
-        self.ops.push(Op { table: Table::Hints, key: key.as_bytes().to_vec(), value });
+        self.ops.push(Op { table: Table::Hints, key: key.row(), value });
     }
 
     /// The row that the disk should hold for a key.

@@ -4,6 +4,7 @@
 mod receipt;
 mod sending;
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
@@ -159,7 +160,7 @@ impl Coordinator {
         self.begun.push(number);
         let deadline = self.deadline(near.now, terms);
         self.writes_due.insert((deadline, number));
-        let mut write = Write {
+        let mut write = Box::new(Write {
             id,
             key: key.clone(),
             position,
@@ -176,20 +177,20 @@ impl Coordinator {
             is_listened_to: true,
             is_superseded: false,
             is_sure,
-        };
+        });
         let owners = near.ring.owners(position);
         if !owners.contains(&near.me) {
             let (hints, membership) = (near.store.hints_mut(), near.membership);
             hints.address_asked(&key, owners.iter().copied().collect(), |owner| membership.answers(owner));
         }
-        let me = near.me;
+        let (me, object) = (near.me, near.store.object(&key).unwrap_or_default());
         for &owner in owners.iter().filter(|&&owner| owner != me) {
-            send_towards(near, &mut write, number, owner);
+            send_towards(near, &mut write, number, owner, &object);
         }
         self.writes.insert(number, write);
         self.writes_by_key.entry(key.clone()).or_default().push(number);
         self.trim(near);
-        let earlier: Vec<u64> = self.writes_by_key.get(&key).cloned().unwrap_or_default();
+        let earlier = self.writes_by_key.get(&key).cloned().unwrap_or_default();
         earlier.into_iter().for_each(|number| self.tell(near, number));
     }
 
@@ -240,7 +241,7 @@ impl Coordinator {
         if let Some(write) = self.writes.remove(&number)
             && let Some(numbers) = self.writes_by_key.get_mut(&write.key)
         {
-            numbers.retain(|&other| other != number);
+            numbers.retain(|other| *other != number);
             if numbers.is_empty() {
                 self.writes_by_key.remove(&write.key);
             }
@@ -271,14 +272,15 @@ impl Coordinator {
         if write.told.is_none() {
             self.puts.add(near.now.since(write.started));
         }
-        if write.is_listened_to && write.local != Local::Failed && write.told.as_ref() != Some(&receipt) {
-            self.replies.push((write.id, Reply::Receipt(receipt.clone())));
-        }
-        let is_ended = receipt.ended.is_some();
-        write.told = Some(receipt);
-        let is_done = is_ended && write.waiting.is_empty() && write.local != Local::Pending;
+        let is_news = write.is_listened_to && write.local != Local::Failed && write.told.as_ref() != Some(&receipt);
+        let is_done = receipt.ended.is_some() && write.waiting.is_empty() && write.local != Local::Pending;
         let is_unheard = !write.is_listened_to && write.deadline.is_none();
-        if is_done || is_unheard {
+        let is_forgotten = is_done || is_unheard;
+        write.told = (!is_forgotten).then(|| receipt.clone());
+        if is_news {
+            self.replies.push((write.id, Reply::Receipt(receipt)));
+        }
+        if is_forgotten {
             self.forget_write(number);
         }
     }
@@ -370,13 +372,13 @@ impl Coordinator {
         let Some(write) = self.writes.get_mut(&number) else { return };
         let owner = write.stand_ins.remove(&gone).unwrap_or(gone);
         write.spent.insert(gone);
-        let owners = near.ring.owners(write.position);
+        let (owners, object) = (near.ring.owners(write.position), near.store.object(&write.key).unwrap_or_default());
         if owners.contains(&owner) {
-            send_past(near, write, number, owner);
+            send_past(near, write, number, owner, &object);
         } else {
             for owner in owners {
                 if owner != near.me && !write.was_asked(owner) {
-                    send_towards(near, write, number, owner);
+                    send_towards(near, write, number, owner, &object);
                 }
             }
         }
@@ -416,15 +418,17 @@ impl Coordinator {
                 continue;
             }
             let owners = near.ring.owners(position);
-            let Write { waiting, stand_ins, .. } = write;
+            let Write { key, waiting, stand_ins, .. } = &mut **write;
             waiting.retain(|id| {
                 let is_awaited = owners.contains(id) || stand_ins.contains_key(id);
-                passed.extend((!is_awaited).then(|| (write.key.clone(), *id)));
+                passed.extend((!is_awaited).then(|| (key.clone(), *id)));
                 is_awaited
             });
             let is_new = |id: &NodeId| *id != me && !write.held.contains(id) && !write.waiting.contains(id);
-            for owner in owners.into_iter().filter(is_new).collect::<Vec<_>>() {
-                send_towards(near, write, number, owner);
+            let new: Vec<NodeId> = owners.into_iter().filter(is_new).collect();
+            let object = near.store.object(&write.key).filter(|_| !new.is_empty()).unwrap_or_default();
+            for owner in new {
+                send_towards(near, write, number, owner, &object);
             }
         }
         passed.into_iter().for_each(|(key, node)| self.wake(near, &key, node));
