@@ -238,9 +238,12 @@ impl Coordinator {
     }
 
     fn forget_write(&mut self, number: u64) {
-        if let Some(write) = self.writes.remove(&number)
-            && let Some(numbers) = self.writes_by_key.get_mut(&write.key)
-        {
+        let Some(write) = self.writes.remove(&number) else { return };
+        // Else there would be an entry for each write of the last seconds, and a wake-up for it.
+        if let Some(deadline) = write.deadline {
+            self.writes_due.remove(&(deadline, number));
+        }
+        if let Some(numbers) = self.writes_by_key.get_mut(&write.key) {
             numbers.retain(|other| *other != number);
             if numbers.is_empty() {
                 self.writes_by_key.remove(&write.key);
