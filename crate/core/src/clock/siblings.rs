@@ -189,28 +189,24 @@ impl<V: Clone> Siblings<V> {
     /// of a key, so it is put together here: as postcard writes the context and the list of dots, and not a byte at a
     /// time.
     pub(crate) fn shape(&self) -> Laid {
-        if let Some((dot, _)) = self.as_sole() {
-            // Both lists are the same, which is mostly so.
-            let list = list(1, [dot]);
-            let mut shape = list.clone();
-            shape.push(&list);
-            return shape;
+        let mut shape = Laid::new();
+        list(&mut shape, self.context.len(), self.context.iter());
+        match self.as_sole() {
+            // The lists are the same, which is mostly so.
+            Some(_) => shape.push_again(),
+            None => list(&mut shape, self.values.len(), self.dots()),
         }
-        let mut shape = list(self.context.len(), self.context.iter());
-        shape.push(&list(self.values.len(), self.dots()));
         shape
     }
 }
 
-fn list(count: usize, dots: impl IntoIterator<Item = Dot>) -> Laid {
-    let mut list = Laid::new();
-    list.push_varint(count as u64);
+fn list(shape: &mut Laid, count: usize, dots: impl Iterator<Item = Dot>) {
+    shape.push_varint(count as u64);
     for dot in dots {
-        list.push(dot.actor.node.as_bytes());
-        list.push_varint(dot.actor.epoch);
-        list.push_varint(dot.counter);
+        shape.push(dot.actor.node.as_bytes());
+        shape.push_varint(dot.actor.epoch);
+        shape.push_varint(dot.counter);
     }
-    list
 }
 
 /// The stored and sent form: a value's actor is its place in the context, for an actor takes 24 bytes and an index one.

@@ -341,8 +341,8 @@ impl Coordinator {
     }
 
     /// What the application is to be told, in order.
-    pub fn take_replies(&mut self) -> Vec<(RequestId, Reply)> {
-        core::mem::take(&mut self.replies)
+    pub fn take_replies(&mut self) -> impl Iterator<Item = (RequestId, Reply)> {
+        self.replies.drain(..)
     }
 
     /// The replicas that reads have found wanting and repaired since the last call.

@@ -70,11 +70,13 @@ impl Scanning {
 }
 
 impl Coordinator {
+    /// Whether anybody watches many keys.
+    pub fn has_scans(&self) -> bool {
+        !self.scanning.scans.is_empty()
+    }
+
     /// Tell whoever watches many keys what has changed since the last call.
     pub fn tell_scans(&mut self, near: &mut Surroundings<'_>) {
-        if self.scanning.scans.is_empty() {
-            return;
-        }
         for (id, keys, is_first) in self.scanning.take(near) {
             let quorum = Quorum::new(self.settings.r.needed(near.membership.n()));
             let mut changes = Vec::with_capacity(keys.len());

@@ -220,9 +220,6 @@ impl Handoff {
 
     /// Send what is held for nodes that answer.
     pub fn deliver(&mut self, near: &mut Surroundings<'_>) {
-        if near.store.hints().all_rest() {
-            return;
-        }
         let owners = near.store.hints().owners();
         let answering: Vec<NodeId> = owners.filter(|&id| near.membership.answers(id)).collect();
         for id in answering {

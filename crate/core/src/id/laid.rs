@@ -7,7 +7,6 @@ use core::ops::Deref;
 const FEW: usize = 192;
 
 /// Some bytes.
-#[derive(Clone)]
 pub(crate) struct Laid {
     few: [u8; FEW],
     count: usize,
@@ -36,6 +35,12 @@ impl Laid {
             self.many.extend_from_slice(&self.few[..self.count]);
         }
         self.many.extend_from_slice(bytes);
+    }
+
+    /// All that there is, once more.
+    pub(crate) fn push_again(&mut self) {
+        let (count, few) = (self.count, self.few);
+        if self.many.is_empty() { self.push(&few[..count]) } else { self.many.extend_from_within(..) }
     }
 
     /// A number, seven bits a byte, the lowest first, as postcard writes it.
@@ -74,6 +79,9 @@ mod tests {
             numbers.iter().for_each(|&number| laid.push_varint(number));
             let written: Vec<u8> = numbers.iter().flat_map(|number| postcard::to_allocvec(number).unwrap()).collect();
             prop_assert_eq!(&laid[..], [parts.concat(), written].concat());
+            let before = laid.to_vec();
+            laid.push_again();
+            prop_assert_eq!(&laid[..], before.repeat(2));
         }
     }
 }

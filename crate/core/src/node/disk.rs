@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
+use super::settle::keep_room;
 use super::{Begun, CLEAN_AFTER_MS, Event, Node, Output, near};
 use crate::coordinator::Surroundings;
 use crate::id::{BatchId, NodeId, RequestId, ShortBytes};
@@ -133,7 +134,9 @@ impl Node {
             self.clean_at = Some(now + CLEAN_AFTER_MS);
         }
         let (gated, adoptions) = (&mut self.scratch.gated, &mut self.adoptions.written);
-        let waiting = Waiting { writes, then_send: core::mem::take(gated), adoptions: core::mem::take(adoptions) };
+        // Mostly there is none, and its room is kept.
+        let then_send = if gated.is_empty() { Outbox::new() } else { core::mem::take(gated) };
+        let waiting = Waiting { writes, then_send, adoptions: core::mem::take(adoptions) };
         if let Some(batch) = self.store.take_batch() {
             self.disk.next += 1;
             let id = BatchId(self.disk.next);
@@ -157,7 +160,9 @@ impl Node {
         if self.disk.is_lost {
             self.disown(now, waiting, PersistError::Failed);
         } else if self.disk.refused.is_empty() {
-            self.scratch.out.extend(waiting.then_send);
+            let mut then_send = waiting.then_send;
+            self.scratch.out.append(&mut then_send);
+            keep_room(&mut self.scratch.gated, then_send);
             self.adoptions.durable.extend(waiting.adoptions);
             self.coordinator.on_local(&mut near!(self, now), &waiting.writes, Ok(()));
         } else if self.disk.parked.len() + waiting.len() <= PARKED_MAX {

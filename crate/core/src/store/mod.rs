@@ -409,7 +409,7 @@ impl Store {
 
     /// What the disk has to be told, if anything.
     pub fn take_batch(&mut self) -> Option<Batch> {
-        self.batch.ops.extend(self.hints.take_ops());
+        self.hints.hand_over(&mut self.batch.ops);
         (!self.batch.ops.is_empty()).then(|| core::mem::take(&mut self.batch))
     }
 

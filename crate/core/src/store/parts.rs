@@ -1,10 +1,10 @@
 //! Entries in the order of their positions, and the fingerprint of any range of them.
 //!
-//! Positions are hashes and lie evenly, so the ring is cut into equal parts by their high bits, as many as leave four to
-//! eight entries in each on average: to find one is to look at one place of a table and at a few numbers in a row there,
-//! where a tree would read a page for each of its levels. Each part knows the sum of its entries, and a Fenwick tree
+//! Positions are hashes and lie evenly, so the ring is cut into equal parts by their high bits, as many as leave two to
+//! four entries in each on average: to find one is to look at a few numbers in a row at one place of a table, where a
+//! tree would read a page for each of its levels. Each part knows the sum of its entries, and a Fenwick tree
 //! the sums of groups of parts, which is small; the ends of a range that fall inside a part are added up one by one.
-//! When the parts have grown too full each is cut in two. They are never joined again: an empty one takes a few words.
+//! When the parts have grown too full each is cut in two. They are never joined again.
 //!
 //! Keys whose positions collide, which nobody outside the room can bring about, follow one another in the order of the
 //! keys. Who is inside could crowd one part, and would make it slower in proportion, nothing worse.
@@ -17,13 +17,17 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::cmp::Ordering;
 
+use smallvec::SmallVec;
+
 use super::sums::{Sum, Sums};
 use crate::id::{Key, Position};
 
 const BITS_MIN: u32 = 4;
-const BITS_MAX: u32 = 20;
+const BITS_MAX: u32 = 21;
 /// How many entries a part has on average when it is cut.
-const FILL_MAX: usize = 8;
+const FILL_MAX: usize = 4;
+/// How many lie in the part itself: of evenly strewn ones, seldom more come together.
+const IN_PLACE: usize = 8;
 /// A group is 2^4 parts: to add those up takes as long as to go down the tree.
 const GROUP_BITS: u32 = 4;
 
@@ -36,11 +40,13 @@ pub(super) trait Keyed {
 #[derive(Debug, Clone)]
 struct Part<T> {
     fingerprint: u128,
-    entries: Vec<(Position, Box<T>)>,
+    entries: Entries<T>,
 }
 
+type Entries<T> = SmallVec<[(Position, Box<T>); IN_PLACE]>;
+
 impl<T: Keyed> Part<T> {
-    fn of(entries: Vec<(Position, Box<T>)>) -> Part<T> {
+    fn of(entries: Entries<T>) -> Part<T> {
         let add = |sum: u128, (_, entry): &(Position, Box<T>)| sum.wrapping_add(entry.fingerprint());
         Part { fingerprint: entries.iter().fold(0, add), entries }
     }
@@ -80,7 +86,7 @@ impl<T: Keyed> Parts<T> {
         while bits < BITS_MAX && count > FILL_MAX << bits {
             bits += 1;
         }
-        Parts::of(bits, (0..1usize << bits).map(|_| Part::of(Vec::new())).collect(), 0)
+        Parts::of(bits, (0..1usize << bits).map(|_| Part::of(Entries::new())).collect(), 0)
     }
 
     fn of(bits: u32, parts: Vec<Part<T>>, version: u64) -> Parts<T> {
@@ -153,7 +159,7 @@ impl<T: Keyed> Parts<T> {
         let entries = &mut self.parts[spot.part].entries;
         let (_, entry) = entries.remove(spot.index);
         if entries.is_empty() {
-            *entries = Vec::new();
+            *entries = Entries::new();
         }
         self.count -= 1;
         self.count_in(spot.part, Sum::default().minus(Sum::of(entry.fingerprint())));
@@ -172,7 +178,7 @@ impl<T: Keyed> Parts<T> {
         let mut parts = Vec::with_capacity(1 << bits);
         for mut part in core::mem::take(&mut self.parts) {
             let middle = (parts.len() as u64 + 1) << (64 - bits);
-            let upper = part.entries.split_off(part.first(middle));
+            let upper = part.entries.drain(part.first(middle)..).collect();
             // Its room was for both halves.
             part.entries.shrink_to_fit();
             parts.extend([Part::of(part.entries), Part::of(upper)]);

@@ -181,7 +181,7 @@ impl Coordinator {
         let owners = near.ring.owners(position);
         if !owners.contains(&near.me) {
             let (hints, membership) = (near.store.hints_mut(), near.membership);
-            hints.address_asked(&key, owners.iter().copied().collect(), |owner| membership.answers(owner));
+            hints.address_asked(&key, owners.clone(), |owner| membership.answers(owner));
         }
         let (me, object) = (near.me, near.store.object(&key).unwrap_or_default());
         for &owner in owners.iter().filter(|&&owner| owner != me) {
@@ -302,8 +302,8 @@ impl Coordinator {
     }
 
     /// The writes made since the last call.
-    pub fn take_made(&mut self) -> Vec<Made> {
-        core::mem::take(&mut self.made)
+    pub fn take_made(&mut self) -> impl Iterator<Item = Made> {
+        self.made.drain(..)
     }
 
     /// The writes begun since the last call: they are in the batch that is being filled.
