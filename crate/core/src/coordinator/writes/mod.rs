@@ -6,6 +6,7 @@ mod sending;
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
 use alloc::vec::Vec;
 
 use super::nodes::Nodes;
@@ -151,12 +152,15 @@ impl Coordinator {
     /// The write is in the store: bring it to its owners and follow it.
     pub(in crate::coordinator) fn follow(&mut self, near: &mut Surroundings<'_>, order: Order) {
         let Order { id, key, context, terms, is_sure } = order;
-        for earlier in self.writes_by_key.get(&key).into_iter().flatten() {
+        let (number, position) = (self.number(), near.position(&key));
+        let numbers = self.writes_by_key.entry(key.clone()).or_default();
+        let earlier = numbers.clone();
+        numbers.push(number);
+        for earlier in &earlier {
             if let Some(write) = self.writes.get_mut(earlier) {
                 write.is_superseded |= context.descends(&write.context);
             }
         }
-        let (number, position) = (self.number(), near.position(&key));
         self.begun.push(number);
         let deadline = self.deadline(near.now, terms);
         self.writes_due.insert((deadline, number));
@@ -188,10 +192,8 @@ impl Coordinator {
             send_towards(near, &mut write, number, owner, &object);
         }
         self.writes.insert(number, write);
-        self.writes_by_key.entry(key.clone()).or_default().push(number);
         self.trim(near);
-        let earlier = self.writes_by_key.get(&key).cloned().unwrap_or_default();
-        earlier.into_iter().for_each(|number| self.tell(near, number));
+        earlier.into_iter().chain([number]).for_each(|number| self.tell(near, number));
     }
 
     /// Let the oldest go when too many are followed: what it lacks is left to hints, as at its deadline.
@@ -239,14 +241,15 @@ impl Coordinator {
 
     fn forget_write(&mut self, number: u64) {
         let Some(write) = self.writes.remove(&number) else { return };
+        let Write { key, deadline, .. } = *write;
         // Else there would be an entry for each write of the last seconds, and a wake-up for it.
-        if let Some(deadline) = write.deadline {
+        if let Some(deadline) = deadline {
             self.writes_due.remove(&(deadline, number));
         }
-        if let Some(numbers) = self.writes_by_key.get_mut(&write.key) {
-            numbers.retain(|other| *other != number);
-            if numbers.is_empty() {
-                self.writes_by_key.remove(&write.key);
+        if let Entry::Occupied(mut numbers) = self.writes_by_key.entry(key) {
+            numbers.get_mut().retain(|other| *other != number);
+            if numbers.get().is_empty() {
+                numbers.remove();
             }
         }
     }
@@ -344,7 +347,8 @@ impl Coordinator {
     /// This node has all that `seen` covers of a key on its disk: by an answer, a delivered hint, a comparison.
     pub fn on_confirmed(&mut self, near: &mut Surroundings<'_>, node: NodeId, key: &Key, seen: &VersionVector) {
         let holds_hint = near.store.hints().addressees(key).any(|addressee| addressee == node);
-        if holds_hint && near.store.context(key).is_some_and(|context| seen.descends(&context)) {
+        let has_all = holds_hint && near.store.context(key).is_some_and(|context| seen.descends(&context));
+        if has_all {
             near.store.hints_mut().confirm(key, node);
         }
         for number in self.writes_by_key.get(key).cloned().unwrap_or_default() {
@@ -354,7 +358,9 @@ impl Coordinator {
                 self.tell(near, number);
             }
         }
-        self.wake(near, key, node);
+        if holds_hint && !has_all {
+            self.wake(near, key, node);
+        }
     }
 
     /// When the oldest write was made that an owner or a stand-in was asked to keep and has not confirmed. Past their
