@@ -24,6 +24,7 @@ const STATES: &str = "
         restore: (i) => { delete all[i].connectionState; changed(i); },
         ways: (i) => [all[i].localDescription, all[i].remoteDescription]
             .map(({ sdp }) => /a=ice-ufrag:(\\S+)/.exec(sdp)[1]).join(' '),
+        made: () => all.length,
         stop: () => { globalThis.RTCPeerConnection = Real; },
     };
 ";
@@ -40,6 +41,11 @@ impl States {
     /// By which names the two ends of a connection know each other now.
     fn ways(&self, which: usize) -> Vec<String> {
         self.ask("ways", which).as_string().unwrap().split(' ').map(str::to_owned).collect()
+    }
+
+    /// How many connections the page has made so far.
+    fn made(&self) -> Option<f64> {
+        self.ask("made", 0).as_f64()
     }
 }
 
@@ -94,6 +100,7 @@ async fn a_link_that_is_restarted_again_and_again_lives_on() {
         until("frames pass", || lower.has_frame(&name)).await;
     }
     assert_eq!((lower.ups(&higher), lower.downs(&higher), higher.downs(&lower)), (1, 0, 0));
+    assert_eq!(states.made(), Some(2.0), "each end has used one connection all along");
 }
 
 #[wasm_bindgen_test]
