@@ -118,6 +118,8 @@ pub enum Plant {
     HangUpWanted,
     /// Who gets answers for an earlier life of its does not say that this is another.
     GreetOnce,
+    /// What leaves twice leaves both times by the same neighbour.
+    BothOneWay,
 }
 
 /// Which bug this node has, if any.
@@ -151,7 +153,7 @@ impl Planted {
 #[cfg(feature = "plants")]
 impl Plant {
     /// All of them, with the name by which each is planted and what it breaks.
-    pub const ALL: [(Plant, &'static str, &'static str); 54] = [
+    pub const ALL: [(Plant, &'static str, &'static str); 55] = [
         (Plant::ReuseADot, "reuse-a-dot", "after a clean stop the counter begins at zero again"),
         (Plant::KeepTheEpoch, "keep-the-epoch", "after an unclean stop no new epoch begins"),
         (Plant::MintBeforeDurable, "mint-before-durable", "dots are made before the disk knows that there may be some"),
@@ -210,11 +212,12 @@ impl Plant {
         (Plant::RelayForEver, "relay-for-ever", "what is passed on may be passed on for ever"),
         (Plant::HangUpWanted, "hang-up-wanted", "what one end does not want is hung up, whatever the other wants"),
         (Plant::GreetOnce, "greet-once", "who is answered as an earlier life of its does not say which this is"),
+        (Plant::BothOneWay, "both-one-way", "what leaves twice leaves both times by the same neighbour"),
     ];
 
     /// Whether it shows only where not all are linked with all.
     pub fn is_of_large_rooms(self) -> bool {
-        matches!(self, Plant::RelayForEver | Plant::HangUpWanted | Plant::GreetOnce)
+        matches!(self, Plant::RelayForEver | Plant::HangUpWanted | Plant::GreetOnce | Plant::BothOneWay)
     }
 
     /// The bug of this name.

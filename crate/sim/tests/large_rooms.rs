@@ -124,3 +124,19 @@ fn who_come_one_after_the_other_into_a_large_room_are_compared_with_together() {
     let pairs = 40 * 39 / 2;
     assert!(begun < 3 * pairs, "{begun} comparisons among {pairs} pairs");
 }
+
+/// Each looks at one of the others every ten seconds, and of forty somebody always does: the room was hardly ever seen
+/// settled as a whole.
+#[test]
+fn a_large_room_at_rest_is_settled_at_every_moment() {
+    let mut world = room(6, 40);
+    // Links that nobody wants are hung up, and what was said while all met is settled.
+    world.run_for(30_000);
+    world.tap = Some(Vec::new());
+    for _ in 0..300 {
+        world.run_for(100);
+        assert!(world.is_settled(), "{}", world.unsettled());
+    }
+    let looks = tapped(&mut world, |message| matches!(message, Message::Compare { begin: Some(_), .. }));
+    assert!(looks >= 60, "only {looks} looks: that shows nothing");
+}

@@ -18,12 +18,14 @@
 //! in the room is trusted with what passes through it.
 
 mod choice;
+mod load;
 mod peer;
 mod routes;
 mod signals;
 mod surplus;
 
-pub use routes::{Arrival, HOPS_MAX, Load, Routes};
+pub use load::Load;
+pub use routes::{Arrival, HOPS_MAX, Routes};
 pub use signals::{Carrier, OnItsWay};
 
 use alloc::collections::{BTreeMap, BTreeSet};

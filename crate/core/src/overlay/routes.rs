@@ -31,6 +31,7 @@ use alloc::vec::Vec;
 
 use super::LINKS_MAX;
 use super::choice::distance;
+use super::load::{Load, Loads};
 use super::peer::{PROMOTED_MS, Peer};
 use crate::id::NodeId;
 use crate::marks::{Mark, Marks};
@@ -59,21 +60,6 @@ const LOST_MS: Millis = 3_000;
 /// How many links are earned so at a time.
 pub(super) const PROMOTED_MAX: usize = 4;
 
-/// How much is passed on for one neighbour in a second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Load {
-    /// How many messages.
-    pub messages: u32,
-    /// How many bytes.
-    pub bytes: u64,
-}
-
-impl Default for Load {
-    fn default() -> Load {
-        Load { messages: 2_000, bytes: 4 * 1024 * 1024 }
-    }
-}
-
 /// What is to be done with a message that came over others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Arrival {
@@ -96,15 +82,13 @@ pub struct Routes {
     waiting: BTreeSet<NodeId>,
     neighbours: BTreeMap<NodeId, Vec<(NodeId, bool)>>,
     told: Option<(Instant, Vec<(NodeId, bool)>)>,
-    /// What was passed on for each neighbour since when.
-    loads: BTreeMap<NodeId, (Instant, Load)>,
-    load_max: Load,
+    loads: Loads,
 }
 
 impl Routes {
     /// With this limit on what is passed on for a neighbour.
     pub fn new(load_max: Load) -> Routes {
-        Routes { load_max, ..Routes::default() }
+        Routes { loads: Loads::new(load_max), ..Routes::default() }
     }
 
     /// A link has opened. Which life is at its other end is not known yet.
@@ -117,7 +101,7 @@ impl Routes {
     /// A link has closed. Tells whether what its other end has asked may still be answered, over others.
     pub fn on_link_down(&mut self, now: Instant, id: NodeId, is_sparse: bool) -> bool {
         self.neighbours.remove(&id);
-        self.loads.remove(&id);
+        self.loads.forget(id);
         if !is_sparse {
             self.peers.remove(&id);
         }
@@ -255,7 +239,11 @@ impl Routes {
             true => alloc::vec![to],
             false => {
                 let count = if bytes.len() <= TWICE_BYTES_MAX { 2 } else { 1 };
-                self.toward(to, |_| true, membership, random, count)
+                let mut ways = self.toward(to, |_| true, membership, random, count);
+                if let (true, [first, second]) = (membership.planted().has(Plant::BothOneWay), &mut ways[..]) {
+                    *second = *first;
+                }
+                ways
             }
         };
         self.number = self.number.wrapping_add(1);
@@ -308,7 +296,7 @@ impl Routes {
             peer.talk(now, marks);
             return Ok((is_other, Arrival::Here(relayed.bytes)));
         }
-        self.take_load(now, link, relayed.bytes.len() as u64, marks)?;
+        self.loads.take(now, link, relayed.bytes.len() as u64, marks)?;
         let lowered = relayed.hops.min(HOPS_MAX).checked_sub(1);
         let lowered = if membership.planted().has(Plant::RelayForEver) { Some(HOPS_MAX) } else { lowered };
         let Some(hops) = lowered else {
@@ -329,20 +317,6 @@ impl Routes {
             relayed.hops = relayed.hops.saturating_sub(WANDERING);
         }
         Ok((false, Arrival::PassOn(way, relayed)))
-    }
-
-    fn take_load(&mut self, now: Instant, link: NodeId, bytes: u64, marks: &Marks) -> Result<(), WireError> {
-        let (since, load) = self.loads.entry(link).or_insert((now, Load { messages: 0, bytes: 0 }));
-        if now.since(*since) >= 1_000 {
-            (*since, *load) = (now, Load { messages: 0, bytes: 0 });
-        }
-        if load.messages >= self.load_max.messages || load.bytes + bytes > self.load_max.bytes {
-            marks.hit(Mark::RelayRefuses);
-            return Err(WireError::Limit);
-        }
-        load.messages += 1;
-        load.bytes += bytes;
-        Ok(())
     }
 
     /// When somebody is to be asked again, or is out of reach.

@@ -162,19 +162,33 @@ impl Repair {
         self.peers.retain(|id, _| near.membership.answers(*id));
     }
 
-    /// Whether the arcs shared with every node that answers were found equal since the ring last changed.
+    /// Whether the arcs shared with every node that answers were found equal since the ring last changed, and since
+    /// anything was last seen to differ. A look now and then at what was found equal changes nothing of that.
     pub fn is_settled(&self, ring: &Ring, answering: impl Iterator<Item = NodeId>) -> bool {
-        let agrees = |id: NodeId| self.peers.get(&id).is_some_and(|peer| peer.agreed == Some(ring.hash()));
-        let is_idle = self.peers.values().all(Peer::is_idle);
-        self.sessions.values().all(Session::is_interest) && is_idle && answering.into_iter().all(agrees)
+        let is_idle = self.peers.values().all(|peer| peer.is_idle(ring));
+        let matters = |session: &Session| self.matters(session, ring);
+        is_idle && !self.sessions.values().any(matters) && answering.into_iter().all(|id| self.agrees(id, ring))
+    }
+
+    /// Whether owners wait for what a session will find: not if it is about copies, or looks at what was found equal.
+    fn matters(&self, session: &Session, ring: &Ring) -> bool {
+        match session.task {
+            Task::Interest(_) => false,
+            Task::Shared => !self.agrees(session.with, ring),
+            Task::Incoming(_) | Task::Stray(_) => true,
+        }
+    }
+
+    fn agrees(&self, id: NodeId, ring: &Ring) -> bool {
+        self.peers.get(&id).is_some_and(|peer| peer.agreed == Some(ring.hash()))
     }
 
     /// With whom something is still to be compared, for people to read.
     pub fn unsettled(&self, ring: &Ring, answering: impl Iterator<Item = NodeId>) -> BTreeSet<NodeId> {
-        let agrees = |id: &NodeId| self.peers.get(id).is_some_and(|peer| peer.agreed == Some(ring.hash()));
-        let busy = self.peers.iter().filter(|(_, peer)| !peer.is_idle()).map(|(id, _)| *id);
-        let under_way = self.sessions.values().map(|session| session.with);
-        answering.filter(|id| !agrees(id)).chain(busy).chain(under_way).collect()
+        let busy = self.peers.iter().filter(|(_, peer)| !peer.is_idle(ring)).map(|(id, _)| *id);
+        let under_way = self.sessions.values().filter(|session| self.matters(session, ring));
+        let under_way = under_way.map(|session| session.with);
+        answering.filter(|id| !self.agrees(*id, ring)).chain(busy).chain(under_way).collect()
     }
 
     /// When something falls due next.
@@ -293,6 +307,12 @@ impl Repair {
     ) {
         let Some(session) = self.sessions.get_mut(&number).filter(|session| session.with == from) else { return };
         session.on_summary(near, parts);
+        if session.task == Task::Shared
+            && !session.was_same
+            && let Some(peer) = self.peers.get_mut(&from)
+        {
+            peer.agreed = None;
+        }
         self.go_on(near, handoff, number);
     }
 
@@ -380,6 +400,7 @@ impl Repair {
         if peer.tasks.is_empty() && !is_recent && self.sessions.values().all(|session| session.with != from) {
             near.marks.hit(Mark::GossipDiffers);
             peer.differed_at = Some(near.now);
+            peer.agreed = None;
             self.starts.set(None);
             self.planned.insert(from);
             peer.tasks.push_back(Task::Shared);
@@ -417,6 +438,7 @@ impl Repair {
                 let moved = outcome.received + outcome.sent > 0 && !session.was_refused;
                 self.planned.insert(outcome.with);
                 peer.tasks.push_back(Task::Shared);
+                peer.agreed = None;
                 peer.failures += 1;
                 peer.next = now + if moved && peer.failures <= AT_ONCE { 0 } else { backoff(peer.failures) };
             }
@@ -434,6 +456,9 @@ impl Repair {
                 Task::Stray(_) => Task::Stray(session.scope),
                 Task::Interest(pin) => Task::Interest(pin),
             };
+            if task == Task::Shared {
+                peer.agreed = None;
+            }
             self.planned.insert(session.with);
             peer.tasks.push_front(task);
             peer.failures += 1;

@@ -5,7 +5,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use super::{RETRY_MS, RETRY_MS_MAX, Task};
 use crate::coordinator::Surroundings;
 use crate::id::{NodeId, Pin};
-use crate::ring::RangeSet;
+use crate::ring::{RangeSet, Ring};
 use crate::time::{Instant, Millis};
 
 #[derive(Debug, Clone, Default)]
@@ -40,9 +40,11 @@ pub(super) struct Shared {
 }
 
 impl Peer {
-    /// Whether owners have nothing more to compare.
-    pub(super) fn is_idle(&self) -> bool {
-        self.tasks.iter().all(|task| matches!(task, Task::Interest(_)))
+    /// Whether owners have nothing more to compare, but to look again at what was found equal.
+    pub(super) fn is_idle(&self, ring: &Ring) -> bool {
+        let is_equal = self.agreed == Some(ring.hash());
+        let is_nothing = |task: &Task| matches!(task, Task::Interest(_)) || is_equal && *task == Task::Shared;
+        self.tasks.iter().all(is_nothing)
     }
 
     /// The part of the ring of which that node is the first owner, and this node none.

@@ -65,7 +65,7 @@ pub(super) struct Session {
     doubts: Vec<Doubt>,
     received: usize,
     sent: usize,
-    was_same: bool,
+    pub(super) was_same: bool,
     /// The fingerprint that the other side was asked about, which is all that "the same" speaks of.
     asked_about: u128,
     /// Whether that was still the fingerprint of what is held here when it said so: a write made meanwhile has not

@@ -162,6 +162,8 @@ pub enum Step {
     Flap(Flap),
     /// The link between two closes and may be made anew.
     HangUp(Pair),
+    /// Tabs pass on nothing of what they should, or all of it again.
+    DropRelayed(DropRelayed),
     /// All can reach each other again. Nobody tells them.
     Heal,
     /// Tabs hear of all others, as over a broadcast channel or a rendezvous, and those of them.
@@ -353,6 +355,16 @@ pub struct Flap {
     pub ms: u64,
     /// How many times it goes.
     pub times: u32,
+}
+
+/// Relays that do not pass on.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DropRelayed {
+    /// Which tabs.
+    pub tabs: Names,
+    /// How much goes nowhere.
+    pub percent: u64,
 }
 
 /// A wrong clock.

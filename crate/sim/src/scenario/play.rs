@@ -7,7 +7,7 @@ use roundtable_core::coordinator::Request;
 use roundtable_core::id::{Key, Pin, RequestId};
 use roundtable_core::planted::Planted;
 
-use super::data::{Adopt, Duplicate, Leave, Names, Network, Pair, Repeat, Scenario, Step, Wait};
+use super::data::{Adopt, DropRelayed, Duplicate, Leave, Names, Network, Pair, Repeat, Scenario, Step, Wait};
 use super::instant::Asked;
 use super::names::{Cast, Mistake};
 use super::requests::Updating;
@@ -184,7 +184,9 @@ impl Play {
             Step::Partition(_) | Step::Bridge(_) | Step::Majorities | Step::Mute(_) | Step::Clog(_) => {
                 self.strain(step)?;
             }
-            Step::Flap(_) | Step::HangUp(_) | Step::Heal | Step::Introduce(_) => self.strain(step)?,
+            Step::Flap(_) | Step::HangUp(_) | Step::DropRelayed(_) | Step::Heal | Step::Introduce(_) => {
+                self.strain(step)?
+            }
             _ => self.tab_step(step)?,
         }
         Ok(())
@@ -322,6 +324,10 @@ impl Play {
             Step::HangUp(pair) => {
                 let (a, b) = self.pair(pair)?;
                 self.soak.world.hang_up(a, b);
+            }
+            Step::DropRelayed(DropRelayed { tabs, percent }) => {
+                let tabs = self.cast.tabs(tabs)?;
+                tabs.into_iter().for_each(|at| self.soak.world.drop_relayed(at, *percent));
             }
             Step::Introduce(names) => {
                 for at in self.cast.tabs(names)? {
