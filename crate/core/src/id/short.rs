@@ -64,7 +64,6 @@ impl Deref for ShortBytes {
 }
 
 impl Ord for ShortBytes {
-    #[inline]
     fn cmp(&self, other: &ShortBytes) -> Ordering {
         match (&self.0, &other.0) {
             (Form::Short(one), Form::Short(other)) => order(one).cmp(&order(other)),
