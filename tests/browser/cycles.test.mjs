@@ -103,6 +103,9 @@ describe("a page in which links come and go", { timeout: 2 * timeout }, () => {
       window.mesh = await join({ room });
       window.mesh.on("member", () => window.mesh.members());
       await window.mesh.ready({ peers: 1, timeoutMs: 20_000 });
+      // The other end has let us in as well, or it could not answer.
+      const { met } = await window.mesh.bucket("things").get("thing", { level: 2 });
+      if (!met) throw new Error("the one that stays has not answered");
     }
   }
 

@@ -134,6 +134,15 @@ describe("every control of the page", { timeout: 900_000 }, () => {
       await press("mend-all");
       await world.until("all cables are mended", async () => (await links()) === 2);
       await opened.close();
+      // A phone has no place beside.
+      assert.equal(await by("open-beside").isVisible(), kind !== "touch");
+      if (kind !== "touch") {
+        const [beside] = await Promise.all([context.waitForEvent("page"), press("open-beside")]);
+        await beside.locator('[data-testid="presence"][data-phase="here"]').waitFor();
+        assert.equal(new URL(beside.url()).hash, `#room=${room}`);
+        await beside.close();
+        await tab.page.bringToFront();
+      }
 
       await pressIt(tab.page.getByTestId("member-row").first().getByRole("button"));
       await tab.page.locator('[data-testid="member-row"].lit').waitFor();

@@ -88,6 +88,9 @@ describe("the lab's controls", { timeout: 1_500_000 }, () => {
       await page.until("seen through Mole", async () => /Mole/.test(await page.by("viewing").textContent()));
       await press("see-as");
       await page.by("viewing").waitFor({ state: "detached" });
+      await page.by("tokens").fill("64");
+      await press("weigh");
+      await page.until("it has more tokens", async () => (await page.by("tokens").inputValue()) === "64");
       await press("close");
       await page.by("run").click();
       await is("Mole", "closed");
@@ -117,12 +120,17 @@ describe("the lab's controls", { timeout: 1_500_000 }, () => {
       };
       assert.equal(await links("Otter"), 4);
       await page.by("cut-from").selectOption("Otter");
+      await page.by("cut-to").selectOption("Otter");
+      await press("cut");
+      await page.by("trouble").getByText("Choose two different nodes.").waitFor();
+      await hand.press(page.by("trouble").getByRole("button", { name: "Put away" }));
+      await page.by("trouble").waitFor({ state: "detached" });
       await page.by("cut-to").selectOption("Lynx");
       await press("cut");
       await page.by("speed").selectOption("10");
       await page.by("run").click();
       await page.until("the link is gone", async () => (await links("Otter")) === 3);
-      await press("heal");
+      await press("mend");
       await page.until("the link is back", async () => (await links("Otter")) === 4);
       await press("hang-up");
 

@@ -47,7 +47,7 @@ fn store(keys: u64) -> Store {
     for number in 0..keys {
         let mut object = Object::new();
         object.put(&VersionVector::new(), dot((number % 10) as u8, number + 1), version());
-        store.merge(&key(number), &object);
+        store.merge(&key(number), &object).expect("it is small");
     }
     store.take_batch();
     store
@@ -101,7 +101,7 @@ fn fingerprints(criterion: &mut Criterion) {
         bencher.iter_batched_ref(
             later,
             |(key, object)| {
-                assert!(store.merge(key, object).is_some(), "it is a later write");
+                assert!(matches!(store.merge(key, object), Ok(Some(_))), "it is a later write");
                 store.take_batch()
             },
             BatchSize::SmallInput,

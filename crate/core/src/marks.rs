@@ -66,7 +66,7 @@ marks! {
     WriteSuperseded: "a write is superseded before all owners have it",
     WriteUnfollowed: "more writes are followed than may be, and the oldest is let go",
     DeleteUnsure: "a delete could not read as many owners as it should",
-    DeleteWaitsForLinks: "a delete waits for owners that are here and not linked",
+    ReadWaitsForLinks: "a read waits for owners that are here and not linked",
     // Gets and listings: `coordinator`.
     NotYetAsked: "an owner that answered \"not yet\" is asked again",
     OwnArcArrives: "a node's own arc arrives while a read of it waits",

@@ -191,3 +191,18 @@ impl Puts {
         (usize::try_from(number % self.bare.nodes.len() as u64).unwrap_or(0), put(number))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_that_all_its_owners_have_wakes_nobody_at_its_deadline() {
+        let mut bare = Bare::new(4);
+        bare.requests((0..100).map(|number| (number as usize % 4, put(number))));
+        for node in &bare.nodes {
+            let due = node.view().deadlines().into_iter().find(|(of, _)| *of == "coordinator");
+            assert_eq!(due, Some(("coordinator", None)));
+        }
+    }
+}

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use roundtable_core::id::ShortBytes;
 use roundtable_core::store::{Batch, Rows, Table};
 
 /// How many of the last batches can be undone.
 pub(crate) const HISTORY_MAX: usize = 256;
 
-type Row = (Table, Vec<u8>);
+type Row = (Table, ShortBytes);
 
 /// The rows that are durable.
 #[derive(Debug, Clone, Default)]
@@ -64,12 +65,12 @@ impl Disk {
 
     /// What a node that starts is given.
     pub fn rows(&self) -> Rows {
-        self.rows.iter().map(|((table, key), value)| (*table, key.clone(), value.clone())).collect()
+        self.rows.iter().map(|((table, key), value)| (*table, key.to_vec(), value.clone())).collect()
     }
 
     /// One row.
     pub fn row(&self, table: Table, key: &[u8]) -> Option<&[u8]> {
-        self.rows.get(&(table, key.to_vec())).map(Vec::as_slice)
+        self.rows.get(&(table, key.into())).map(Vec::as_slice)
     }
 
     /// The rows of a table, in the order of their keys.
@@ -103,7 +104,7 @@ mod tests {
     fn batch(ops: &[(&str, Option<&str>)]) -> Batch {
         let op = |(key, value): &(&str, Option<&str>)| Op {
             table: Table::Objects,
-            key: key.as_bytes().to_vec(),
+            key: key.as_bytes().into(),
             value: value.map(|value| value.as_bytes().to_vec()),
         };
         Batch { ops: ops.iter().map(op).collect(), durability: Durability::Relaxed }

@@ -221,6 +221,10 @@ export class NodeMesh implements Mesh {
     return this.#behind.peer.isPaused();
   }
 
+  relayed(): readonly string[] {
+    return Object.freeze(attempt(() => this.#behind.peer.relayed()));
+  }
+
   cut(id: string): void {
     checkText("cut: id", id);
     attempt(() => this.#behind.peer.cut(id));

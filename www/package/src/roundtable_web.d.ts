@@ -152,6 +152,7 @@ export class PeerHandle {
   pause(): void;
   resume(): void;
   isPaused(): boolean;
+  relayed(): string[];
   cut(id: string): void;
   uncut(id: string): void;
   close(): Promise<void>;

@@ -74,7 +74,7 @@ export interface Member {
   readonly capacity: number;
   readonly status: Status;
   readonly self: boolean;
-  /** A direct data channel is open. */
+  /** A direct data channel is open; or, where there can be none, a relay of last resort (`Mesh.relayed`). */
   readonly linked: boolean;
   /** Its share of primary positions, 0–1. */
   readonly owns: number;
@@ -140,6 +140,9 @@ export interface Mesh {
   /** Ends what `pause` began. */
   resume(): void;
   isPaused(): boolean;
+  /** The ids of those whose link goes through a rendezvous, sealed, because this tab can connect with nobody: a relay of
+   *  last resort, some 30 KB/s for all together. A real link is tried for every half a minute, and takes its place. */
+  relayed(): readonly string[];
   /** For tests and classrooms: drop the direct link with that node and refuse it until `uncut`, as a broken cable would. */
   cut(id: string): void;
   /** Ends what `cut` began. */

@@ -8,6 +8,7 @@ use smallvec::SmallVec;
 
 use super::vector::deserialize_few;
 use super::{Dot, VersionVector};
+use crate::id::Laid;
 use crate::planted::{Plant, Planted};
 
 /// All concurrent values of one key, each with its dot, and one context that covers everything seen of the key.
@@ -48,10 +49,22 @@ impl fmt::Display for SiblingsError {
 
 impl core::error::Error for SiblingsError {}
 
-/// One actor and one value fit in this.
-const SHAPE_BYTES_USUAL: usize = 96;
-
 impl<V: Clone> Siblings<V> {
+    /// One value, and nothing else was ever seen.
+    pub(crate) fn sole(dot: Dot, value: V) -> Siblings<V> {
+        let mut values = SmallVec::new();
+        values.push((dot, value));
+        Siblings { context: VersionVector::from(dot), values }
+    }
+
+    /// The value and its dot, if it is one and nothing else was ever seen.
+    pub(crate) fn as_sole(&self) -> Option<(Dot, &V)> {
+        match (&self.values[..], self.context.len()) {
+            ([(dot, value)], 1) if self.context.counter(&dot.actor) == dot.counter => Some((*dot, value)),
+            _ => None,
+        }
+    }
+
     /// Everything seen of the key.
     pub fn context(&self) -> &VersionVector {
         &self.context
@@ -175,30 +188,25 @@ impl<V: Clone> Siblings<V> {
     /// What is known without the values, as bytes: enough to tell versions apart. It is written anew with each change
     /// of a key, so it is put together here: as postcard writes the context and the list of dots, and not a byte at a
     /// time.
-    pub(crate) fn shape(&self) -> SmallVec<[u8; SHAPE_BYTES_USUAL]> {
-        let mut shape = SmallVec::new();
+    pub(crate) fn shape(&self) -> Laid {
+        let mut shape = Laid::new();
         list(&mut shape, self.context.len(), self.context.iter());
-        list(&mut shape, self.values.len(), self.dots());
+        match self.as_sole() {
+            // The lists are the same, which is mostly so.
+            Some(_) => shape.push_again(),
+            None => list(&mut shape, self.values.len(), self.dots()),
+        }
         shape
     }
 }
 
-fn list(bytes: &mut SmallVec<[u8; SHAPE_BYTES_USUAL]>, count: usize, dots: impl Iterator<Item = Dot>) {
-    varint(bytes, count as u64);
+fn list(shape: &mut Laid, count: usize, dots: impl Iterator<Item = Dot>) {
+    shape.push_varint(count as u64);
     for dot in dots {
-        bytes.extend_from_slice(dot.actor.node.as_bytes());
-        varint(bytes, dot.actor.epoch);
-        varint(bytes, dot.counter);
+        shape.push(dot.actor.node.as_bytes());
+        shape.push_varint(dot.actor.epoch);
+        shape.push_varint(dot.counter);
     }
-}
-
-/// Seven bits a byte, the lowest first, as postcard writes a number.
-fn varint(bytes: &mut SmallVec<[u8; SHAPE_BYTES_USUAL]>, mut number: u64) {
-    while number >= 0x80 {
-        bytes.push(number as u8 | 0x80);
-        number >>= 7;
-    }
-    bytes.push(number as u8);
 }
 
 /// The stored and sent form: a value's actor is its place in the context, for an actor takes 24 bytes and an index one.
@@ -236,13 +244,12 @@ impl<V> TryFrom<Compact<V>> for Siblings<V> {
     type Error = SiblingsError;
     fn try_from(compact: Compact<V>) -> Result<Siblings<V>, SiblingsError> {
         let Compact { context, values } = compact;
-        let values = values
-            .into_iter()
-            .map(|(index, counter, value)| {
-                let actor = context.actor_at(usize::from(index)).ok_or(SiblingsError)?;
-                Ok((Dot { actor, counter }, value))
-            })
-            .collect::<Result<SmallVec<[(Dot, V); 1]>, SiblingsError>>()?;
+        let mut dotted = SmallVec::new();
+        for (index, counter, value) in values {
+            let actor = context.actor_at(usize::from(index)).ok_or(SiblingsError)?;
+            dotted.push((Dot { actor, counter }, value));
+        }
+        let values: SmallVec<[(Dot, V); 1]> = dotted;
         let ordered = values.windows(2).all(|pair| pair[0].0 < pair[1].0);
         let covered = values.iter().all(|(dot, _)| dot.counter > 0 && context.covers(dot));
         if ordered && covered { Ok(Siblings { context, values }) } else { Err(SiblingsError) }

@@ -20,9 +20,27 @@ pub const ACTORS_MAX: usize = 4096;
 type Entries = SmallVec<[(Actor, u64); 1]>;
 
 /// Counters by actor, in the order of the actors; no counter is zero.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct VersionVector {
     entries: Entries,
+}
+
+// A derived one would copy entry by entry.
+impl Clone for VersionVector {
+    fn clone(&self) -> VersionVector {
+        VersionVector { entries: Entries::from_slice(&self.entries) }
+    }
+}
+
+impl From<Dot> for VersionVector {
+    /// A vector that has seen this dot, and with it all earlier ones of its actor.
+    fn from(dot: Dot) -> VersionVector {
+        let mut vector = VersionVector::new();
+        if dot.counter > 0 {
+            vector.entries.push((dot.actor, dot.counter));
+        }
+        vector
+    }
 }
 
 /// The bytes are not a version vector: truncated, out of order, with a zero counter, or of over 4,096 actors.

@@ -43,8 +43,11 @@ pub use request::{
 
 pub use crate::wire::Payload;
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
+
+use smallvec::SmallVec;
 
 use crate::datatype::HybridClock;
 use crate::id::{Key, NodeId, Position, RequestId};
@@ -52,7 +55,7 @@ use crate::marks::Marks;
 use crate::membership::{Membership, Status};
 use crate::planted::Planted;
 use crate::ring::{RangeSet, Ring};
-use crate::store::{Changed, PersistError, Store};
+use crate::store::{Changed, Overflow, PersistError, Store};
 use crate::time::{Instant, Millis, WallClock};
 use crate::wire::{Object, Outbox};
 
@@ -99,13 +102,17 @@ pub struct Surroundings<'a> {
 }
 
 impl Surroundings<'_> {
-    /// Join what `from` knows of a key with what is held here. Tells whether that changed anything.
+    /// Join what `from` knows of a key with what is held here. Tells whether that changed anything; what would overflow
+    /// does not.
     pub fn merge(&mut self, key: &Key, object: &Object, from: NodeId) -> bool {
-        let changed = self.store.merge(key, object);
-        if let Some(changed) = changed {
-            self.changed.push((key.clone(), Some(from), changed));
-        }
-        changed.is_some()
+        self.take_in(key, object, from).unwrap_or(false)
+    }
+
+    /// [`Surroundings::merge`] for whoever has to know that it would overflow.
+    pub fn take_in(&mut self, key: &Key, object: &Object, from: NodeId) -> Result<bool, Overflow> {
+        let changed = self.store.merge(key, object)?;
+        self.changed.extend(changed.map(|changed| (key.clone(), Some(from), changed)));
+        Ok(changed.is_some())
     }
 
     /// Join what `from`, an owner, knows of a key that is kept for this node's user: with what is held, if this node
@@ -194,13 +201,17 @@ enum Waiting {
     Edit(Editing),
 }
 
+/// The numbers of writes of one key: mostly there is one.
+type Numbers = SmallVec<[u64; 2]>;
+
 /// All requests in flight at one node.
 #[derive(Debug, Clone)]
 pub struct Coordinator {
     settings: Settings,
     next: u64,
-    writes: BTreeMap<u64, Write>,
-    writes_by_key: BTreeMap<Key, Vec<u64>>,
+    /// Boxed: a write is large, and the map moves what it holds.
+    writes: BTreeMap<u64, Box<Write>>,
+    writes_by_key: BTreeMap<Key, Numbers>,
     /// When which write is answered with what was reached.
     writes_due: BTreeSet<(Instant, u64)>,
     begun: Vec<u64>,
@@ -330,8 +341,8 @@ impl Coordinator {
     }
 
     /// What the application is to be told, in order.
-    pub fn take_replies(&mut self) -> Vec<(RequestId, Reply)> {
-        core::mem::take(&mut self.replies)
+    pub fn take_replies(&mut self) -> impl Iterator<Item = (RequestId, Reply)> {
+        self.replies.drain(..)
     }
 
     /// The replicas that reads have found wanting and repaired since the last call.

@@ -26,6 +26,9 @@ use crate::wire::{Message, Object, Purpose, Says};
 /// How soon an owner whose arc is incoming is asked again: comparisons take a few round trips.
 const RETRY_MS: Millis = 60;
 
+/// How long a read waits for links with owners that are here and not linked yet, as in the first second of a tab.
+const LINKS_MS: Millis = 2_000;
+
 /// Whom a read is for.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Reader {
@@ -65,12 +68,15 @@ pub(super) struct Read {
     stand_ins: BTreeSet<NodeId>,
     /// When those who could not yet answer are asked again.
     retry: Option<Instant>,
+    /// Until when it waits for links; `None` once it does no longer.
+    patience: Option<Instant>,
 }
 
 impl Read {
     /// When something has to be done about it.
     pub(super) fn poll_timeout(&self) -> Instant {
-        self.retry.map_or(self.deadline, |retry| retry.min(self.deadline))
+        let earlier = [self.retry, self.patience].into_iter().flatten().min();
+        earlier.map_or(self.deadline, |earlier| earlier.min(self.deadline))
     }
 
     /// This owner's answer does not count yet.
@@ -88,18 +94,24 @@ impl Read {
         is_awaited && owners < usize::from(self.quorum.needed())
     }
 
-    /// A delete that has not seen what it is to delete would delete nothing: it waits for owners that are here and have
-    /// no link yet. A get answers with what there is.
+    /// Owners that are here and have no link yet can be asked once they have: a read waits a little for that, and one
+    /// that is to take something away until its deadline, for what it has not seen it would not take away.
     fn waits_for_links(&self, near: &Surroundings<'_>) -> bool {
         let is_near = |id: &NodeId| {
             *id != near.me && near.membership.status(*id) == Some(Status::Up) && !self.quorum.was_asked(*id)
         };
-        let takes_away = match &self.reader {
+        self.patience.is_some() && near.ring.owners(near.position(&self.key)).iter().any(is_near)
+    }
+}
+
+impl Reader {
+    /// Whether what it does not see would not be taken away.
+    fn takes_away(&self) -> bool {
+        match self {
             Reader::Delete(..) => true,
             Reader::Edit(_, editing) => editing.edit.is_removal(),
             Reader::Get(_) | Reader::Watch(_) | Reader::Listing(_) => false,
-        };
-        takes_away && near.ring.owners(near.position(&self.key)).iter().any(is_near)
+        }
     }
 }
 
@@ -137,12 +149,14 @@ impl Coordinator {
         }
         let fingerprint = near.store.view_fingerprint(&key) as u64;
         let asked_with = (fingerprint, held);
+        let deadline = self.deadline(near.now, terms);
+        let patience = if reader.takes_away() { deadline } else { deadline.min(near.now + LINKS_MS) };
         let mut read = Read {
             reader,
             key,
             quorum,
             started: near.now,
-            deadline: self.deadline(near.now, terms),
+            deadline,
             merged: known,
             answers: BTreeMap::new(),
             asked_with,
@@ -151,6 +165,7 @@ impl Coordinator {
             helpers: BTreeSet::new(),
             stand_ins: BTreeSet::new(),
             retry: None,
+            patience: Some(patience),
         };
         let number = self.number();
         let me = near.me;
@@ -310,7 +325,7 @@ impl Coordinator {
                 ask_another(near, read, number, counts);
             }
             if read.waits_for_links(near) {
-                near.marks.hit(Mark::DeleteWaitsForLinks);
+                near.marks.hit(Mark::ReadWaitsForLinks);
                 let owners = near.ring.owners(near.position(&read.key));
                 for owner in owners.into_iter().filter(|&id| near.membership.answers(id)) {
                     ask(near, read, number, owner);
@@ -344,6 +359,9 @@ impl Coordinator {
         let is_due = |read: &Read| read.poll_timeout() <= near.now;
         let due: Vec<u64> = self.reads.iter().filter(|(_, read)| is_due(read)).map(|(&number, _)| number).collect();
         for number in due {
+            if let Some(read) = self.reads.get_mut(&number) {
+                read.patience = read.patience.filter(|&patience| patience > near.now);
+            }
             self.ask_again(near, number);
             self.advance(near, number);
         }
@@ -352,7 +370,11 @@ impl Coordinator {
     /// Those who could not yet answer may by now.
     fn ask_again(&mut self, near: &mut Surroundings<'_>, number: u64) {
         let Some(read) = self.reads.get_mut(&number) else { return };
-        if read.retry.take().is_none_or(|_| read.is_answered) {
+        if read.retry.is_none_or(|retry| retry > near.now) {
+            return;
+        }
+        read.retry = None;
+        if read.is_answered {
             return;
         }
         let position = near.position(&read.key);

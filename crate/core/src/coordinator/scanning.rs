@@ -70,6 +70,11 @@ impl Scanning {
 }
 
 impl Coordinator {
+    /// Whether anybody watches many keys.
+    pub fn has_scans(&self) -> bool {
+        !self.scanning.scans.is_empty()
+    }
+
     /// Tell whoever watches many keys what has changed since the last call.
     pub fn tell_scans(&mut self, near: &mut Surroundings<'_>) {
         for (id, keys, is_first) in self.scanning.take(near) {

@@ -61,6 +61,12 @@ impl Version {
         Version { payload, expires: None, stamp: None, part: Part::Whole }
     }
 
+    /// Whether it is one of [`Version::plain`].
+    pub fn is_plain(&self) -> bool {
+        let Version { payload: _, expires, stamp, part } = self;
+        expires.is_none() && stamp.is_none() && *part == Part::Whole
+    }
+
     /// The most that it takes in an object, in bytes.
     pub fn size(&self) -> usize {
         self.payload.len() + BESIDE_BYTES_MAX

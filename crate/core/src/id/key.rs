@@ -1,15 +1,16 @@
-//! The key of an object: a bucket and a name in it, as one shared byte string.
+//! The key of an object: a bucket and a name in it, as one byte string.
 //!
 //! The bytes are the bucket's length, the bucket, the name, both UTF-8. A `Key` can only be made through checks, so the
 //! rest of the core never meets one that is too long or not text.
 
 use alloc::string::String;
-use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::fmt;
 
 use serde::de::{self, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smallvec::SmallVec;
+
+use super::{SHORT_BYTES_MAX, ShortBytes};
 
 /// The longest bucket and the longest name, in UTF-8 bytes, taken together.
 pub const KEY_BYTES_MAX: usize = 1024;
@@ -18,7 +19,7 @@ const BUCKET_BYTES_MAX: usize = 255;
 
 /// Where an object is kept: `(bucket, name)`.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(Arc<[u8]>);
+pub struct Key(ShortBytes);
 
 /// Why a key was refused. Nothing was stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,11 +50,11 @@ impl Key {
     /// The key of `name` in `bucket`. An empty name is allowed, an empty bucket is not.
     pub fn new(bucket: &str, name: &str) -> Result<Key, KeyError> {
         let prefix = check(bucket, name)?;
-        let mut bytes = Vec::with_capacity(1 + bucket.len() + name.len());
+        let mut bytes: SmallVec<[u8; SHORT_BYTES_MAX]> = SmallVec::new();
         bytes.push(prefix);
         bytes.extend_from_slice(bucket.as_bytes());
         bytes.extend_from_slice(name.as_bytes());
-        Ok(Key(bytes.into()))
+        Ok(Key(ShortBytes::from(&bytes[..])))
     }
 
     /// Read a key back from its bytes.
@@ -69,6 +70,11 @@ impl Key {
     /// The bytes: what is hashed, stored and sent.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+
+    /// The name of its row on the disk: its bytes.
+    pub fn row(&self) -> ShortBytes {
+        self.0.clone()
     }
 
     /// The bucket.

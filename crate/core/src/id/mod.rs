@@ -14,11 +14,15 @@ use serde::{Deserialize, Serialize};
 
 mod key;
 mod keys;
+mod laid;
 mod room;
+mod short;
 
 pub use key::{KEY_BYTES_MAX, Key, KeyError, Pin};
 pub use keys::{KeyPair, PublicKey, Signature};
+pub(crate) use laid::Laid;
 pub use room::{Room, RoomError};
+pub use short::{SHORT_BYTES_MAX, ShortBytes};
 
 /// Put these in a random order, the same wherever the core runs: a generator's own shuffle draws a `usize`, which is
 /// not the same number where it has 32 bits (Fisher and Yates, in Durstenfeld's form).

@@ -100,6 +100,9 @@ pub enum Input {
     Lifecycle(Lifecycle),
     /// What time the device thinks it is.
     WallClock(WallTime),
+    /// It is to have so many virtual nodes from now on: at least 1 and at most [`crate::wire::CAPACITY_MAX`], or it is
+    /// taken for the nearest that may be.
+    Capacity(u16),
 }
 
 /// The tab's life, as the page can tell.

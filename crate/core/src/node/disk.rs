@@ -10,9 +10,12 @@
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
+use smallvec::SmallVec;
+
+use super::settle::keep_room;
 use super::{Begun, CLEAN_AFTER_MS, Event, Node, Output, near};
 use crate::coordinator::Surroundings;
-use crate::id::{BatchId, NodeId, RequestId};
+use crate::id::{BatchId, NodeId, RequestId, ShortBytes};
 use crate::marks::Mark;
 use crate::planted::Plant;
 use crate::store::{PersistError, Store, Table};
@@ -54,7 +57,8 @@ impl Waiting {
 #[derive(Debug, Clone)]
 struct UnderWay {
     id: BatchId,
-    rows: Vec<(Table, Vec<u8>)>,
+    /// Mostly one.
+    rows: SmallVec<[(Table, ShortBytes); 1]>,
     waiting: Waiting,
 }
 
@@ -67,7 +71,7 @@ pub(super) struct Disk {
     next: u64,
     /// In the order of their numbers; mostly it answers the first.
     under_way: VecDeque<UnderWay>,
-    refused: BTreeSet<(Table, Vec<u8>)>,
+    refused: BTreeSet<(Table, ShortBytes)>,
     /// Who waits for "all that is held by now" while some of it was refused.
     parked: Waiting,
     failures: u32,
@@ -130,11 +134,14 @@ impl Node {
             self.clean_at = Some(now + CLEAN_AFTER_MS);
         }
         let (gated, adoptions) = (&mut self.scratch.gated, &mut self.adoptions.written);
-        let waiting = Waiting { writes, then_send: core::mem::take(gated), adoptions: core::mem::take(adoptions) };
+        // Mostly there is none, and its room is kept.
+        let then_send = if gated.is_empty() { Outbox::new() } else { core::mem::take(gated) };
+        let waiting = Waiting { writes, then_send, adoptions: core::mem::take(adoptions) };
         if let Some(batch) = self.store.take_batch() {
             self.disk.next += 1;
             let id = BatchId(self.disk.next);
-            let rows = batch.ops.iter().map(|op| (op.table, op.key.clone())).collect();
+            let mut rows = SmallVec::new();
+            batch.ops.iter().for_each(|op| rows.push((op.table, op.key.clone())));
             self.disk.under_way.push_back(UnderWay { id, rows, waiting });
             self.outputs.push_back(Output::Persist { id, batch });
         } else if let Some(latest) = self.disk.under_way.back_mut() {
@@ -147,10 +154,15 @@ impl Node {
     /// All that is held is durable, or was refused: then whoever waits goes on waiting, for it cannot be told apart
     /// which rows they wait for.
     fn release(&mut self, now: Instant, waiting: Waiting) {
+        if waiting.len() == 0 {
+            return;
+        }
         if self.disk.is_lost {
             self.disown(now, waiting, PersistError::Failed);
         } else if self.disk.refused.is_empty() {
-            self.scratch.out.extend(waiting.then_send);
+            let mut then_send = waiting.then_send;
+            self.scratch.out.append(&mut then_send);
+            keep_room(&mut self.scratch.gated, then_send);
             self.adoptions.durable.extend(waiting.adoptions);
             self.coordinator.on_local(&mut near!(self, now), &waiting.writes, Ok(()));
         } else if self.disk.parked.len() + waiting.len() <= PARKED_MAX {

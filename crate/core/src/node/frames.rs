@@ -125,11 +125,10 @@ impl Node {
         let near = &mut near!(self, now);
         match message {
             Message::Store { request, key, object, hint } => {
-                if refuses(near, is_full, &key, &object) {
+                if has_no_room(near, is_full, &key, &object) || near.take_in(&key, &object, from).is_err() {
                     near.out.push((from, Message::Stored { request, durable: false, is_owner: false }));
                     return Ok(());
                 }
-                near.merge(&key, &object, from);
                 if let Some(owner) = hint.filter(|&owner| owner != near.me) {
                     near.store.hints_mut().add(&key, owner);
                     if !near.ring.contains(owner) {
@@ -320,10 +319,16 @@ impl Node {
     }
 }
 
-/// Whether an object from elsewhere must be refused: there is no room for a new key, it has no history at all, or it
-/// would grow beyond what can be stored or sent.
+/// Whether an object from elsewhere must be refused whatever is held: there is no room for a new key, or it has no
+/// history at all.
+fn has_no_room(near: &Surroundings<'_>, is_full: bool, key: &Key, object: &Object) -> bool {
+    object.is_unknown() || (is_full && near.store.object(key).is_none())
+}
+
+/// Whether an object from elsewhere must be refused: for the same, or since it would grow beyond what can be stored or
+/// sent.
 fn refuses(near: &Surroundings<'_>, is_full: bool, key: &Key, object: &Object) -> bool {
-    object.is_unknown() || (is_full && near.store.object(key).is_none()) || near.store.would_overflow(key, object)
+    has_no_room(near, is_full, key, object) || near.store.would_overflow(key, object)
 }
 
 /// What a planted bug does: values that have a dot are given another.

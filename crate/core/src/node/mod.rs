@@ -325,6 +325,12 @@ impl Node {
                 }
                 self.tell_time(now);
             }
+            Input::Capacity(capacity) => {
+                let capacity = capacity.clamp(1, CAPACITY_MAX);
+                if capacity != self.membership.own().record().capacity && !self.has_departed() {
+                    self.membership.set_capacity(capacity, &mut self.scratch.out);
+                }
+            }
         }
         self.settle(now);
     }

@@ -13,8 +13,15 @@ use crate::ring::Seating;
 use crate::time::{Instant, MINUTE_MS};
 use crate::wire::{self, Message, Traffic};
 
-/// Room for so many messages is kept from one input to the next.
-const OUTBOX_KEPT: usize = 64;
+/// Room for so many messages, or changes, is kept from one input to the next.
+const ROOM_KEPT: usize = 64;
+
+/// The room of what has been emptied serves the next input, unless it is that of a burst.
+pub(super) fn keep_room<T>(scratch: &mut Vec<T>, emptied: Vec<T>) {
+    if scratch.capacity() == 0 && emptied.capacity() <= ROOM_KEPT {
+        *scratch = emptied;
+    }
+}
 
 impl Node {
     pub(super) fn settle(&mut self, now: Instant) {
@@ -23,7 +30,9 @@ impl Node {
         self.settle_members(now);
         self.settle_pins(now);
         self.settle_comparisons(now);
-        self.handoff.deliver(&mut near!(self, now));
+        if !self.store.hints().all_rest() {
+            self.handoff.deliver(&mut near!(self, now));
+        }
         self.settle_leaving(now);
         self.settle_keys(now);
         self.flush(now);
@@ -200,9 +209,10 @@ impl Node {
     /// Keys changed: tell whoever watches them.
     fn settle_keys(&mut self, now: Instant) {
         for Made { id, key, dot, context, is_delete, gone } in self.coordinator.take_made() {
-            self.event(Event::Written { id, key, dot, context, is_delete, gone });
+            self.outputs.push_back(Output::Event(Event::Written { id, key, dot, context, is_delete, gone }));
         }
-        for (key, from, changed) in core::mem::take(&mut self.scratch.changed) {
+        let mut changes = core::mem::take(&mut self.scratch.changed);
+        for (key, from, changed) in changes.drain(..) {
             if changed.after > 1 && changed.after > changed.before {
                 self.config.limits.marks.hit_if(Mark::ManySiblings, || changed.after > 8);
                 self.event(Event::SiblingsCreated { siblings: changed.after });
@@ -210,7 +220,10 @@ impl Node {
             follow(&mut near!(self, now), &key);
             self.coordinator.on_changed(&mut near!(self, now), &key, from);
         }
-        self.coordinator.tell_scans(&mut near!(self, now));
+        keep_room(&mut self.scratch.changed, changes);
+        if self.coordinator.has_scans() {
+            self.coordinator.tell_scans(&mut near!(self, now));
+        }
         for owner in self.store.hints_mut().take_added() {
             self.event(Event::HintStored { owner });
         }
@@ -252,10 +265,7 @@ impl Node {
             self.send(to, &message, bytes);
         }
         drop(messages);
-        // Its room serves the next input, unless it is that of a burst.
-        if out.capacity() <= OUTBOX_KEPT {
-            self.scratch.out = out;
-        }
+        keep_room(&mut self.scratch.out, out);
         for (id, result) in self.coordinator.take_replies() {
             self.outputs.push_back(Output::Reply { id, result });
         }

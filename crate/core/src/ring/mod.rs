@@ -272,7 +272,9 @@ impl Ring {
 
     /// Who owns this position, at most N.
     pub fn owners(&self, position: Position) -> Owners {
-        self.owners_at(self.successor(position)).iter().map(|&place| self.id(place)).collect()
+        let mut owners = Owners::new();
+        self.owners_at(self.successor(position)).iter().for_each(|&place| owners.push(self.id(place)));
+        owners
     }
 
     /// Whether this node owns this position.

@@ -6,6 +6,8 @@
 
 use alloc::vec::Vec;
 
+use crate::id::ShortBytes;
+
 /// One table of the disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Table {
@@ -50,7 +52,7 @@ pub struct Op {
     /// Which table.
     pub table: Table,
     /// Which row.
-    pub key: Vec<u8>,
+    pub key: ShortBytes,
     /// What to put there; `None` deletes the row.
     pub value: Option<Vec<u8>>,
 }

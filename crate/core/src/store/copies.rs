@@ -83,6 +83,10 @@ impl Copies {
 }
 
 impl Store {
+    fn place(&self, key: &Key) -> (Position, Key) {
+        (self.room.position(key), key.clone())
+    }
+
     /// Pin a bucket, or the names of one that begin alike. Tells whether it is pinned now: there may be too many.
     pub fn pin(&mut self, pin: Pin) -> bool {
         if self.copies.pins.contains_key(&pin) {
@@ -103,14 +107,14 @@ impl Store {
 
     fn write_pin(&mut self, pin: Pin, fed: Fed) {
         let value = postcard::to_allocvec(&fed).expect("a number always serialises to a Vec");
-        self.batch.ops.push(Op { table: Table::Meta, key: pin_row(&pin), value: Some(value) });
+        self.batch.ops.push(Op { table: Table::Meta, key: pin_row(&pin).into(), value: Some(value) });
         self.copies.pins.insert(pin, fed);
     }
 
     /// Keep it no longer: copies that no other pin names are dropped. Tells how many; `None`: it was not pinned.
     pub fn unpin(&mut self, pin: &Pin) -> Option<usize> {
         self.copies.pins.remove(pin)?;
-        self.batch.ops.push(Op { table: Table::Meta, key: pin_row(pin), value: None });
+        self.batch.ops.push(Op { table: Table::Meta, key: pin_row(pin).into(), value: None });
         let dropped = self.unpinned();
         dropped.iter().for_each(|key| self.drop_copy(key));
         Some(dropped.len())
@@ -221,7 +225,7 @@ impl Store {
 
     fn put_copy(&mut self, key: &Key, object: Object) {
         let value = postcard::to_allocvec(&object).expect("an object always serialises to a Vec");
-        self.batch.ops.push(Op { table: Table::Meta, key: copy_row(key), value: Some(value) });
+        self.batch.ops.push(Op { table: Table::Meta, key: copy_row(key).into(), value: Some(value) });
         self.load_copy(key, object);
     }
 
@@ -238,7 +242,7 @@ impl Store {
         let place = self.place(key);
         let Some(old) = self.copies.objects.remove(&place) else { return };
         self.copies.bytes -= size(key, &old.object);
-        self.batch.ops.push(Op { table: Table::Meta, key: copy_row(key), value: None });
+        self.batch.ops.push(Op { table: Table::Meta, key: copy_row(key).into(), value: None });
     }
 
     /// The keys of which there is a copy in some part of the ring.
@@ -287,7 +291,7 @@ impl Store {
             return self.sum(set);
         }
         let items = self.items_of(lens, set);
-        items.fold(Sum::default(), |sum, (_, _, fingerprint)| sum.plus(Sum { fingerprint, count: 1 }))
+        items.fold(Sum::default(), |sum, (_, _, fingerprint)| sum.plus(Sum::of(fingerprint)))
     }
 
     /// One object, as far as a comparison is about it.
@@ -393,7 +397,7 @@ mod tests {
         assert_eq!((third.pins().len(), third.copy_counts().0), (1, 1));
         // A copy whose pin the disk has lost goes.
         batches.push(Batch {
-            ops: alloc::vec![Op { table: Table::Meta, key: pin_row(&carts("a")), value: None }],
+            ops: alloc::vec![Op { table: Table::Meta, key: pin_row(&carts("a")).into(), value: None }],
             ..Batch::default()
         });
         assert_eq!(store(disk(batches), 4).copy_counts(), (0, 0));

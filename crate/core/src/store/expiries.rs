@@ -114,7 +114,7 @@ impl Store {
             let Some(mut object) = self.object(&key) else { continue };
             let limit = wall.0.checked_sub(JUMP_MS).map(WallTime);
             if object.drop_where(|version| version.is_over(limit)) {
-                self.replace(&key, object);
+                self.replace(self.room.position(&key), &key, object);
             }
         }
         keys
@@ -169,7 +169,7 @@ mod tests {
         put(&mut store, "a", expiring(10));
         let stale = store.object(&key("a")).unwrap().clone();
         store.expire(Some(WallTime(10 + JUMP_MS)), true);
-        assert!(store.merge(&key("a"), &stale).is_none());
+        assert_eq!(store.merge(&key("a"), &stale), Ok(None));
         assert!(store.object(&key("a")).unwrap().is_tombstone());
     }
 

@@ -47,16 +47,17 @@ pub(super) struct Graves {
 
 impl Graves {
     /// An object has become a tombstone, or another one; or, `None`, is none any more.
-    pub(super) fn note(&mut self, place: (Position, Key), since: Option<u32>) {
-        match since {
-            Some(minutes) => self.since.insert(place, minutes),
-            None => self.since.remove(&place),
-        };
+    pub(super) fn note(&mut self, position: Position, key: &Key, since: Option<u32>) {
+        if let Some(minutes) = since {
+            self.since.insert((position, key.clone()), minutes);
+        } else if !self.since.is_empty() {
+            self.since.remove(&(position, key.clone()));
+        }
     }
 
     /// Since when this tombstone is held, in minutes of the wall clock; zero if that is not known.
-    pub(super) fn since(&self, place: &(Position, Key)) -> u32 {
-        self.since.get(place).copied().unwrap_or(0)
+    pub(super) fn since(&self, position: Position, key: &Key) -> u32 {
+        self.since.get(&(position, key.clone())).copied().unwrap_or(0)
     }
 
     /// Tombstones held since that minute or longer.
@@ -101,7 +102,7 @@ impl Graves {
         }
         let ghost = Ghost { number, fingerprint, context };
         let value = postcard::to_allocvec(&ghost).expect("a ghost always serialises to a Vec");
-        ops.push(Op { table: Table::Meta, key: row(&place), value: Some(value) });
+        ops.push(Op { table: Table::Meta, key: row(&place).into(), value: Some(value) });
         self.by_number.insert(number, place);
         self.ghosts.insert(place, ghost);
         ops
@@ -111,7 +112,7 @@ impl Graves {
     pub(super) fn forget(&mut self, place: &Place) -> Option<Op> {
         let ghost = self.ghosts.remove(place)?;
         self.by_number.remove(&ghost.number);
-        Some(Op { table: Table::Meta, key: row(place), value: None })
+        Some(Op { table: Table::Meta, key: row(place).into(), value: None })
     }
 
     /// Take in a row of the disk, if it is a ghost's. One that cannot be read is left where it is.

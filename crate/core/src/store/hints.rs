@@ -10,6 +10,7 @@
 //! rest, the row on the disk is not written anew for each of them that confirms: it may name more than are owed, which
 //! costs a message after a crash, and never fewer.
 
+use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
@@ -17,6 +18,8 @@ use smallvec::SmallVec;
 
 use super::{Op, Table};
 use crate::id::{Key, NodeId};
+use crate::ring::Owners;
+use crate::wire::append;
 
 /// For whom one key is held.
 #[derive(Debug, Clone, Default)]
@@ -38,14 +41,15 @@ impl Held {
 
     fn row(&self) -> Vec<u8> {
         let owners: SmallVec<[NodeId; 3]> = self.names().collect();
-        postcard::to_allocvec(&owners[..]).expect("a list of ids always serialises to a Vec")
+        append(&owners[..], Vec::with_capacity(2 + owners.len() * size_of::<NodeId>()))
     }
 }
 
 /// All hints of one node.
 #[derive(Debug, Clone, Default)]
 pub struct Hints {
-    by_key: BTreeMap<Key, Held>,
+    /// Boxed, for they are large and mostly few: a map's page of them would be.
+    by_key: BTreeMap<Key, Box<Held>>,
     /// Those that do not rest.
     by_owner: BTreeMap<NodeId, BTreeSet<Key>>,
     /// How many rest.
@@ -63,7 +67,7 @@ impl Hints {
             self.by_owner.entry(owner).or_default().insert(key.clone());
         }
         let owners = owners.into_iter().map(|owner| (owner, false)).collect();
-        self.by_key.insert(key, Held { owners, is_stale: false });
+        self.by_key.insert(key, Box::new(Held { owners, is_stale: false }));
     }
 
     /// How many there are; one to whom it may concern counts as one.
@@ -83,7 +87,7 @@ impl Hints {
 
     /// For whom a key is held.
     pub fn addressees(&self, key: &Key) -> impl Iterator<Item = NodeId> + '_ {
-        self.by_key.get(key).into_iter().flat_map(Held::names)
+        self.by_key.get(key).into_iter().flat_map(|held| held.names())
     }
 
     /// Whether a key is held for anybody.
@@ -101,6 +105,11 @@ impl Hints {
     /// For whom anything is held that does not rest, in the order of the ids.
     pub fn owners(&self) -> impl Iterator<Item = NodeId> + '_ {
         self.by_owner.keys().copied()
+    }
+
+    /// Whether nothing is held that does not rest.
+    pub fn all_rest(&self) -> bool {
+        self.by_owner.is_empty()
     }
 
     /// Whether anything is held for a node that does not rest.
@@ -139,12 +148,14 @@ impl Hints {
 
     /// Hold a key for exactly these nodes; with none, for whom it may concern. Tells whether that is new.
     pub fn address(&mut self, key: &Key, owners: BTreeSet<NodeId>) -> bool {
-        self.address_asked(key, owners, |_| false)
+        self.address_asked(key, owners.into_iter().collect(), |_| false)
     }
 
     /// [`Hints::address`], where those of whom `is_asked` holds are being asked to store the same, so that what is new
     /// for them rests from the start.
-    pub fn address_asked(&mut self, key: &Key, owners: BTreeSet<NodeId>, is_asked: impl Fn(NodeId) -> bool) -> bool {
+    pub fn address_asked(&mut self, key: &Key, mut owners: Owners, is_asked: impl Fn(NodeId) -> bool) -> bool {
+        owners.sort_unstable();
+        owners.dedup();
         let known = self.by_key.get(key);
         if known.is_some_and(|known| known.names().eq(owners.iter().copied())) {
             return false;
@@ -153,7 +164,7 @@ impl Hints {
         for &(owner, rests) in before.iter().filter(|(owner, _)| !owners.contains(owner)) {
             self.forget(key, owner, rests);
         }
-        let mut held = Held::default();
+        let mut held = Box::<Held>::default();
         for owner in owners {
             let rests = match before.iter().find(|(known, _)| *known == owner) {
                 Some(&(_, rests)) => rests,
@@ -203,7 +214,7 @@ impl Hints {
             for (owner, rests) in held.owners {
                 self.forget(key, owner, rests);
             }
-            self.ops.push(Op { table: Table::Hints, key: key.as_bytes().to_vec(), value: None });
+            self.ops.push(Op { table: Table::Hints, key: key.row(), value: None });
         }
     }
 
@@ -217,12 +228,12 @@ impl Hints {
 
     fn write(&mut self, key: &Key) {
         let value = self.row(key);
-        self.ops.push(Op { table: Table::Hints, key: key.as_bytes().to_vec(), value });
+        self.ops.push(Op { table: Table::Hints, key: key.row(), value });
     }
 
     /// The row that the disk should hold for a key.
     pub(super) fn row(&self, key: &Key) -> Option<Vec<u8>> {
-        self.by_key.get(key).map(Held::row)
+        self.by_key.get(key).map(|held| held.row())
     }
 
     /// For whom hints were added since the last call.
@@ -230,8 +241,9 @@ impl Hints {
         core::mem::take(&mut self.added)
     }
 
-    pub(super) fn take_ops(&mut self) -> Vec<Op> {
-        core::mem::take(&mut self.ops)
+    /// Move what the disk has to be told to the end of these.
+    pub(super) fn hand_over(&mut self, ops: &mut Vec<Op>) {
+        ops.append(&mut self.ops);
     }
 }
 
@@ -268,13 +280,13 @@ mod tests {
 
     fn rows(hints: &mut Hints) -> Vec<Option<Vec<NodeId>>> {
         let read = |bytes: Vec<u8>| postcard::from_bytes(&bytes).expect("a row");
-        hints.take_ops().into_iter().map(|op| op.value.map(read)).collect()
+        core::mem::take(&mut hints.ops).into_iter().map(|op| op.value.map(read)).collect()
     }
 
     #[test]
     fn while_all_who_are_addressed_are_asked_the_disk_hears_of_the_first_and_of_the_last() {
         let ([a, b, c], mut hints) = (nodes(), Hints::default());
-        hints.address_asked(&key(), [a, b, c].into(), |_| true);
+        hints.address_asked(&key(), [a, b, c].into_iter().collect(), |_| true);
         assert!(!hints.any_for(a) && hints.is_owed(a));
         for owner in [b, a, c] {
             assert!(hints.confirm(&key(), owner) && !hints.confirm(&key(), owner));
@@ -286,7 +298,7 @@ mod tests {
     #[test]
     fn who_is_asked_no_longer_is_all_that_the_row_names() {
         let ([a, b, c], mut hints) = (nodes(), Hints::default());
-        hints.address_asked(&key(), [a, b, c].into(), |owner| owner != c);
+        hints.address_asked(&key(), [a, b, c].into_iter().collect(), |owner| owner != c);
         assert!(hints.any_for(c));
         hints.confirm(&key(), c);
         hints.confirm(&key(), a);

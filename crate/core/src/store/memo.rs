@@ -43,13 +43,13 @@ impl Memo {
         }
         let counter = counter.max(self.counter(key));
         self.counters.insert(key.clone(), counter);
-        Some(Op { table: Table::Meta, key: row(key), value: Some(value(epoch, counter)) })
+        Some(Op { table: Table::Meta, key: row(key).into(), value: Some(value(epoch, counter)) })
     }
 
     /// A new epoch: nothing has been minted under it. The rows that are to be deleted.
     pub(super) fn clear(&mut self) -> Vec<Op> {
         let gone = core::mem::take(&mut self.counters);
-        gone.keys().map(|key| Op { table: Table::Meta, key: row(key), value: None }).collect()
+        gone.keys().map(|key| Op { table: Table::Meta, key: row(key).into(), value: None }).collect()
     }
 
     /// What the disk should hold in this row. `None`: it is not one of these.

@@ -207,7 +207,7 @@ impl Mint {
     fn row(&self, clean: bool) -> Op {
         let row = Row { epoch: self.epoch, counter: self.counter, clean };
         let value = postcard::to_allocvec(&row).expect("three numbers always serialise to a Vec");
-        Op { table: Table::Meta, key: ROW.to_vec(), value: Some(value) }
+        Op { table: Table::Meta, key: ROW.into(), value: Some(value) }
     }
 }
 

@@ -14,6 +14,7 @@ mod graves;
 mod hints;
 mod memo;
 mod mint;
+mod parts;
 mod rows;
 #[cfg(test)]
 mod rule;
@@ -38,7 +39,7 @@ use alloc::vec::Vec;
 
 use crate::clock::{ACTORS_MAX, Dot, VersionVector};
 use crate::datatype::lives;
-use crate::id::{Key, NodeId, Position, Room};
+use crate::id::{Key, NodeId, Position, Room, ShortBytes};
 use crate::marks::Mark;
 use crate::planted::Plant;
 use crate::ring::RangeSet;
@@ -49,7 +50,10 @@ use expiries::Expiries;
 use graves::Graves;
 use memo::Memo;
 use shelf::{Shelf, Stored};
-use sums::Sums;
+
+/// The join of two copies would be of too many actors, or too large, to be stored or sent: nothing was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Overflow;
 
 /// The largest object, all siblings together, in bytes: with its clock it fits a frame.
 pub const OBJECT_BYTES_MAX: usize = 1536 * 1024;
@@ -59,7 +63,6 @@ pub const OBJECT_BYTES_MAX: usize = 1536 * 1024;
 pub struct Store {
     room: Room,
     objects: Shelf,
-    sums: Sums,
     expiries: Expiries,
     graves: Graves,
     hints: Hints,
@@ -117,51 +120,42 @@ impl Store {
         self.room.fingerprint(&[b"object", key.as_bytes(), &object.shape()])
     }
 
-    fn place(&self, key: &Key) -> (Position, Key) {
-        (self.room.position(key), key.clone())
-    }
-
     /// Whether joining this object would make one that could no longer be stored or sent: of too many actors, or too
     /// large. Nobody who plays fair makes one.
     pub fn would_overflow(&self, key: &Key, other: &Object) -> bool {
         overflows(&self.known(key), other)
     }
 
-    /// Join with another copy. `None`: nothing changed, or it would have grown beyond what can be stored or sent.
-    pub fn merge(&mut self, key: &Key, other: &Object) -> Option<Changed> {
+    /// Join with another copy, unless that [would overflow](Store::would_overflow). `None`: nothing changed.
+    pub fn merge(&mut self, key: &Key, other: &Object) -> Result<Option<Changed>, Overflow> {
         self.watch(other.context());
-        let held = self.object(key);
+        let position = self.room.position(key);
+        let held = self.objects.object(position, key);
         let is_held = held.is_some();
         let mut object = held.unwrap_or_else(|| self.ghost(key));
         if overflows(&object, other) {
-            return None;
+            return Err(Overflow);
         }
         let before = rivals(&object);
         // What comes of a key whose tombstone was reaped brings it back, for whoever sent it has not heard of it.
         let is_new = object.join(other, self.settings.planted) || !is_held && !object.is_unknown();
         if !is_new {
-            return None;
+            return Ok(None);
         }
         let after = rivals(&object);
-        self.replace(key, object);
-        Some(Changed { before, after })
+        self.replace(position, key, object);
+        Ok(Some(Changed { before, after }))
     }
 
     /// What a planted bug does: what is held makes way for what came.
     pub(crate) fn overwrite(&mut self, key: &Key, object: &Object) {
-        self.replace(key, object.clone());
+        self.replace(self.room.position(key), key, object.clone());
     }
 
     /// Write a value under a fresh dot, superseding what `context` has seen. The mint must be open: see
     /// [`Store::is_ready`].
     pub fn put(&mut self, key: &Key, context: &VersionVector, version: Version) -> (Dot, Changed) {
-        let dot = self.mint.mint();
-        let mut object = self.known(key);
-        let before = rivals(&object);
-        object.put(context, dot, version);
-        let after = rivals(&object);
-        self.replace(key, object);
-        (dot, Changed { before, after })
+        self.write(key, |object, dot| object.put(context, dot, version))
     }
 
     /// Whether a write of this key with this context can be minted now. If not, call [`Store::open_mint`] and wait for
@@ -204,11 +198,11 @@ impl Store {
     /// now.
     pub fn date_tombstones(&mut self, minutes: u32) {
         let places: Vec<(Position, Key)> = self.graves.of_unknown_age().cloned().collect();
-        for place in places {
-            self.graves.note(place.clone(), Some(minutes));
-            if let Some(object) = self.objects.object(place.0, &place.1) {
-                let row = self.object_row(&place, &object);
-                let op = Op { table: Table::Objects, key: place.1.as_bytes().to_vec(), value: Some(row) };
+        for (position, key) in places {
+            self.graves.note(position, &key, Some(minutes));
+            if let Some(object) = self.objects.object(position, &key) {
+                let row = self.object_row(position, &key, &object);
+                let op = Op { table: Table::Objects, key: key.row(), value: Some(row) };
                 self.batch.ops.push(op);
             }
         }
@@ -256,15 +250,14 @@ impl Store {
     /// No longer hold a key. The caller has made sure that whoever should hold it does, and holds no hint for it. Tells
     /// whether it was held.
     pub fn let_go(&mut self, key: &Key) -> bool {
-        let place = self.place(key);
-        let Some(old) = self.objects.remove(place.0, key) else { return false };
-        self.graves.note(place.clone(), None);
-        self.count(&old.object, key, u64::wrapping_sub);
-        self.sums.change(place.0.0, Some(old.fingerprint), None);
-        self.expiries.forget(key, &old.object);
-        self.batch.ops.push(Op { table: Table::Objects, key: key.as_bytes().to_vec(), value: None });
+        let position = self.room.position(key);
+        let Some(old) = self.objects.remove(position, key) else { return false };
+        self.graves.note(position, key, None);
+        self.count(&old, key, u64::wrapping_sub);
+        self.expiries.forget(key, &old);
+        self.batch.ops.push(Op { table: Table::Objects, key: key.row(), value: None });
         let actor = self.mint.actor();
-        let counter = old.object.context().counter(&actor);
+        let counter = old.context().counter(&actor);
         if counter > 0 {
             match self.memo.remember(actor.epoch, key, counter, self.settings.memo_keys_max) {
                 Some(op) => self.batch.ops.push(op),
@@ -294,7 +287,7 @@ impl Store {
     }
 
     /// The disk has taken these rows, or not.
-    pub fn on_rows(&mut self, rows: &[(Table, Vec<u8>)], durable: bool) {
+    pub fn on_rows(&mut self, rows: &[(Table, ShortBytes)], durable: bool) {
         if rows.iter().any(|(table, key)| Store::is_mint_row(*table, key)) {
             if durable { self.mint.opened() } else { self.mint.refused() }
         }
@@ -302,55 +295,44 @@ impl Store {
 
     /// Supersede what `context` has seen by nothing, under a fresh dot. The mint must be open, as for [`Store::put`].
     pub fn delete(&mut self, key: &Key, context: &VersionVector) -> (Dot, Changed) {
-        let dot = self.mint.mint();
-        let mut object = self.known(key);
-        let before = rivals(&object);
-        object.delete(context, dot);
-        let after = rivals(&object);
-        self.replace(key, object);
-        (dot, Changed { before, after })
+        self.write(key, |object, dot| object.delete(context, dot))
     }
 
     /// Take away the versions of these dots, in ascending order, and write another under a fresh dot, if there is one.
     /// The mint must be open, as for [`Store::put`].
     pub fn edit(&mut self, key: &Key, gone: &[Dot], version: Option<Version>) -> (Dot, Changed) {
-        let dot = self.mint.mint();
-        let mut object = self.known(key);
+        self.write(key, |object, dot| object.edit(gone, dot, version))
+    }
+
+    /// Change what is known of a key, under a fresh dot.
+    fn write(&mut self, key: &Key, change: impl FnOnce(&mut Object, Dot)) -> (Dot, Changed) {
+        let (dot, position) = (self.mint.mint(), self.room.position(key));
+        let mut object = self.objects.object(position, key).unwrap_or_else(|| self.ghost(key));
         let before = rivals(&object);
-        object.edit(gone, dot, version);
+        change(&mut object, dot);
         let after = rivals(&object);
-        self.replace(key, object);
+        self.replace(position, key, object);
         (dot, Changed { before, after })
     }
 
-    fn replace(&mut self, key: &Key, object: Object) {
-        let place = self.place(key);
-        let position = place.0.0;
+    fn replace(&mut self, position: Position, key: &Key, object: Object) {
         let fingerprint = self.fingerprint_of(key, &object);
-        self.graves.note(place.clone(), object.is_tombstone().then_some(0));
+        self.graves.note(position, key, object.is_tombstone().then_some(0));
         if self.graves.has_ghosts() {
             let ghost = self.graves.forget(&self.ghost_place(key));
             self.settings.marks.hit_if(Mark::GhostMet, || ghost.is_some());
             self.batch.ops.extend(ghost);
         }
-        let row = self.object_row(&place, &object);
-        self.batch.ops.push(Op { table: Table::Objects, key: key.as_bytes().to_vec(), value: Some(row) });
+        let row = self.object_row(position, key, &object);
+        self.batch.ops.push(Op { table: Table::Objects, key: key.row(), value: Some(row) });
         self.count(&object, key, u64::wrapping_add);
         let expiries = expiries::of(&object);
-        let before = self.objects.insert(place.0, key, Stored { object, fingerprint });
+        let before = self.objects.insert(position, key, Stored { object, fingerprint });
         if let Some(old) = &before {
-            self.count(&old.object, key, u64::wrapping_sub);
-            self.expiries.forget(key, &old.object);
+            self.count(old, key, u64::wrapping_sub);
+            self.expiries.forget(key, old);
         }
         self.expiries.note(key, expiries);
-        self.sums.change(position, before.map(|old| old.fingerprint), Some(fingerprint));
-        if self.sums.is_outgrown() {
-            let mut finer = self.sums.finer();
-            for (position, _, fingerprint) in self.objects.keys() {
-                finer.change(position.0, None, Some(fingerprint));
-            }
-            self.sums = finer;
-        }
     }
 
     fn count(&mut self, object: &Object, key: &Key, tally: fn(u64, u64) -> u64) {
@@ -361,27 +343,10 @@ impl Store {
 
     /// What is held in some part of the ring.
     pub fn sum(&self, set: &RangeSet) -> Sum {
-        let mut sum = Sum::default();
         if self.is_sparse(set) {
-            for (_, _, fingerprint) in self.items(set) {
-                sum = sum.plus(Sum { fingerprint, count: 1 });
-            }
-            return sum;
+            return self.items(set).map(|(_, _, fingerprint)| Sum::of(fingerprint)).fold(Sum::default(), Sum::plus);
         }
-        for range in set.ranges() {
-            let (first, last) = (self.sums.bucket(*range.start()), self.sums.bucket(*range.end()));
-            let whole_first = first + u64::from(self.sums.start(first) < *range.start());
-            if whole_first >= last {
-                sum = sum.plus(self.scan(*range.start(), *range.end()));
-                continue;
-            }
-            if whole_first > first {
-                sum = sum.plus(self.scan(*range.start(), self.sums.start(whole_first) - 1));
-            }
-            sum = sum.plus(self.sums.between(whole_first, last));
-            sum = sum.plus(self.scan(self.sums.start(last), *range.end()));
-        }
-        sum
+        set.ranges().map(|range| self.objects.sum(*range.start(), *range.end())).fold(Sum::default(), Sum::plus)
     }
 
     /// Whether fewer objects are held than the set has ranges: then they are gone through, not the ranges.
@@ -391,12 +356,7 @@ impl Store {
 
     /// A number that changes whenever what is held does.
     pub fn version(&self) -> u64 {
-        self.sums.version()
-    }
-
-    fn scan(&self, start: u64, end: u64) -> Sum {
-        let range = self.objects.range(start, end);
-        range.fold(Sum::default(), |sum, (_, _, fingerprint)| sum.plus(Sum { fingerprint, count: 1 }))
+        self.objects.version()
     }
 
     /// Positions, keys and fingerprints of all that is held in some part of the ring, in order.
@@ -437,7 +397,7 @@ impl Store {
     pub fn keep_record(&mut self, signed: &SignedRecord) {
         let value = postcard::to_allocvec(signed).expect("a record always serialises to a Vec");
         self.records.insert(signed.id(), value.clone());
-        self.batch.ops.push(Op { table: Table::Members, key: signed.id().as_bytes().to_vec(), value: Some(value) });
+        self.batch.ops.push(Op { table: Table::Members, key: signed.id().as_bytes()[..].into(), value: Some(value) });
     }
 
     /// Write down that every minted dot is durable. The caller has made sure of it.
@@ -449,7 +409,7 @@ impl Store {
 
     /// What the disk has to be told, if anything.
     pub fn take_batch(&mut self) -> Option<Batch> {
-        self.batch.ops.extend(self.hints.take_ops());
+        self.hints.hand_over(&mut self.batch.ops);
         (!self.batch.ops.is_empty()).then(|| core::mem::take(&mut self.batch))
     }
 

@@ -12,10 +12,9 @@ use super::expiries::Expiries;
 use super::graves::Graves;
 use super::memo::Memo;
 use super::shelf::{Shelf, Stored};
-use super::sums::Sums;
 use super::{Batch, Changed, Hints, Mint, OBJECT_BYTES_MAX, Op, Restored, Rows, Settings, Store, Table, expiries};
 use crate::clock::ACTORS_MAX;
-use crate::id::{Key, NodeId, Position, Room};
+use crate::id::{Key, NodeId, Position, Room, ShortBytes};
 use crate::marks::Mark;
 use crate::planted::Plant;
 use crate::wire::{Object, SignedRecord, Version, append, size};
@@ -60,8 +59,7 @@ impl Store {
         let (mint, epoch) = Mint::restore(node, mint_row.map(|row| &row.2[..]), &mut random, planted);
         let mut store = Store {
             room,
-            objects: Shelf::default(),
-            sums: Sums::new(),
+            objects: Shelf::with_room(0),
             expiries: Expiries::default(),
             graves: Graves::default(),
             hints: Hints::default(),
@@ -86,7 +84,7 @@ impl Store {
                 Table::Members => postcard::from_bytes(&value).map(|record| remembered.records.push(record)).is_ok(),
                 Table::Meta => {
                     if store.memo.restore(store.mint.actor().epoch, &key, &value) {
-                        outdated.push(Op { table, key, value: None });
+                        outdated.push(Op { table, key: key.into(), value: None });
                     } else if !store.restore_copy(&key, &value) {
                         store.graves.restore(&key, &value, store.settings.ghosts_max);
                     }
@@ -98,7 +96,7 @@ impl Store {
         store.load(objects);
         store.batch = Batch { ops: outdated, ..Batch::default() };
         store.drop_unpinned();
-        store.hints.take_ops();
+        store.hints.hand_over(&mut Vec::new());
         epoch.into_iter().for_each(|reason| store.mark_epoch(reason));
         store.settings.marks.hit_if(Mark::HintsRestored, || !store.hints.is_empty());
         for rows in restored.adopted.into_iter().filter(|_| !planted.has(Plant::AdoptNothing)) {
@@ -118,24 +116,23 @@ impl Store {
             return Some(None);
         }
         let fingerprint = self.fingerprint_of(&key, &object);
-        let place = self.place(&key);
+        let position = self.room.position(&key);
         if object.is_tombstone() {
             // What follows a tombstone is since when it is held.
             let since = postcard::take_from_bytes(rest).map_or(0, |(since, _)| since);
-            self.graves.note(place.clone(), Some(since));
+            self.graves.note(position, &key, Some(since));
         }
-        Some(Some((place, Stored { object, fingerprint })))
+        Some(Some(((position, key), Stored { object, fingerprint })))
     }
 
     /// Take in what was read of this node's own disk: all at once, and with nothing to tell the disk.
     fn load(&mut self, mut objects: Vec<((Position, Key), Stored)>) {
-        self.sums = Sums::for_objects(objects.len());
-        for ((position, key), Stored { object, fingerprint }) in &objects {
+        for ((_, key), Stored { object, .. }) in &objects {
             self.count(object, key, u64::wrapping_add);
             self.expiries.note(key, expiries::of(object));
-            self.sums.change(position.0, None, Some(*fingerprint));
         }
-        // In the order of positions the map fills page by page.
+        self.objects = Shelf::with_room(objects.len());
+        // In the order of positions each part is filled at its end.
         objects.sort_unstable_by(|one, other| one.0.cmp(&other.0));
         for ((position, key), stored) in objects {
             self.objects.insert(position, &key, stored);
@@ -145,13 +142,13 @@ impl Store {
     fn join_object(&mut self, key: &[u8], value: &[u8]) -> Option<(Key, Option<Changed>)> {
         let key = Key::from_bytes(key).ok()?;
         let (object, rest) = postcard::take_from_bytes::<Object>(value).ok()?;
-        let changed = self.merge(&key, &object);
+        // What would overflow stays on the disk that it is from.
+        let changed = self.merge(&key, &object).unwrap_or(None);
         // What follows a tombstone is since when it is held.
         if let Ok((since, _)) = postcard::take_from_bytes::<u32>(rest)
             && self.object(&key).is_some_and(|object| object.is_tombstone())
         {
-            let place = self.place(&key);
-            self.graves.note(place, Some(since));
+            self.graves.note(self.room.position(&key), &key, Some(since));
         }
         Some((key, changed))
     }
@@ -188,10 +185,10 @@ impl Store {
     }
 
     /// The row of an object; a tombstone's says since when it is held.
-    pub(super) fn object_row(&self, place: &(Position, Key), object: &Object) -> Vec<u8> {
+    pub(super) fn object_row(&self, position: Position, key: &Key, object: &Object) -> Vec<u8> {
         let row = append(object, Vec::with_capacity(size(object) + ROW_BYTES_MORE));
         match object.is_tombstone() {
-            true => append(&self.graves.since(place), row),
+            true => append(&self.graves.since(position, key), row),
             false => row,
         }
     }
@@ -203,15 +200,15 @@ impl Store {
     }
 
     /// The disk did not take these rows: hand them over again, as they are by now.
-    pub fn retry(&mut self, rows: impl IntoIterator<Item = (Table, Vec<u8>)>) {
+    pub fn retry(&mut self, rows: impl IntoIterator<Item = (Table, ShortBytes)>) {
         for (table, key) in rows {
             let value = match (table, Key::from_bytes(&key)) {
                 (Table::Objects, Ok(name)) => {
-                    self.object(&name).map(|object| self.object_row(&self.place(&name), &object))
+                    self.object(&name).map(|object| self.object_row(self.room.position(&name), &name, &object))
                 }
                 (Table::Hints, Ok(name)) => self.hints.row(&name),
                 (Table::Members, _) => {
-                    let id = key.as_slice().try_into().ok().map(NodeId::from_bytes);
+                    let id = (*key).try_into().ok().map(NodeId::from_bytes);
                     id.and_then(|id| self.records.get(&id).cloned())
                 }
                 (Table::Meta, _) => {

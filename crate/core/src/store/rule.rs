@@ -56,8 +56,8 @@ impl Peer {
         for op in self.pending.drain(..).flat_map(|batch| batch.ops) {
             rows.push((op.table, op.key.clone()));
             match op.value {
-                Some(value) => self.disk.insert((op.table, op.key), value),
-                None => self.disk.remove(&(op.table, op.key)),
+                Some(value) => self.disk.insert((op.table, op.key.to_vec()), value),
+                None => self.disk.remove(&(op.table, op.key.to_vec())),
             };
         }
         self.durable_seen = self.seen.clone();
@@ -98,7 +98,7 @@ impl Peer {
     }
 
     fn apply(&mut self, number: u8, object: &Object, seen: &Seen) {
-        self.store.merge(&key(number), object);
+        self.store.merge(&key(number), object).unwrap();
         self.seen.entry(number).or_default().extend(seen);
     }
 }

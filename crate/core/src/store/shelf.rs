@@ -5,9 +5,6 @@
 //! other is kept as it is. What is kept short is exactly what comes back as it was, whatever an object may come to
 //! have.
 //!
-//! The ordered map goes by the position alone, so that finding a key reads numbers and follows one pointer; keys whose
-//! positions collide, which nobody outside the room can bring about, hang on one another in the order of the keys.
-//!
 //! What the application was *shown* of a key, the context of its next write, is mostly all that is held of it: that is
 //! one flag here. Where it is less, or more, it lies beside. It is known for this session only and on no disk.
 //!
@@ -16,13 +13,14 @@
 use alloc::boxed::Box;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
-use core::iter::successors;
 
+use super::parts::{Keyed, Parts};
+use super::sums::Sum;
 use crate::clock::{Dot, VersionVector};
 use crate::id::{Actor, Key, Position};
 use crate::wire::{Object, Payload, Version};
 
-/// An object as it lies in the store.
+/// An object as it is put on the shelf.
 #[derive(Debug, Clone)]
 pub(super) struct Stored {
     pub(super) object: Object,
@@ -40,36 +38,39 @@ enum Held {
 
 impl Held {
     fn of(object: Object, actors: &mut Actors) -> Held {
-        let short = object.dots().zip(object.values()).next().map(|(dot, version)| (dot, version.payload.clone()));
-        match short {
-            Some((dot, payload)) if plain(dot, payload.clone()) == object => {
+        match object.as_sole().filter(|(_, version)| version.is_plain()) {
+            Some((dot, version)) => {
+                let payload = version.payload.clone();
                 Held::Plain { actor: actors.shared(dot.actor), counter: dot.counter, payload }
             }
-            _ => Held::Whole(Box::new(object)),
+            None => Held::Whole(Box::new(object)),
         }
     }
 
     fn object(&self) -> Object {
         match self {
-            Held::Plain { actor, counter, payload } => {
-                plain(Dot { actor: **actor, counter: *counter }, payload.clone())
-            }
+            Held::Plain { actor, counter, payload } => plain(actor, *counter, payload.clone()),
             Held::Whole(object) => Object::clone(object),
+        }
+    }
+
+    fn into_object(self) -> Object {
+        match self {
+            Held::Plain { actor, counter, payload } => plain(&actor, counter, payload),
+            Held::Whole(object) => *object,
         }
     }
 
     fn context(&self) -> VersionVector {
         match self {
-            Held::Plain { actor, counter, .. } => VersionVector::from_iter([Dot { actor: **actor, counter: *counter }]),
+            Held::Plain { actor, counter, .. } => VersionVector::from(Dot { actor: **actor, counter: *counter }),
             Held::Whole(object) => object.context().clone(),
         }
     }
 }
 
-fn plain(dot: Dot, payload: Payload) -> Object {
-    let mut object = Object::new();
-    object.put(&VersionVector::new(), dot, Version::plain(payload));
-    object
+fn plain(actor: &Actor, counter: u64, payload: Payload) -> Object {
+    Object::sole(Dot { actor: *actor, counter }, Version::plain(payload))
 }
 
 #[derive(Debug, Clone)]
@@ -79,17 +80,15 @@ struct Entry {
     fingerprint: [u64; 2],
     held: Held,
     is_shown: bool,
-    /// The next key at this very position.
-    next: Option<Box<Entry>>,
 }
 
-impl Entry {
-    fn fingerprint(&self) -> u128 {
-        u128::from(self.fingerprint[0]) << 64 | u128::from(self.fingerprint[1])
+impl Keyed for Entry {
+    fn key(&self) -> &Key {
+        &self.key
     }
 
-    fn stored(&self) -> Stored {
-        Stored { object: self.held.object(), fingerprint: self.fingerprint() }
+    fn fingerprint(&self) -> u128 {
+        u128::from(self.fingerprint[0]) << 64 | u128::from(self.fingerprint[1])
     }
 }
 
@@ -121,165 +120,128 @@ impl Actors {
 }
 
 /// All objects of one node.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Shelf {
-    entries: BTreeMap<Position, Box<Entry>>,
-    count: usize,
+    entries: Parts<Entry>,
     actors: Actors,
     /// What was shown of keys where that is not what is held of them.
     shown: BTreeMap<Key, VersionVector>,
 }
 
 impl Shelf {
+    /// With nothing on it, and room for so many.
+    pub(super) fn with_room(count: usize) -> Shelf {
+        Shelf { entries: Parts::with_room(count), actors: Actors::default(), shown: BTreeMap::new() }
+    }
+
     pub(super) fn len(&self) -> usize {
-        self.count
+        self.entries.len()
     }
 
-    fn entry(&self, position: Position, key: &Key) -> Option<&Entry> {
-        chain(self.entries.get(&position)?).find(|entry| entry.key == *key)
-    }
-
-    fn entry_mut(&mut self, position: Position, key: &Key) -> Option<&mut Entry> {
-        let mut entry = &mut **self.entries.get_mut(&position)?;
-        while entry.key != *key {
-            entry = entry.next.as_deref_mut()?;
-        }
-        Some(entry)
+    /// A number that changes whenever what is held does.
+    pub(super) fn version(&self) -> u64 {
+        self.entries.version()
     }
 
     /// What is held of a key.
     pub(super) fn object(&self, position: Position, key: &Key) -> Option<Object> {
-        self.entry(position, key).map(|entry| entry.held.object())
+        self.entries.get(position, key).map(|entry| entry.held.object())
     }
 
     /// The context of what is held of a key.
     pub(super) fn context(&self, position: Position, key: &Key) -> Option<VersionVector> {
-        self.entry(position, key).map(|entry| entry.held.context())
+        self.entries.get(position, key).map(|entry| entry.held.context())
     }
 
     /// The fingerprint of what is held of a key.
     pub(super) fn fingerprint(&self, position: Position, key: &Key) -> Option<u128> {
-        self.entry(position, key).map(Entry::fingerprint)
+        self.entries.get(position, key).map(Entry::fingerprint)
     }
 
     /// Hold this. Tells what was held before.
-    pub(super) fn insert(&mut self, position: Position, key: &Key, stored: Stored) -> Option<Stored> {
+    pub(super) fn insert(&mut self, position: Position, key: &Key, stored: Stored) -> Option<Object> {
         let fingerprint = halves(stored.fingerprint);
         let held = Held::of(stored.object, &mut self.actors);
-        if let Some(entry) = self.entry_mut(position, key) {
-            let before = entry.stored();
-            let was_shown = entry.is_shown.then(|| before.object.context().clone());
-            entry.is_shown &= entry.held.context() == held.context();
-            let is_shown = entry.is_shown;
-            (entry.held, entry.fingerprint) = (held, fingerprint);
-            if let Some(context) = was_shown.filter(|_| !is_shown) {
-                self.shown.insert(key.clone(), context);
-            }
-            return Some(before);
-        }
-        self.count += 1;
-        let mut new = Box::new(Entry { key: key.clone(), fingerprint, held, is_shown: false, next: None });
-        match self.entries.remove(&position) {
-            None => {
-                self.entries.insert(position, new);
-            }
-            Some(first) if new.key < first.key => {
-                new.next = Some(first);
-                self.entries.insert(position, new);
-            }
-            Some(mut first) => {
-                let mut before = &mut *first;
-                while before.next.as_ref().is_some_and(|next| next.key < new.key) {
-                    before = before.next.as_deref_mut().expect("it was looked at");
+        match self.entries.find(position, key) {
+            Ok(spot) => Some(self.entries.change(spot, |entry| {
+                let was_shown = entry.is_shown;
+                entry.is_shown &= entry.held.context() == held.context();
+                entry.fingerprint = fingerprint;
+                let before = core::mem::replace(&mut entry.held, held).into_object();
+                if was_shown && !entry.is_shown {
+                    self.shown.insert(key.clone(), before.context().clone());
                 }
-                new.next = before.next.take();
-                before.next = Some(new);
-                self.entries.insert(position, first);
+                before
+            })),
+            Err(spot) => {
+                let entry = Entry { key: key.clone(), fingerprint, held, is_shown: false };
+                self.entries.insert(spot, position, Box::new(entry));
+                None
             }
         }
-        None
     }
 
     /// Hold it no longer. Tells what was held. What was shown of it stays.
-    pub(super) fn remove(&mut self, position: Position, key: &Key) -> Option<Stored> {
-        let mut first = self.entries.remove(&position)?;
-        let (rest, removed) = if first.key == *key {
-            (first.next.take(), Some(first))
-        } else {
-            let mut before = &mut *first;
-            while before.next.as_ref().is_some_and(|next| next.key != *key) {
-                before = before.next.as_deref_mut().expect("it was looked at");
-            }
-            let mut removed = before.next.take();
-            before.next = removed.as_mut().and_then(|removed| removed.next.take());
-            (Some(first), removed)
-        };
-        if let Some(rest) = rest {
-            self.entries.insert(position, rest);
-        }
-        let removed = removed?;
-        self.count -= 1;
+    pub(super) fn remove(&mut self, position: Position, key: &Key) -> Option<Object> {
+        let spot = self.entries.find(position, key).ok()?;
+        let removed = self.entries.remove(spot);
         if removed.is_shown {
             self.shown.insert(key.clone(), removed.held.context());
         }
-        Some(removed.stored())
+        Some(removed.held.into_object())
     }
 
     /// All keys in order, with their fingerprints.
     pub(super) fn keys(&self) -> impl Iterator<Item = (Position, &Key, u128)> {
-        flat(self.entries.iter())
+        self.entries.iter().map(|(position, entry)| (position, &entry.key, entry.fingerprint()))
     }
 
     /// Those from one position to another, both included.
     pub(super) fn range(&self, start: u64, end: u64) -> impl Iterator<Item = (Position, &Key, u128)> {
-        let some = (start <= end).then(|| self.entries.range(Position(start)..=Position(end)));
-        flat(some.into_iter().flatten())
+        self.entries.range(start, end).map(|(position, entry)| (position, &entry.key, entry.fingerprint()))
+    }
+
+    /// The sum of those.
+    pub(super) fn sum(&self, start: u64, end: u64) -> Sum {
+        self.entries.sum(start, end)
     }
 
     /// All objects of keys that are `wanted`.
     pub(super) fn objects_where(&self, wanted: impl Fn(&Key) -> bool) -> impl Iterator<Item = (&Key, Object, u128)> {
-        let all = self.entries.values().flat_map(|first| chain(first));
+        let all = self.entries.iter().map(|(_, entry)| entry);
         all.filter(move |entry| wanted(&entry.key)).map(|entry| (&entry.key, entry.held.object(), entry.fingerprint()))
     }
 
     /// The application was shown this much of a key.
     pub(super) fn show(&mut self, position: Position, key: &Key, context: &VersionVector) {
         let beside = self.shown.remove(key);
-        let Some(entry) = self.entry_mut(position, key) else {
+        let Ok(spot) = self.entries.find(position, key) else {
             let mut shown = beside.unwrap_or_default();
             shown.merge(context);
             self.shown.insert(key.clone(), shown);
             return;
         };
-        let held = entry.held.context();
-        let mut shown = if entry.is_shown { held.clone() } else { beside.unwrap_or_default() };
-        shown.merge(context);
-        entry.is_shown = shown == held;
-        if !entry.is_shown {
-            self.shown.insert(key.clone(), shown);
-        }
+        self.entries.change(spot, |entry| {
+            let held = entry.held.context();
+            let mut shown = if entry.is_shown { held.clone() } else { beside.unwrap_or_default() };
+            shown.merge(context);
+            entry.is_shown = shown == held;
+            if !entry.is_shown {
+                self.shown.insert(key.clone(), shown);
+            }
+        });
     }
 
     /// Whether the application was shown anything of a key.
     pub(super) fn is_shown(&self, position: Position, key: &Key) -> bool {
-        self.entry(position, key).is_some_and(|entry| entry.is_shown) || self.shown.contains_key(key)
+        self.entries.get(position, key).is_some_and(|entry| entry.is_shown) || self.shown.contains_key(key)
     }
 
     /// What the application was shown of a key.
     pub(super) fn shown(&self, position: Position, key: &Key) -> Option<VersionVector> {
-        let flagged = self.entry(position, key).filter(|entry| entry.is_shown);
+        let flagged = self.entries.get(position, key).filter(|entry| entry.is_shown);
         flagged.map(|entry| entry.held.context()).or_else(|| self.shown.get(key).cloned())
     }
-}
-
-fn chain(first: &Entry) -> impl Iterator<Item = &Entry> {
-    successors(Some(first), |entry| entry.next.as_deref())
-}
-
-fn flat<'a>(
-    entries: impl Iterator<Item = (&'a Position, &'a Box<Entry>)>,
-) -> impl Iterator<Item = (Position, &'a Key, u128)> {
-    entries.flat_map(|(&position, first)| chain(first).map(move |entry| (position, &entry.key, entry.fingerprint())))
 }
 
 #[cfg(test)]
@@ -296,7 +258,7 @@ mod tests {
 
     /// Objects of many shapes: a plain value, a tombstone, siblings, one that expires.
     fn object(shape: u8, counter: u64) -> Object {
-        let mut object = plain(Dot { actor: actor(shape % 2), counter }, [shape].as_slice().into());
+        let mut object = plain(&actor(shape % 2), counter, [shape].as_slice().into());
         let context = object.context().clone();
         match shape % 5 {
             0 => object.delete(&context, Dot { actor: actor(7), counter }),
@@ -316,7 +278,7 @@ mod tests {
         fn a_shelf_is_a_map_by_position_and_key_whatever_collides(
             steps in prop::collection::vec((0u8..8, 0u8..20, any::<bool>()), 1..60),
         ) {
-            let (mut shelf, mut plain) = (Shelf::default(), BTreeMap::new());
+            let (mut shelf, mut plain) = (Shelf::with_room(0), BTreeMap::new());
             for (number, (name, shape, is_put)) in steps.into_iter().enumerate() {
                 let key = Key::new("b", core::str::from_utf8(&[b'a' + name]).unwrap()).unwrap();
                 let (position, counter) = (Position(u64::from(name % 3)), number as u64 + 1);
@@ -328,8 +290,7 @@ mod tests {
                 } else {
                     (shelf.remove(position, &key), plain.remove(&(position, key)))
                 };
-                let parts = |stored: Option<Stored>| stored.map(|stored| (stored.object, stored.fingerprint));
-                prop_assert_eq!(parts(before.0), parts(before.1));
+                prop_assert_eq!(before.0, before.1.map(|stored| stored.object));
                 prop_assert_eq!(shelf.len(), plain.len());
                 let keys: Vec<_> = shelf.keys().collect();
                 let plainly: Vec<_> = plain.iter().map(|((at, key), stored)| (*at, key, stored.fingerprint)).collect();
@@ -347,7 +308,7 @@ mod tests {
         fn what_was_shown_is_all_that_was_shown_whatever_becomes_of_the_key(
             steps in prop::collection::vec((0u8..3, 0u8..20, 0u8..4), 1..60),
         ) {
-            let (mut shelf, mut plain) = (Shelf::default(), BTreeMap::<Key, VersionVector>::new());
+            let (mut shelf, mut plain) = (Shelf::with_room(0), BTreeMap::<Key, VersionVector>::new());
             for (number, (name, shape, what)) in steps.into_iter().enumerate() {
                 let key = Key::new("b", core::str::from_utf8(&[b'a' + name]).unwrap()).unwrap();
                 let (position, counter) = (Position(1), number as u64 + 1);
@@ -376,7 +337,7 @@ mod tests {
 
     #[test]
     fn what_is_shown_as_it_is_held_lies_nowhere_beside() {
-        let (mut shelf, key) = (Shelf::default(), Key::new("b", "a").unwrap());
+        let (mut shelf, key) = (Shelf::with_room(0), Key::new("b", "a").unwrap());
         shelf.insert(Position(1), &key, Stored { object: object(4, 1), fingerprint: 1 });
         shelf.show(Position(1), &key, object(4, 1).context());
         assert!(shelf.is_shown(Position(1), &key) && shelf.shown.is_empty());
@@ -384,11 +345,12 @@ mod tests {
 
     #[test]
     fn actors_that_no_object_has_any_more_are_dropped() {
-        let mut shelf = Shelf::default();
+        let mut shelf = Shelf::with_room(0);
         let key = Key::new("b", "a").unwrap();
         for epoch in 0..10_000 {
-            let dot = Dot { actor: Actor { node: NodeId::from_bytes([1; 16]), epoch }, counter: 1 };
-            shelf.insert(Position(1), &key, Stored { object: plain(dot, [1].as_slice().into()), fingerprint: 1 });
+            let actor = Actor { node: NodeId::from_bytes([1; 16]), epoch };
+            let object = plain(&actor, 1, [1].as_slice().into());
+            shelf.insert(Position(1), &key, Stored { object, fingerprint: 1 });
         }
         assert!(shelf.actors.known.len() <= 200, "{}", shelf.actors.known.len());
     }

@@ -48,7 +48,7 @@ pub(super) fn disk(batches: Vec<Batch>) -> Restored {
             None => rows.remove(&(op.table, op.key)),
         };
     }
-    let own = rows.into_iter().map(|((table, key), value)| (table, key, value)).collect();
+    let own = rows.into_iter().map(|((table, key), value)| (table, key.to_vec(), value)).collect();
     Restored { own, adopted: vec![] }
 }
 
@@ -142,7 +142,7 @@ fn the_version_changes_with_whatever_is_held() {
     store.put(&key("a"), &VersionVector::new(), value(1));
     assert!(changes(&store));
     let copy = store.object(&key("a")).unwrap().clone();
-    assert!(store.merge(&key("a"), &copy).is_none() && !changes(&store));
+    assert!(store.merge(&key("a"), &copy) == Ok(None) && !changes(&store));
     let seen = copy.context().clone();
     store.delete(&key("a"), &seen);
     assert!(changes(&store));
@@ -221,7 +221,7 @@ fn a_rolled_back_disk_meets_its_own_later_dot_and_begins_an_epoch() {
 
     let mut rolled_back = store(early, 2);
     assert_eq!(rolled_back.mint().actor(), dot.actor);
-    rolled_back.merge(&key("a"), &later);
+    rolled_back.merge(&key("a"), &later).unwrap();
     assert_ne!(rolled_back.mint().actor(), dot.actor);
     assert_eq!(rolled_back.take_epochs(), vec![EpochReason::ForeignDot]);
 }
@@ -247,8 +247,8 @@ fn what_would_grow_beyond_storing_or_sending_is_not_joined() {
         object
     };
     let mut store = open(Restored::default(), 1);
-    assert!(store.merge(&key("a"), &crowd(0)).is_some());
-    assert!(store.merge(&key("a"), &crowd(3_000)).is_none());
+    assert!(store.merge(&key("a"), &crowd(0)).is_ok_and(|changed| changed.is_some()));
+    assert_eq!(store.merge(&key("a"), &crowd(3_000)), Err(Overflow));
     let after = store_after(&mut store);
     assert_eq!(after.object(&key("a")), store.object(&key("a")), "what is stored can be read back");
 
@@ -262,15 +262,15 @@ fn what_would_grow_beyond_storing_or_sending_is_not_joined() {
         );
         object
     };
-    assert!(store.merge(&key("b"), &large(1)).is_some());
-    assert!(store.merge(&key("b"), &large(2)).is_none());
+    assert!(store.merge(&key("b"), &large(1)).is_ok_and(|changed| changed.is_some()));
+    assert_eq!(store.merge(&key("b"), &large(2)), Err(Overflow));
 
     // Empty values take room as well: so many that a frame could just hold them.
     let actor = crate::id::Actor { node: NodeId::from_bytes([7; 16]), epoch: 1 };
     let context = VersionVector::from_iter([Dot { actor, counter: 40_000 }]);
     let values: Vec<(u16, u64, Version)> = (1..=40_000).map(|n| (0, n, Version::plain([].into()))).collect();
     let many: Object = postcard::from_bytes(&postcard::to_allocvec(&(context, values)).unwrap()).unwrap();
-    assert!(store.merge(&key("c"), &many).is_none());
+    assert_eq!(store.merge(&key("c"), &many), Err(Overflow));
 }
 
 /// The store that the disk would give back.
@@ -305,7 +305,7 @@ fn a_tombstone_is_as_old_as_it_was_first_seen_to_be_also_after_a_restart() {
             .into_iter()
             .collect(),
     );
-    after.merge(&key("a"), &other);
+    after.merge(&key("a"), &other).unwrap();
     assert_eq!(ages(&after), [0, 0], "another tombstone is as young as it is");
 }
 
@@ -318,14 +318,14 @@ fn what_the_delete_had_seen_is_not_revived_after_the_reap_and_what_it_had_not_se
     assert!(store.holds(position, fingerprint), "whoever holds the tombstone may let it go");
     let mut store = store_after(&mut store);
     assert!(store.object(&key("a")).is_none() && store.counts() == (0, 0, 0));
-    store.merge(&key("a"), &before);
+    store.merge(&key("a"), &before).unwrap();
     assert!(store.object(&key("a")).unwrap().is_tombstone(), "the sleeper hears of the delete");
 
     store.reap(position, fingerprint);
     let mut unsent = before.clone();
     let dot = Dot { actor: crate::id::Actor { node: NodeId::from_bytes([7; 16]), epoch: 1 }, counter: 1 };
     unsent.put(&VersionVector::new(), dot, value(9));
-    store.merge(&key("a"), &unsent);
+    store.merge(&key("a"), &unsent).unwrap();
     assert_eq!(store.object(&key("a")).unwrap().dots().collect::<Vec<_>>(), [dot]);
 }
 
@@ -340,7 +340,7 @@ fn a_key_written_again_after_the_reap_is_not_killed_by_the_old_tombstone() {
         store.on_rows(&rows, true);
     }
     store.put(&key("a"), &VersionVector::new(), value(2));
-    store.merge(&key("a"), &tombstone);
+    store.merge(&key("a"), &tombstone).unwrap();
     assert_eq!(store.object(&key("a")).unwrap().values().len(), 1);
 }
 
@@ -385,7 +385,7 @@ fn an_epoch_begun_for_a_full_memo_outlives_a_restart_before_the_next_write() {
     let mut persist = |store: &mut Store| {
         let ops = store.take_batch().into_iter().flat_map(|batch| batch.ops);
         ops.for_each(|op| {
-            rows.insert((op.table, op.key), op.value);
+            rows.insert((op.table, op.key.to_vec()), op.value);
         });
         rows.clone()
     };

@@ -30,7 +30,7 @@ impl postcard::ser_flavors::Flavor for Buffer {
 }
 
 /// Append a value to these bytes.
-pub(crate) fn append(value: &impl Serialize, bytes: Vec<u8>) -> Vec<u8> {
+pub(crate) fn append(value: &(impl Serialize + ?Sized), bytes: Vec<u8>) -> Vec<u8> {
     postcard::serialize_with_flavor(value, Buffer(bytes)).expect("our types always serialise to a Vec")
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::load::LoadIs;
-use super::setup::{Devices, NODES_MAX, NodeSetup, Setup};
+use super::setup::{Devices, NODES_MAX, NodeSetup, Setup, check_capacity};
 use crate::scenario::{Mistake, Pair, Play, Step};
 
 /// How long one act may be, in bytes.
@@ -38,6 +38,8 @@ pub(super) enum Own {
     Delay(Delay),
     /// A new tab opens, for the first time.
     Join(NodeSetup),
+    /// A tab has more tokens from now on, or fewer.
+    Capacity(Capacity),
     /// A tab is to hand everything off and go for good.
     Leave(String),
     /// Requests come by themselves from now on; an `every` of zero ends it.
@@ -50,6 +52,14 @@ pub(super) enum Own {
 pub(super) struct Delay {
     message: u64,
     ms: u64,
+}
+
+/// Who is to have how many tokens.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Capacity {
+    tab: String,
+    tokens: u16,
 }
 
 impl Act {
@@ -71,7 +81,7 @@ impl Act {
             _ => return Err("A step is one word with what belongs to it, such as {\"crash\": \"alice\"}.".into()),
         };
         let is_own = match word.as_str() {
-            "cut" | "mend" | "drop" | "delay" | "join" | "load" => true,
+            "cut" | "mend" | "drop" | "delay" | "join" | "capacity" | "load" => true,
             "leave" => value.get("leave").is_some_and(Value::is_string),
             _ => false,
         };
@@ -121,6 +131,11 @@ impl Own {
                 if node.open {
                     play.soak.world.reopen(at);
                 }
+            }
+            Own::Capacity(Capacity { tab, tokens }) => {
+                let at = play.cast.tab(tab)?;
+                check_capacity(tab, *tokens)?;
+                play.soak.world.set_capacity(at, *tokens);
             }
             Own::Leave(name) => play.leave_soon(name)?,
             Own::Load(load) => load.check()?,

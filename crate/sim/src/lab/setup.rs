@@ -167,14 +167,16 @@ impl NodeSetup {
                 return Err(format!("The name {name:?} is empty or longer than {NAME_BYTES_MAX} bytes."));
             }
         }
-        if !(1..=CAPACITY_MAX).contains(&self.capacity) {
-            return Err(format!(
-                "{:?} is to have {} virtual nodes: say 1 to {CAPACITY_MAX}.",
-                self.name, self.capacity
-            ));
-        }
-        Ok(())
+        check_capacity(&self.name, self.capacity)
     }
+}
+
+/// Whether a node may have so many virtual nodes.
+pub(super) fn check_capacity(name: &str, capacity: u16) -> Result<(), String> {
+    if (1..=CAPACITY_MAX).contains(&capacity) {
+        return Ok(());
+    }
+    Err(format!("{name:?} is to have {capacity} virtual nodes: say 1 to {CAPACITY_MAX}."))
 }
 
 /// Devices by their names, numbered in the order in which they come up.

@@ -150,6 +150,29 @@ fn a_lesson_of_one_write_can_be_followed_from_the_ask_to_the_copies() {
 }
 
 #[test]
+fn a_node_that_is_given_more_tokens_owns_more_and_keeps_them_in_its_next_life() {
+    let mut lab = lab(5, 4);
+    lab.run_until("settled", 60_000).expect("a goal");
+    let own = |lab: &Lab| {
+        let tokens = state(lab, json!({ "seenFrom": "n1" }))["tokens"].as_array().map_or(0, Vec::len);
+        let member =
+            |all: &Value| all["members"].as_array().into_iter().flatten().find(|m| m["label"] == "n3").cloned();
+        (tokens, member(&state(lab, json!({ "seenFrom": "n1" }))).expect("it is known")["owns"].as_f64())
+    };
+    let (tokens, before) = own(&lab);
+    assert_eq!(tokens, 4 * 32);
+    lab.act(&json!({ "capacity": { "tab": "n3", "tokens": 128 } }).to_string()).expect("it makes sense");
+    assert_eq!(lab.run_until("settled", 60_000), Ok(true));
+    let (tokens, after) = own(&lab);
+    assert_eq!(tokens, 3 * 32 + 128, "another has heard of it");
+    assert!(after > before.map(|share| share * 1.5), "{before:?} {after:?}");
+    lab.act(&json!({ "crash": "n3" }).to_string()).expect("it makes sense");
+    lab.act(&json!({ "open": "n3" }).to_string()).expect("it makes sense");
+    assert_eq!(lab.run_until("settled", 60_000), Ok(true));
+    assert_eq!(own(&lab).0, 3 * 32 + 128);
+}
+
+#[test]
 fn steps_that_make_no_sense_are_sentences_and_change_nothing() {
     let mut lab = lab(9, 3);
     lab.run(3_000, || true);
@@ -169,6 +192,8 @@ fn steps_that_make_no_sense_are_sentences_and_change_nothing() {
         (json!({ "put": { "tab": "n0", "key": "k", "value": "v", "met": true } }), "leave out"),
         (json!({ "put": { "tab": "n0", "key": "k".repeat(5_000), "value": "v" } }), "no key"),
         (json!({ "join": { "name": "n1", "device": "d", "capacity": 3 } }), "already"),
+        (json!({ "capacity": { "tab": "n0", "tokens": 0 } }), "0 virtual nodes"),
+        (json!({ "capacity": { "tab": "n0", "tokens": 60_000 } }), "60000 virtual nodes"),
         (json!({ "load": { "every": 1 } }), "requests come every"),
         (json!({ "delay": { "message": 1, "ms": u64::MAX } }), "held back"),
         (json!({ "repeat": { "times": 2_000, "steps": [] } }), "too many"),

@@ -170,6 +170,14 @@ impl World {
         self.hosts[at].config.capacity
     }
 
+    /// A tab has so many virtual nodes from now on, and in its later lives.
+    pub fn set_capacity(&mut self, at: usize, capacity: u16) {
+        self.hosts[at].config.capacity = capacity;
+        if self.is_open(at) {
+            self.input(at, Input::Capacity(capacity));
+        }
+    }
+
     /// How often a tab has been opened.
     pub fn life(&self, at: usize) -> u64 {
         self.hosts[at].life

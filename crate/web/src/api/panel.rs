@@ -3,6 +3,7 @@
 //! A panel shows what this node believes: the ring by its records, how others are by their own last word, and of a key
 //! what lies here. The acts are those that a teacher performs on one tab: a cable pulled, a node held still.
 
+use js_sys::Array;
 use roundtable_core::clock::Dot;
 use roundtable_core::datatype::Part;
 use roundtable_core::id::NodeId;
@@ -87,6 +88,11 @@ impl PeerHandle {
     pub fn uncut(&self, id: &str) -> Result<(), JsValue> {
         self.peer.uncut(node_id(id)?);
         Ok(())
+    }
+
+    /// The ids of those whose link goes through a rendezvous, for want of any other way.
+    pub fn relayed(&self) -> Array {
+        self.peer.relayed().into_iter().map(|id| JsValue::from(id.to_string())).collect()
     }
 
     /// Hold this node still: it hears and says nothing, as a frozen tab. Requests wait.

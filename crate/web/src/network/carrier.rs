@@ -59,6 +59,12 @@ impl Whereabouts {
         }
     }
 
+    /// The rendezvous at which the peer was heard last, and its number there.
+    pub(crate) fn at_rendezvous(&self) -> Option<(usize, Peer)> {
+        let last = self.rendezvous.iter().max_by_key(|(_, (_, at))| *at)?;
+        Some((*last.0, last.1.0))
+    }
+
     /// When the peer was last heard in any way.
     pub(crate) fn last_heard(&self) -> Option<Instant> {
         let rendezvous = self.rendezvous.values().map(|(_, at)| *at).max();

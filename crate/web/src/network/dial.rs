@@ -38,8 +38,15 @@ impl State {
         let Some(peer) = self.peers.get_mut(&id) else { return self.begin(id, true, None, now) };
         if let Some(attempt) = &mut peer.attempt {
             attempt.wanted = true;
-        } else if peer.link.is_none() {
+        } else if peer.link.is_none() && peer.relay.is_none() {
             self.begin(id, true, None, now);
+        }
+    }
+
+    /// There is a relay; perhaps there can be a link by now.
+    pub(crate) fn try_directly(&mut self, id: NodeId, now: Instant) {
+        if self.peers.get(&id).is_some_and(|peer| peer.attempt.is_none() && peer.link.is_none()) {
+            self.begin(id, false, None, now);
         }
     }
 
@@ -53,6 +60,7 @@ impl State {
         }
         self.fail(id, true);
         self.drop_link(id);
+        self.drop_relay(id, true);
     }
 
     /// Our user wants this peer to be out of reach.
@@ -60,6 +68,7 @@ impl State {
         self.cut.insert(id);
         self.fail(id, false);
         self.drop_link(id);
+        self.drop_relay(id, false);
     }
 
     pub(crate) fn uncut(&mut self, id: NodeId) {
@@ -124,6 +133,21 @@ impl State {
             self.budget.exhaust(now);
         }
         link
+    }
+
+    /// Give up an attempt that did not become a link, and if there is no other way left, ask for a relay.
+    pub(crate) fn fail_unreached(&mut self, id: NodeId, now: Instant) {
+        self.ask_for_relay_instead(id, now);
+        self.fail(id, true);
+    }
+
+    fn ask_for_relay_instead(&mut self, id: NodeId, now: Instant) {
+        let attempt = self.peers.get_mut(&id).and_then(|peer| peer.attempt.as_mut());
+        let Some((is_wanted, was_heard)) = attempt.map(|attempt| (attempt.wanted, attempt.heard)) else { return };
+        // Who waits for the relay learns from it whether there is a link after all.
+        if is_wanted && self.resort_to_relay(id, was_heard, now) {
+            self.peers.get_mut(&id).and_then(|peer| peer.attempt.as_mut()).into_iter().for_each(|a| a.wanted = false);
+        }
     }
 
     /// Give up an attempt, if there is one. `aloud`: the other side may let go, too.
@@ -284,12 +308,18 @@ impl State {
     }
 
     /// The peer has given a connection up.
-    pub(crate) fn on_bye(&mut self, from: NodeId, session: u64) {
+    pub(crate) fn on_bye(&mut self, from: NodeId, session: u64, now: Instant) {
         let Some(peer) = self.peers.get(&from) else { return };
-        if peer.attempt.as_ref().is_some_and(|attempt| attempt.is_session(session)) {
+        if let Some(attempt) = peer.attempt.as_ref().filter(|attempt| attempt.is_session(session)) {
+            // Its time was up a moment before ours would have been.
+            if attempt.deadline.since(now) < DIAL_MS / 2 {
+                self.ask_for_relay_instead(from, now);
+            }
             self.fail(from, false);
         } else if peer.link.as_ref().is_some_and(|link| link.session == session) {
             self.drop_link(from);
+        } else if peer.relay.as_ref().is_some_and(|relay| relay.session == session) {
+            self.drop_relay(from, false);
         }
     }
 }

@@ -12,9 +12,10 @@ use roundtable_core::wire::signal::{self, SignalError};
 
 use super::carrier::Carrier;
 use super::dial::{Answer, Offer};
+use super::relay::{Piece, Relay};
 use super::rendezvous::{Report, SocketEvent, Word};
 use super::signal::Payload;
-use super::state::{Phase, State, random_u8};
+use super::state::{Peer, Phase, State, random_u8};
 use super::{DropReason, NetworkEvent, pace};
 use crate::host;
 
@@ -71,17 +72,22 @@ impl State {
                 self.on_answer(signal.key, carrier, Answer { page, session, nonce, sdp: &sdp });
             }
             Payload::Candidate { session, candidate } => self.on_candidate(from, carrier, session, candidate),
-            Payload::Bye { session } => self.on_bye(from, session),
+            Payload::Bye { session } => self.on_bye(from, session, now),
             Payload::Interrupted { session } => self.on_interrupted_there(from, carrier, session, now),
             Payload::Restart { session, round, sdp } => self.on_restart(from, carrier, session, round, &sdp),
             Payload::Restarted { session, round, sdp } => self.on_restarted(from, session, round, &sdp),
+            Payload::Relay { stamp, session } => self.on_relay(from, carrier, stamp, session),
+            Payload::RelayTaken { session } => self.on_relay_taken(from, session, now),
+            Payload::Piece { session, number, lane, more, bytes } => {
+                self.on_piece(from, Piece { session, number, lane, more, bytes });
+            }
         }
     }
 
     fn on_announce(&mut self, from: NodeId, carrier: Carrier, direct: bool, page: u64) {
         let Some(peer) = self.peers.get_mut(&from) else { return };
         let new = peer.page.replace(page) != Some(page);
-        let linked = peer.link.is_some();
+        let linked = peer.link.is_some() || peer.relay.as_ref().is_some_and(Relay::is_open);
         if new && !direct && carrier == Carrier::Broadcast {
             let announce = Payload::Announce { page: self.page };
             self.say(from, carrier, &announce);
@@ -107,9 +113,9 @@ impl State {
         }
     }
 
-    /// Tell the broadcast channel that we are here, if it is time to. Who is linked is silent: newcomers say that they
-    /// are here, and are heard. But who seeks somebody in vain speaks, for that one may be of another half of the room
-    /// that is as silent.
+    /// Tell the broadcast channel that we are here, and our user who else is, if it is time to. Who is linked is
+    /// silent: newcomers say that they are here, and are heard. But who seeks somebody in vain speaks, for that one may
+    /// be of another half of the room that is as silent.
     pub(crate) fn announce_if_due(&mut self, now: Instant) {
         if self.announce_at.is_none_or(|at| at > now) {
             return;
@@ -117,14 +123,26 @@ impl State {
         if self.seeks || !self.is_linked() {
             self.seeks = false;
             self.post_to_all(&Payload::Announce { page: self.page });
+            self.tell_who_is_there();
         }
         self.announce_at = Some(now + pace::announce_after(self.announced, random_u8()));
         self.announced += 1;
     }
 
+    /// Who is still at a rendezvous, and neither linked nor being dialled, is there all the same: a rendezvous tells
+    /// once that somebody came, and one attempt that failed is to be no reason never to meet.
+    fn tell_who_is_there(&mut self) {
+        let is_there = |(id, peer): &(&NodeId, &Peer)| {
+            let is_idle = peer.link.is_none() && peer.relay.is_none() && peer.attempt.is_none();
+            is_idle && peer.whereabouts.at_rendezvous().is_some() && !self.cut.contains(id)
+        };
+        let there: Vec<NodeId> = self.peers.iter().filter(is_there).map(|(id, _)| *id).collect();
+        there.into_iter().for_each(|id| self.emit(NetworkEvent::Discovered(id)));
+    }
+
     /// The last link is gone: begin to announce ourselves anew.
     pub(crate) fn announce_anew(&mut self) {
-        if self.broadcast.is_some() && !self.is_linked() {
+        if self.phase == Phase::Running && !self.is_linked() {
             self.announced = 0;
             self.announce_at = Some(host::now());
         }
@@ -195,6 +213,7 @@ impl State {
             }
             Word::Joined(number) => self.greet(index, number, &self.greeting()),
             Word::Left(number) => {
+                self.drop_relays_by(index, Some(number));
                 let node = self.rendezvous[index].forget(number);
                 if let Some(peer) = node.and_then(|node| self.peers.get_mut(&node)) {
                     peer.whereabouts.gone_from_rendezvous(index, Some(number));
@@ -216,6 +235,7 @@ impl State {
     }
 
     fn on_rendezvous_gone(&mut self, index: usize, was_connected: bool) {
+        self.drop_relays_by(index, None);
         if was_connected {
             let url = self.rendezvous[index].url.clone();
             self.emit(NetworkEvent::Rendezvous { url, connected: false });

@@ -27,6 +27,7 @@
 //! | `introduce` | signals out and in, announcements |
 //! | `dial`, `candidates` | attempts, from the wish to the open link; where the peer may be reached |
 //! | `restart` | an open link that is interrupted, and how it is brought back |
+//! | `relay` | the last resort: frames through the rendezvous |
 //! | `invite`, `pass` | introductions that people carry, and what is written on them |
 //! | `traffic` | an open link: frames out and in, its end |
 //! | `shared` | who may touch the state when: events, timers, the sink |
@@ -52,6 +53,7 @@ pub use chunk::ChunkError;
 pub use invite::{Invitation, InviteError};
 use invite::{Reply, Wish};
 use shared::Shared;
+use state::State;
 
 mod admission;
 mod broadcast;
@@ -67,6 +69,7 @@ mod link;
 mod outbox;
 mod pace;
 mod pass;
+mod relay;
 mod rendezvous;
 mod restart;
 mod shared;
@@ -255,7 +258,13 @@ impl Network {
     /// link is closed as too slow when 8 MiB of one lane wait behind a frame that has waited for five seconds, or 32
     /// MiB in any case.
     pub fn send(&self, to: NodeId, lane: Lane, bytes: &[u8]) {
-        self.shared.command_quietly(|state, now| state.send(to, lane, bytes, now));
+        let send = |state: &mut State, now| state.send(to, lane, bytes, now);
+        // What a relay has no room for leaves by the clock.
+        if self.shared.look(State::has_relays) {
+            self.shared.command(send);
+        } else {
+            self.shared.command_quietly(send);
+        }
     }
 
     /// A sealed signal arrived through the mesh. `from` is what the relay says; the seal is the proof.
@@ -313,7 +322,13 @@ impl Network {
 
     /// Whom there is an open link with.
     pub fn links(&self) -> Vec<NodeId> {
-        self.shared.look(state::State::links)
+        self.shared.look(State::links)
+    }
+
+    /// Whose link goes through a rendezvous, for want of any other way: slow, and a real one is tried for every half a
+    /// minute.
+    pub fn relayed(&self) -> Vec<NodeId> {
+        self.shared.look(State::relayed)
     }
 
     /// Put a message on a link's channel as it is, unframed. For tests of what the other side makes of it.

@@ -92,6 +92,31 @@ pub(crate) enum Payload {
         /// The description that `createAnswer` made.
         sdp: String,
     },
+    /// I can connect with nobody; let our frames go through this rendezvous.
+    Relay {
+        /// When it was said.
+        stamp: Stamp,
+        /// The relay.
+        session: u64,
+    },
+    /// So be it.
+    RelayTaken {
+        /// The relay.
+        session: u64,
+    },
+    /// A piece of a frame, over a relay.
+    Piece {
+        /// The relay.
+        session: u64,
+        /// Which piece, counted from one.
+        number: u64,
+        /// The place of its lane.
+        lane: u8,
+        /// Whether the frame goes on in the next piece of this lane.
+        more: bool,
+        /// Its bytes.
+        bytes: Vec<u8>,
+    },
 }
 
 /// An ICE candidate, as browsers write it.
@@ -163,6 +188,9 @@ mod tests {
             Payload::Interrupted { session: 1 },
             Payload::Restart { session: 9, round: 2, sdp: "v=0".into() },
             Payload::Restarted { session: 9, round: 2, sdp: "v=0".into() },
+            Payload::Relay { stamp, session: 9 },
+            Payload::RelayTaken { session: 9 },
+            Payload::Piece { session: 9, number: 1, lane: 2, more: true, bytes: vec![1, 2] },
         ]
     }
 

@@ -20,6 +20,7 @@ use super::carrier::{Carrier, Whereabouts};
 use super::invite::Invites;
 use super::link::{Ingredients, Link};
 use super::pace::Budget;
+use super::relay::{Pace, Relay};
 use super::rendezvous::Rendezvous;
 use super::shared::Shared;
 use super::signal::{Freshness, Stamp};
@@ -55,6 +56,8 @@ pub(crate) struct State {
     /// What people carry.
     pub(crate) invites: Invites,
     pub(crate) budget: Budget,
+    /// How fast relays send.
+    pub(crate) relay_pace: Pace,
     /// When credits are given back.
     pub(crate) turn: Option<Turn>,
     pub(crate) dropped: u64,
@@ -85,6 +88,10 @@ pub(crate) struct Peer {
     pub(crate) tries: usize,
     pub(crate) attempt: Option<Attempt>,
     pub(crate) link: Option<Link>,
+    /// How many attempts have failed since it was last linked, though it was heard.
+    pub(crate) unreached: u32,
+    /// In the place of a link, if there can be none.
+    pub(crate) relay: Option<Relay>,
 }
 
 /// A connection in the making.
@@ -155,6 +162,7 @@ impl State {
             rendezvous: Vec::new(),
             invites: Invites::default(),
             budget: Budget::new(now),
+            relay_pace: Pace::new(now),
             turn: None,
             dropped: 0,
             handle,
@@ -178,7 +186,7 @@ impl State {
                 shared.happen(|state, now| state.on_broadcast(bytes, now));
             }),
         );
-        self.announce_at = self.broadcast.is_some().then_some(now);
+        self.announce_at = Some(now);
         let handle = self.handle.clone();
         self.turn = Turn::new(move || {
             if let Some(shared) = handle.upgrade() {
@@ -208,6 +216,8 @@ impl State {
             if let Some(mut link) = peer.link.take() {
                 link.flush();
                 self.emit(NetworkEvent::LinkDown { id });
+            } else if let Some(relay) = peer.relay.take() {
+                self.emit(if relay.is_open() { NetworkEvent::LinkDown { id } } else { NetworkEvent::DialFailed(id) });
             }
         }
         self.broadcast = None;
@@ -223,7 +233,8 @@ impl State {
             attempt.into_iter().chain(peer.link.as_ref().and_then(|link| link.restart.deadline()))
         });
         let rendezvous = self.rendezvous.iter().filter_map(Rendezvous::deadline);
-        peers.chain(rendezvous).chain(self.announce_at).chain(self.invites_deadline()).min()
+        let others = self.announce_at.into_iter().chain(self.invites_deadline()).chain(self.relays_deadline());
+        peers.chain(rendezvous).chain(others).min()
     }
 
     /// Something is due.
@@ -234,6 +245,7 @@ impl State {
         self.announce_if_due(now);
         self.connect_rendezvous_if_due(now);
         self.handle_invites_timeout(now);
+        self.handle_relays_timeout(now);
         let ids: Vec<NodeId> = self.peers.keys().copied().collect();
         for id in ids {
             self.mend_if_due(id, now);
@@ -242,7 +254,7 @@ impl State {
                     if attempt.admission.said {
                         self.drop_input(DropReason::Unproven);
                     }
-                    self.fail(id, true);
+                    self.fail_unreached(id, now);
                 }
                 Some(attempt) if attempt.say_again_at() <= now => self.say_again(id, now),
                 _ => {}
@@ -253,7 +265,8 @@ impl State {
     /// What is known of this node, made anew if there is nothing and there is room.
     pub(crate) fn peer(&mut self, id: NodeId) -> Option<&mut Peer> {
         if self.peers.len() >= PEERS_MAX && !self.peers.contains_key(&id) {
-            let idle = self.peers.iter().filter(|(_, peer)| peer.attempt.is_none() && peer.link.is_none());
+            let is_idle = |peer: &Peer| peer.attempt.is_none() && peer.link.is_none() && peer.relay.is_none();
+            let idle = self.peers.iter().filter(|(_, peer)| is_idle(peer));
             let silent = idle.min_by_key(|(_, peer)| peer.whereabouts.last_heard()).map(|(id, _)| *id)?;
             self.peers.remove(&silent);
         }
@@ -262,7 +275,8 @@ impl State {
 
     /// Whom there is an open link with.
     pub(crate) fn links(&self) -> Vec<NodeId> {
-        self.peers.iter().filter(|(_, peer)| peer.link.is_some()).map(|(id, _)| *id).collect()
+        let is_linked = |peer: &Peer| peer.link.is_some() || peer.relay.as_ref().is_some_and(Relay::is_open);
+        self.peers.iter().filter(|(_, peer)| is_linked(peer)).map(|(id, _)| *id).collect()
     }
 
     pub(crate) fn emit(&mut self, event: NetworkEvent) {

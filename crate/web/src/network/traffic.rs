@@ -135,8 +135,9 @@ impl State {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         let session = link.session;
         link.since = now;
-        peer.tries = 0;
-        if peer.link.replace(link).is_some() {
+        (peer.tries, peer.unreached) = (0, 0);
+        let had_relay = peer.relay.take().is_some_and(|relay| relay.is_open());
+        if peer.link.replace(link).is_some() || had_relay {
             self.emit(NetworkEvent::LinkDown { id });
         }
         self.emit(NetworkEvent::LinkUp { id, via });
@@ -149,13 +150,21 @@ impl State {
         let is_open =
             self.peers.get(&id).and_then(|peer| peer.link.as_ref()).is_some_and(|link| link.session == session);
         match state {
-            RtcPeerConnectionState::Failed if !is_open => self.on_ended(id, session),
+            RtcPeerConnectionState::Failed if !is_open => self.on_unreached(id, session, now),
             RtcPeerConnectionState::Closed => self.on_ended(id, session),
             RtcPeerConnectionState::Failed | RtcPeerConnectionState::Disconnected => {
                 self.on_interrupted(id, session, now);
             }
             RtcPeerConnectionState::Connected => self.on_restored(id, session),
             _ => {}
+        }
+    }
+
+    /// This attempt does not become a link.
+    fn on_unreached(&mut self, id: NodeId, session: u64, now: Instant) {
+        let attempt = self.peers.get(&id).and_then(|peer| peer.attempt.as_ref());
+        if attempt.is_some_and(|attempt| attempt.is_session(session)) {
+            self.fail_unreached(id, now);
         }
     }
 
@@ -225,7 +234,9 @@ impl State {
         if bytes.len() > FRAME_BYTES_MAX {
             return self.drop_input(DropReason::TooLarge);
         }
-        let Some(link) = self.peers.get_mut(&to).and_then(|peer| peer.link.as_mut()) else { return };
+        let Some(link) = self.peers.get_mut(&to).and_then(|peer| peer.link.as_mut()) else {
+            return self.send_relayed(to, lane, bytes, now);
+        };
         if link.send(lane, bytes, now).is_err() {
             self.drop_link(to);
         }

@@ -172,6 +172,13 @@ impl Peer {
         metrics
     }
 
+    /// Whose link goes through a rendezvous, for want of any other way.
+    pub fn relayed(&self) -> Vec<NodeId> {
+        let mut relayed = Vec::new();
+        self.with_network(|network| relayed = network.relayed());
+        relayed
+    }
+
     /// The members as of the last "member" event, and a number that changes whenever they do.
     pub fn members(&self) -> (u64, Vec<MemberView>) {
         self.members.borrow().current()

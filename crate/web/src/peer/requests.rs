@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use roundtable_core::coordinator::Reply;
 use roundtable_core::id::RequestId;
+use roundtable_core::membership::Status;
 use roundtable_core::node::{MemberView, View};
 
 /// What whoever asked is told.
@@ -65,8 +66,8 @@ impl Requests {
 /// A state that one can wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Condition {
-    /// So many members are linked. A link whose other end is not known as a member yet does not count: whoever waits
-    /// for peers will look for them among the members next.
+    /// So many members are linked and there. A link whose other end is not known as a member yet, or from an earlier
+    /// life alone, does not count: whoever waits for peers will ask something of them next.
     Linked(usize),
     /// Nothing this node holds waits for another.
     Settled,
@@ -76,7 +77,8 @@ impl Condition {
     fn holds(self, view: View<'_>) -> bool {
         match self {
             Condition::Linked(peers) => {
-                let is_peer = |member: &MemberView| member.linked && !member.me;
+                let is_there = |status| matches!(status, Status::Joining | Status::Up | Status::Leaving);
+                let is_peer = |member: &MemberView| member.linked && !member.me && is_there(member.status);
                 view.links() >= peers && view.members().iter().filter(|member| is_peer(member)).count() >= peers
             }
             Condition::Settled => view.settled(),

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use roundtable_core::id::BatchId;
+use roundtable_core::id::{BatchId, ShortBytes};
 use roundtable_core::store::{Batch, Durability, Table};
 
 /// Most rows of one transaction; a larger backlog takes several. Keeps one `complete` within tens of milliseconds.
@@ -28,7 +28,7 @@ pub struct Commit {
     /// The batches it makes durable, in the order in which they were queued.
     pub ids: Vec<BatchId>,
     /// Each row's last state; `None` deletes it.
-    pub rows: BTreeMap<(Table, Vec<u8>), Option<Vec<u8>>>,
+    pub rows: BTreeMap<(Table, ShortBytes), Option<Vec<u8>>>,
     /// The strictest that a batch of it asks for.
     pub durability: Durability,
 }
@@ -76,7 +76,7 @@ mod tests {
     fn batch(durability: Durability, ops: &[(Table, &str, Option<&str>)]) -> Batch {
         let op = |&(table, key, value): &(Table, &str, Option<&str>)| Op {
             table,
-            key: key.into(),
+            key: key.as_bytes().into(),
             value: value.map(Into::into),
         };
         Batch { ops: ops.iter().map(op).collect(), durability }
@@ -92,7 +92,7 @@ mod tests {
         assert_eq!(commit.ids, [BatchId(1), BatchId(2), BatchId(3)]);
         assert_eq!(commit.durability, Durability::Strict);
         assert_eq!(commit.tables(), [Table::Objects, Table::Meta]);
-        assert_eq!(commit.rows[&(Table::Objects, b"a".to_vec())], None);
+        assert_eq!(commit.rows[&(Table::Objects, b"a"[..].into())], None);
         assert_eq!(queue.take_commit(), None);
     }
 

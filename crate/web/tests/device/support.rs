@@ -52,11 +52,11 @@ pub(crate) async fn open_storage(name: &str) -> (Storage, Ears) {
 }
 
 pub(crate) fn put(table: Table, key: &[u8], value: &[u8]) -> Op {
-    Op { table, key: key.to_vec(), value: Some(value.to_vec()) }
+    Op { table, key: key.into(), value: Some(value.to_vec()) }
 }
 
 pub(crate) fn delete(table: Table, key: &[u8]) -> Op {
-    Op { table, key: key.to_vec(), value: None }
+    Op { table, key: key.into(), value: None }
 }
 
 pub(crate) fn batch(ops: Vec<Op>) -> Batch {

@@ -57,17 +57,17 @@ const DOUBLE: &str = "
 ";
 
 /// A rendezvous of one topic.
-struct Double {
+pub(crate) struct Double {
     object: JsValue,
     members: Rc<RefCell<BTreeMap<Peer, ()>>>,
     /// Every frame that it was sent.
-    seen: Rc<RefCell<Vec<Vec<u8>>>>,
+    pub(crate) seen: Rc<RefCell<Vec<Vec<u8>>>>,
     _received: Closure<dyn FnMut(f64, Uint8Array)>,
     _left: Closure<dyn FnMut(f64)>,
 }
 
 impl Double {
-    fn new() -> Double {
+    pub(crate) fn new() -> Double {
         let object = javascript(DOUBLE);
         let members: Rc<RefCell<BTreeMap<Peer, ()>>> = Rc::default();
         let (joined, left, target, told) = (members.clone(), members.clone(), object.clone(), object.clone());
@@ -111,7 +111,7 @@ impl Double {
         method.call1(&JsValue::NULL, &argument).unwrap();
     }
 
-    fn die(&self) {
+    pub(crate) fn die(&self) {
         self.call("die", JsValue::NULL);
     }
 
@@ -135,7 +135,7 @@ fn send_raw(double: &JsValue, to: Peer, bytes: &[u8]) {
     method.call2(&JsValue::NULL, &(to as f64).into(), &Uint8Array::from(bytes)).unwrap();
 }
 
-async fn strangers(name: &str, count: u8) -> Vec<Node> {
+pub(crate) async fn strangers(name: &str, count: u8) -> Vec<Node> {
     let room = room(name);
     let mut seeds: Vec<u8> = (1..=count).collect();
     seeds.sort_by_key(|seed| keys(*seed).id());

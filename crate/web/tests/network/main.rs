@@ -12,6 +12,7 @@ mod garbage;
 mod introductions;
 mod life;
 mod links;
+mod relay;
 mod restart;
 mod silence;
 mod stranger;

@@ -123,6 +123,7 @@ function Deeds(props: { readonly node: LabNode; readonly desk: Desk; readonly ve
           See as {name()} sees
         </button>
       </div>
+      <Weight node={props.node} verbs={verbs} />
       <dl class="facts">
         <Fact term="keys" value={String(props.node.keys)} />
         <Fact term="hints" value={String(props.node.hints)} />
@@ -131,6 +132,40 @@ function Deeds(props: { readonly node: LabNode; readonly desk: Desk; readonly ve
         <Fact term="device" value={props.node.device.replace(/^device /, "")} />
       </dl>
     </>
+  );
+}
+
+const tokensMax = 256;
+
+/** How many tokens it has: asked for in a field, so that a half-typed number moves nothing. */
+function Weight(props: { readonly node: LabNode; readonly verbs: Verbs }) {
+  const [wish, setWish] = createSignal<string>();
+  const text = () => wish() ?? String(props.node.capacity);
+  const give = (event: Event) => {
+    event.preventDefault();
+    props.verbs.weigh(props.node.name, Number(text()));
+    setWish(undefined);
+  };
+  return (
+    <form class="row" onSubmit={give}>
+      <div class="field">
+        <label for="tokens">Its tokens</label>
+        <input
+          id="tokens"
+          data-testid="tokens"
+          type="number"
+          min="1"
+          max={tokensMax}
+          required
+          value={text()}
+          title="The more tokens a node has on the ring, the more of the data it owns (Dynamo §4.2)"
+          onInput={(event) => setWish(event.currentTarget.value)}
+        />
+      </div>
+      <button type="submit" data-testid="weigh">
+        Give it these
+      </button>
+    </form>
   );
 }
 
@@ -145,8 +180,7 @@ export function Fact(props: { readonly term: string; readonly value: string }) {
 
 function NetworkDeeds(props: { readonly desk: Desk; readonly verbs: Verbs }) {
   const { desk, verbs } = props;
-  const [first, setFirst] = createSignal<string>();
-  const [second, setSecond] = createSignal<string>();
+  const { first, setFirst, second, setSecond } = verbs.link;
   const [aside, setAside] = createSignal<ReadonlySet<string>>(new Set());
   const names = createMemo(() => seated(desk).map((node) => node.name));
   const from = () => first() ?? desk.node() ?? names()[0];
@@ -184,6 +218,14 @@ function NetworkDeeds(props: { readonly desk: Desk; readonly verbs: Verbs }) {
         <NodeSelect desk={desk} label="and" testid="cut-to" value={to()} onChange={setSecond} />
         <button type="button" data-testid="cut" onClick={two(verbs.cut)}>
           Cut
+        </button>
+        <button
+          type="button"
+          data-testid="mend"
+          title="What was cut between these two can pass again"
+          onClick={two(verbs.mend)}
+        >
+          Mend
         </button>
         <button
           type="button"

@@ -1,9 +1,13 @@
 // What can be done to the room, each as one act in the words of scenario files. Panels and keyboard share them.
+import { createSignal } from "solid-js";
 import type { LabNode, Level } from "./contract";
 import type { Desk } from "./desk";
 import { freeName } from "./rooms";
 
 export function createVerbs(desk: Desk) {
+  // Which link is acted on: kept here, so that it is the same one after a look at another panel.
+  const [first, setFirst] = createSignal<string>();
+  const [second, setSecond] = createSignal<string>();
   const chosen = () => desk.nodeOf(desk.node());
 
   /** Says so if no node is chosen, instead of doing nothing. */
@@ -45,6 +49,7 @@ export function createVerbs(desk: Desk) {
 
   return {
     chosen,
+    link: { first, setFirst, second, setSecond },
     crash,
     start,
     close,
@@ -53,7 +58,11 @@ export function createVerbs(desk: Desk) {
     freeze,
     fill,
     add,
+    /** It has so many tokens from now on: what it owns changes hands. */
+    weigh: (name: string, tokens: number) =>
+      desk.act(`Giving ${name} ${tokens} tokens`, { capacity: { tab: name, tokens } }),
     cut: (a: string, b: string) => desk.act(`Cutting ${a} from ${b}`, { cut: [a, b] }),
+    mend: (a: string, b: string) => desk.act(`Mending what was cut between ${a} and ${b}`, { mend: [a, b] }),
     hangUp: (a: string, b: string) => desk.act(`Closing the link of ${a} and ${b}`, { hang_up: [a, b] }),
     part: (groups: readonly (readonly string[])[]) => desk.act("Cutting the room in two", { partition: groups }),
     /** Requests that come by themselves, one every so many milliseconds; 0 ends them. */

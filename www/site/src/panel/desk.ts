@@ -120,6 +120,7 @@ export function createDesk(peer: Peer) {
   }
 
   return {
+    peer,
     seats,
     chosen,
     look: setChosen,

@@ -83,7 +83,10 @@ export function Presence(props: { readonly peer: Peer }) {
       <span>{words()}</span>
       <Show when={introduced()}>
         {(text) => (
-          <span class="quiet" title="The rendezvous only introduces strangers; what is said goes from tab to tab.">
+          <span
+            class="quiet"
+            title="The rendezvous introduces strangers; what is said goes from tab to tab, unless their network keeps them apart."
+          >
             {text()}
           </span>
         )}

@@ -51,7 +51,11 @@ export function Members(props: { readonly desk: Desk }) {
 function Row(props: { readonly seat: Seat; readonly desk: Desk }) {
   const role = () => roleOf(props.desk.way(), props.seat.id);
   const lit = () => props.desk.lit() === props.seat.id;
-  const link = () => (props.seat.self ? "–" : props.seat.linked ? "direct" : "through others");
+  const link = () => {
+    if (props.seat.self) return "–";
+    if (!props.seat.linked) return "through others";
+    return props.desk.peer.relayed().has(props.seat.id) ? "through the rendezvous, slowly" : "direct";
+  };
   return (
     <tr
       classList={{ lit: lit(), self: props.seat.self }}

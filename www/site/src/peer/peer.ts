@@ -91,6 +91,7 @@ export function createPeer() {
   const [linkProblem, setLinkProblem] = createSignal(addressProblem());
   const [paused, setPaused] = createSignal(false);
   const [cuts, setCuts] = createSignal<ReadonlySet<string>>(new Set());
+  const [relayed, setRelayed] = createSignal<ReadonlySet<string>>(new Set());
   const [introducers, setIntroducers] = createSignal<ReadonlyMap<string, boolean>>(new Map());
 
   let loaded: Package | undefined;
@@ -105,6 +106,8 @@ export function createPeer() {
     belief().members.find((member) => member.id === id)?.label || (id.length > 16 ? id.slice(0, 6) : id);
 
   function believe(mesh: Mesh) {
+    const now = mesh.relayed();
+    if (now.length !== relayed().size || now.some((id) => !relayed().has(id))) setRelayed(new Set(now));
     const members = mesh.members();
     // The same array until something in it changes, says the contract; so this costs nothing when nothing happened.
     if (members === belief().members) return;
@@ -299,6 +302,7 @@ export function createPeer() {
     sight,
     linkProblem,
     paused,
+    relayed,
     cuts,
     nameOf,
     join,

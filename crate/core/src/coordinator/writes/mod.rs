@@ -4,7 +4,9 @@
 mod receipt;
 mod sending;
 
+use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
+use alloc::collections::btree_map::Entry;
 use alloc::vec::Vec;
 
 use super::nodes::Nodes;
@@ -150,16 +152,19 @@ impl Coordinator {
     /// The write is in the store: bring it to its owners and follow it.
     pub(in crate::coordinator) fn follow(&mut self, near: &mut Surroundings<'_>, order: Order) {
         let Order { id, key, context, terms, is_sure } = order;
-        for earlier in self.writes_by_key.get(&key).into_iter().flatten() {
+        let (number, position) = (self.number(), near.position(&key));
+        let numbers = self.writes_by_key.entry(key.clone()).or_default();
+        let earlier = numbers.clone();
+        numbers.push(number);
+        for earlier in &earlier {
             if let Some(write) = self.writes.get_mut(earlier) {
                 write.is_superseded |= context.descends(&write.context);
             }
         }
-        let (number, position) = (self.number(), near.position(&key));
         self.begun.push(number);
         let deadline = self.deadline(near.now, terms);
         self.writes_due.insert((deadline, number));
-        let mut write = Write {
+        let mut write = Box::new(Write {
             id,
             key: key.clone(),
             position,
@@ -176,21 +181,19 @@ impl Coordinator {
             is_listened_to: true,
             is_superseded: false,
             is_sure,
-        };
+        });
         let owners = near.ring.owners(position);
         if !owners.contains(&near.me) {
             let (hints, membership) = (near.store.hints_mut(), near.membership);
-            hints.address_asked(&key, owners.iter().copied().collect(), |owner| membership.answers(owner));
+            hints.address_asked(&key, owners.clone(), |owner| membership.answers(owner));
         }
-        let me = near.me;
+        let (me, object) = (near.me, near.store.object(&key).unwrap_or_default());
         for &owner in owners.iter().filter(|&&owner| owner != me) {
-            send_towards(near, &mut write, number, owner);
+            send_towards(near, &mut write, number, owner, &object);
         }
         self.writes.insert(number, write);
-        self.writes_by_key.entry(key.clone()).or_default().push(number);
         self.trim(near);
-        let earlier: Vec<u64> = self.writes_by_key.get(&key).cloned().unwrap_or_default();
-        earlier.into_iter().for_each(|number| self.tell(near, number));
+        earlier.into_iter().chain([number]).for_each(|number| self.tell(near, number));
     }
 
     /// Let the oldest go when too many are followed: what it lacks is left to hints, as at its deadline.
@@ -237,12 +240,16 @@ impl Coordinator {
     }
 
     fn forget_write(&mut self, number: u64) {
-        if let Some(write) = self.writes.remove(&number)
-            && let Some(numbers) = self.writes_by_key.get_mut(&write.key)
-        {
-            numbers.retain(|&other| other != number);
-            if numbers.is_empty() {
-                self.writes_by_key.remove(&write.key);
+        let Some(write) = self.writes.remove(&number) else { return };
+        let Write { key, deadline, .. } = *write;
+        // Else there would be an entry for each write of the last seconds, and a wake-up for it.
+        if let Some(deadline) = deadline {
+            self.writes_due.remove(&(deadline, number));
+        }
+        if let Entry::Occupied(mut numbers) = self.writes_by_key.entry(key) {
+            numbers.get_mut().retain(|other| *other != number);
+            if numbers.get().is_empty() {
+                numbers.remove();
             }
         }
     }
@@ -271,14 +278,15 @@ impl Coordinator {
         if write.told.is_none() {
             self.puts.add(near.now.since(write.started));
         }
-        if write.is_listened_to && write.local != Local::Failed && write.told.as_ref() != Some(&receipt) {
-            self.replies.push((write.id, Reply::Receipt(receipt.clone())));
-        }
-        let is_ended = receipt.ended.is_some();
-        write.told = Some(receipt);
-        let is_done = is_ended && write.waiting.is_empty() && write.local != Local::Pending;
+        let is_news = write.is_listened_to && write.local != Local::Failed && write.told.as_ref() != Some(&receipt);
+        let is_done = receipt.ended.is_some() && write.waiting.is_empty() && write.local != Local::Pending;
         let is_unheard = !write.is_listened_to && write.deadline.is_none();
-        if is_done || is_unheard {
+        let is_forgotten = is_done || is_unheard;
+        write.told = (!is_forgotten).then(|| receipt.clone());
+        if is_news {
+            self.replies.push((write.id, Reply::Receipt(receipt)));
+        }
+        if is_forgotten {
             self.forget_write(number);
         }
     }
@@ -297,8 +305,8 @@ impl Coordinator {
     }
 
     /// The writes made since the last call.
-    pub fn take_made(&mut self) -> Vec<Made> {
-        core::mem::take(&mut self.made)
+    pub fn take_made(&mut self) -> impl Iterator<Item = Made> {
+        self.made.drain(..)
     }
 
     /// The writes begun since the last call: they are in the batch that is being filled.
@@ -339,7 +347,8 @@ impl Coordinator {
     /// This node has all that `seen` covers of a key on its disk: by an answer, a delivered hint, a comparison.
     pub fn on_confirmed(&mut self, near: &mut Surroundings<'_>, node: NodeId, key: &Key, seen: &VersionVector) {
         let holds_hint = near.store.hints().addressees(key).any(|addressee| addressee == node);
-        if holds_hint && near.store.context(key).is_some_and(|context| seen.descends(&context)) {
+        let has_all = holds_hint && near.store.context(key).is_some_and(|context| seen.descends(&context));
+        if has_all {
             near.store.hints_mut().confirm(key, node);
         }
         for number in self.writes_by_key.get(key).cloned().unwrap_or_default() {
@@ -349,7 +358,9 @@ impl Coordinator {
                 self.tell(near, number);
             }
         }
-        self.wake(near, key, node);
+        if holds_hint && !has_all {
+            self.wake(near, key, node);
+        }
     }
 
     /// When the oldest write was made that an owner or a stand-in was asked to keep and has not confirmed. Past their
@@ -370,13 +381,13 @@ impl Coordinator {
         let Some(write) = self.writes.get_mut(&number) else { return };
         let owner = write.stand_ins.remove(&gone).unwrap_or(gone);
         write.spent.insert(gone);
-        let owners = near.ring.owners(write.position);
+        let (owners, object) = (near.ring.owners(write.position), near.store.object(&write.key).unwrap_or_default());
         if owners.contains(&owner) {
-            send_past(near, write, number, owner);
+            send_past(near, write, number, owner, &object);
         } else {
             for owner in owners {
                 if owner != near.me && !write.was_asked(owner) {
-                    send_towards(near, write, number, owner);
+                    send_towards(near, write, number, owner, &object);
                 }
             }
         }
@@ -416,15 +427,17 @@ impl Coordinator {
                 continue;
             }
             let owners = near.ring.owners(position);
-            let Write { waiting, stand_ins, .. } = write;
+            let Write { key, waiting, stand_ins, .. } = &mut **write;
             waiting.retain(|id| {
                 let is_awaited = owners.contains(id) || stand_ins.contains_key(id);
-                passed.extend((!is_awaited).then(|| (write.key.clone(), *id)));
+                passed.extend((!is_awaited).then(|| (key.clone(), *id)));
                 is_awaited
             });
             let is_new = |id: &NodeId| *id != me && !write.held.contains(id) && !write.waiting.contains(id);
-            for owner in owners.into_iter().filter(is_new).collect::<Vec<_>>() {
-                send_towards(near, write, number, owner);
+            let new: Vec<NodeId> = owners.into_iter().filter(is_new).collect();
+            let object = near.store.object(&write.key).filter(|_| !new.is_empty()).unwrap_or_default();
+            for owner in new {
+                send_towards(near, write, number, owner, &object);
             }
         }
         passed.into_iter().for_each(|(key, node)| self.wake(near, &key, node));

@@ -23,7 +23,8 @@ impl Write {
         };
         let ring_owners = near.ring.owners(self.position);
         let has = |id: NodeId| if id == near.me { self.local == Local::Durable } else { self.held.contains(&id) };
-        let mut owners: Vec<NodeId> = ring_owners.iter().copied().filter(|&id| has(id)).collect();
+        let mut owners = Vec::with_capacity(ring_owners.len());
+        owners.extend(ring_owners.iter().copied().filter(|&id| has(id)));
         if near.planted.has(Plant::CountNonOwner) && has(near.me) && !owners.contains(&near.me) {
             owners.push(near.me);
         }
@@ -60,11 +61,11 @@ impl Write {
         let device_of = |id: NodeId| near.membership.device(id);
         let on_disk = self.held.iter().chain((self.local == Local::Durable).then_some(near.me));
         let mut devices: SmallVec<[DeviceId; 4]> = SmallVec::new();
-        for device in on_disk.filter_map(device_of) {
+        on_disk.filter_map(device_of).for_each(|device| {
             if !devices.contains(&device) {
                 devices.push(device);
             }
-        }
+        });
         let ended = match () {
             () if owners.len() >= usize::from(n) => Some(Ended::Complete),
             () if self.is_superseded => Some(Ended::Superseded),

@@ -5,23 +5,29 @@ use super::Write;
 use crate::coordinator::Surroundings;
 use crate::id::NodeId;
 use crate::marks::Mark;
-use crate::wire::Message;
+use crate::wire::{Message, Object};
 
 /// Send a write to an owner, or past it to a fallback if it does not answer.
-pub(super) fn send_towards(near: &mut Surroundings<'_>, write: &mut Write, number: u64, owner: NodeId) {
+pub(super) fn send_towards(
+    near: &mut Surroundings<'_>,
+    write: &mut Write,
+    number: u64,
+    owner: NodeId,
+    object: &Object,
+) {
     if near.membership.answers(owner) {
         write.waiting.insert(owner);
         near.store.hints_mut().rest(&write.key, owner);
-        let message = store_message(near, write, number, None);
+        let message = store_message(write, number, object, None);
         near.out.push((owner, message));
     } else {
-        send_past(near, write, number, owner);
+        send_past(near, write, number, owner, object);
     }
 }
 
 /// Send a write to the next fallback that answers, with a hint for the owner; with no such fallback, hold the hint
 /// here.
-pub(super) fn send_past(near: &mut Surroundings<'_>, write: &mut Write, number: u64, owner: NodeId) {
+pub(super) fn send_past(near: &mut Surroundings<'_>, write: &mut Write, number: u64, owner: NodeId, object: &Object) {
     let list = near.ring.preference_list(write.position);
     let is_free = |id: &&NodeId| {
         **id != near.me
@@ -34,7 +40,7 @@ pub(super) fn send_past(near: &mut Surroundings<'_>, write: &mut Write, number: 
         Some(fallback) => {
             write.waiting.insert(fallback);
             write.stand_ins.insert(fallback, owner);
-            let message = store_message(near, write, number, Some(owner));
+            let message = store_message(write, number, object, Some(owner));
             near.out.push((fallback, message));
         }
         None => {
@@ -44,7 +50,6 @@ pub(super) fn send_past(near: &mut Surroundings<'_>, write: &mut Write, number: 
     }
 }
 
-fn store_message(near: &Surroundings<'_>, write: &Write, number: u64, hint: Option<NodeId>) -> Message {
-    let object = near.store.object(&write.key).unwrap_or_default();
-    Message::Store { request: number, key: write.key.clone(), object, hint }
+fn store_message(write: &Write, number: u64, object: &Object, hint: Option<NodeId>) -> Message {
+    Message::Store { request: number, key: write.key.clone(), object: object.clone(), hint }
 }
