@@ -152,7 +152,8 @@ impl Handoff {
     /// to compare.
     pub fn on_ring_change(&mut self, near: &mut Surroundings<'_>, before: &Ring, appeared: &[NodeId]) -> usize {
         let mine = near.ring.arcs_of(near.me);
-        let gained = mine.difference(&before.arcs_of(near.me));
+        let was = before.arcs_of(near.me);
+        let gained = mine.difference(&was);
         if !gained.is_empty() {
             for id in before.owners_within(&gained).into_iter().filter(|&id| id != near.me) {
                 let from = gained.intersection(&before.arcs_of(id));
@@ -162,8 +163,10 @@ impl Handoff {
         for &id in appeared {
             self.add_source(near, id, mine.clone());
         }
-        for ranges in self.sources.values_mut() {
-            *ranges = ranges.intersection(&mine);
+        // Most have been asked about everything that was this node's.
+        let kept = was.intersection(&mine);
+        for ranges in self.sources.values_mut().filter(|ranges| **ranges != mine) {
+            *ranges = if *ranges == was { kept.clone() } else { ranges.intersection(&mine) };
         }
         self.forget_sources(near);
         self.gather_incoming();
@@ -185,14 +188,14 @@ impl Handoff {
             *left = left.difference(ranges);
         }
         self.forget_sources(near);
-        self.gather_incoming();
+        self.gather_less_incoming();
     }
 
     /// Drop the sources that are done or gone: an arc whose previous owners are all gone has arrived, such as it is.
     /// One that is here and to which no link comes about is given up too: what it has comes through others.
     pub fn refresh(&mut self, near: &Surroundings<'_>) {
         if self.forget_sources(near) {
-            self.gather_incoming();
+            self.gather_less_incoming();
         }
     }
 
@@ -215,7 +218,17 @@ impl Handoff {
     }
 
     fn gather_incoming(&mut self) {
-        self.incoming = RangeSet::union_of(self.sources.values());
+        // In a room of hundreds nearly all are asked about the very same.
+        let widest = self.sources.values().max_by_key(|ranges| ranges.len());
+        let others = self.sources.values().filter(|ranges| widest.is_some_and(|widest| !ranges.is_within(widest)));
+        self.incoming = RangeSet::union_of(widest.into_iter().chain(others));
+    }
+
+    /// The same where sources have only become less: if one of them stands for all that was incoming, it still is.
+    fn gather_less_incoming(&mut self) {
+        if !self.sources.values().any(|ranges| *ranges == self.incoming) {
+            self.gather_incoming();
+        }
     }
 
     /// Send what is held for nodes that answer.

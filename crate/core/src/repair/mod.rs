@@ -28,6 +28,7 @@ mod interest;
 mod peer;
 mod planning;
 mod session;
+mod starts;
 mod symbols;
 mod tags;
 
@@ -133,6 +134,10 @@ pub struct Repair {
     planned: BTreeSet<NodeId>,
     /// When the next comparison may begin, as long as nothing changes here, and whether something was incoming then.
     starts: Cell<Option<(bool, Option<Instant>)>>,
+    /// In a large room, when the ring has changed: at what time comparisons are planned with all. Before, none begins.
+    replan: Option<Instant>,
+    /// Whether the room is a large one, and when something was last done: what is due by then need not be told apart.
+    large_at: Option<Instant>,
     sessions: BTreeMap<u32, Session>,
     number: u32,
     /// When the comparisons that follow a change of the ring begin, or have begun.
@@ -167,7 +172,10 @@ impl Repair {
     pub fn is_settled(&self, ring: &Ring, answering: impl Iterator<Item = NodeId>) -> bool {
         let is_idle = self.peers.values().all(|peer| peer.is_idle(ring));
         let matters = |session: &Session| self.matters(session, ring);
-        is_idle && !self.sessions.values().any(matters) && answering.into_iter().all(|id| self.agrees(id, ring))
+        self.replan.is_none()
+            && is_idle
+            && !self.sessions.values().any(matters)
+            && answering.into_iter().all(|id| self.agrees(id, ring))
     }
 
     /// Whether owners wait for what a session will find: not if it is about copies, or looks at what was found equal.
@@ -188,7 +196,8 @@ impl Repair {
         let busy = self.peers.iter().filter(|(_, peer)| !peer.is_idle(ring)).map(|(id, _)| *id);
         let under_way = self.sessions.values().filter(|session| self.matters(session, ring));
         let under_way = under_way.map(|session| session.with);
-        answering.filter(|id| !self.agrees(*id, ring)).chain(busy).chain(under_way).collect()
+        let is_open = |id: &NodeId| self.replan.is_some() || !self.agrees(*id, ring);
+        answering.filter(is_open).chain(busy).chain(under_way).collect()
     }
 
     /// When something falls due next.
@@ -204,42 +213,9 @@ impl Repair {
         start.into_iter().chain(stalls).chain(resends).chain(periodic).chain(self.feeding).min()
     }
 
-    /// When the next comparison may begin, with whomever.
-    fn next_start(&self, handoff: &Handoff) -> Option<Instant> {
-        debug_assert!(self.peers.iter().all(|(id, peer)| peer.tasks.is_empty() || self.planned.contains(id)));
-        if self.sessions.len() >= SESSIONS_MAX {
-            return None;
-        }
-        let planned = self.planned.iter().filter_map(|&id| Some((id, self.peers.get(&id)?)));
-        planned.filter_map(|(id, peer)| self.start_of(id, peer, handoff)).min()
-    }
-
-    /// When the next comparison with a node may begin, as things are.
-    fn start_of(&self, id: NodeId, peer: &Peer, handoff: &Handoff) -> Option<Instant> {
-        let task = peer.tasks.front()?;
-        if self.sessions.len() >= SESSIONS_MAX || self.is_busy_with(id) {
-            return None;
-        }
-        match task {
-            // One source after the other.
-            Task::Incoming(_) => {
-                let others = self.sessions.values().filter(|session| matches!(session.task, Task::Incoming(_)));
-                let patience = others.map(|session| session.progress + PATIENCE_MS).max();
-                Some(patience.map_or(peer.next, |patience| patience.max(peer.next)))
-            }
-            // Not while the other compares the very same.
-            Task::Shared if handoff.incoming().is_empty() => {
-                Some(peer.asked_at.map_or(peer.next, |asked| peer.next.max(asked + ASKED_MS)))
-            }
-            Task::Stray(_) if handoff.incoming().is_empty() => Some(peer.next),
-            Task::Interest(_) => Some(peer.next),
-            Task::Shared | Task::Stray(_) => None,
-        }
-    }
-
     /// Begin what has fallen due, ask again what was not answered, give up what has stalled.
     pub fn handle_timeout(&mut self, near: &mut Surroundings<'_>, handoff: &Handoff) {
-        self.starts.set(None);
+        self.note_change(near);
         let stalled: Vec<u32> = self
             .sessions
             .iter()
@@ -259,16 +235,8 @@ impl Repair {
             self.plan_periodic(near, handoff);
         }
         self.feed(near);
-        // Everybody begins with another, for many may have to fetch something at the same time.
-        let peers = &self.peers;
-        self.planned.retain(|id| peers.get(id).is_some_and(|peer| !peer.tasks.is_empty()));
-        let order: Vec<NodeId> = self.planned.range(near.me..).chain(self.planned.range(..near.me)).copied().collect();
-        for id in order {
-            let start = self.peers.get(&id).and_then(|peer| self.start_of(id, peer, handoff));
-            if start.is_some_and(|start| start <= near.now) {
-                self.begin(near, id);
-            }
-        }
+        self.replan_if_due(near, handoff);
+        self.begin_due(near, handoff);
     }
 
     fn is_busy_with(&self, id: NodeId) -> bool {
@@ -422,7 +390,7 @@ impl Repair {
     }
 
     fn finish(&mut self, near: &Surroundings<'_>, session: Session) {
-        self.starts.set(None);
+        self.note_change(near);
         let (now, outcome) = (near.now, session.outcome());
         if let Some(peer) = self.peers.get_mut(&outcome.with) {
             peer.next = now;

@@ -15,18 +15,44 @@ use crate::ring::RangeSet;
 impl Repair {
     /// The ring has changed: compare with everybody with whom something is shared, first what is incoming.
     pub fn on_ring_change(&mut self, near: &Surroundings<'_>, handoff: &Handoff) {
-        self.starts.set(None);
+        self.note_change(near);
         near.marks.hit_if(Mark::RingChanges, || !self.sessions.is_empty());
         self.sessions.clear();
-        self.peers.retain(|id, _| near.ring.contains(*id));
         if self.round < near.now {
             let again = if near.membership.is_sparse() { self.round + ROUND_MS } else { near.now };
             self.round = again.max(near.now + SETTLE_MS);
         }
+        if near.membership.is_sparse() {
+            // It changes with each of hundreds who come: what follows is worked out once, when it is to begin.
+            self.replan = Some(self.round.max(near.now + SETTLE_MS));
+            self.peers.values_mut().for_each(|peer| peer.agreed = None);
+        } else {
+            self.replan = None;
+            self.plan_with_all(near, handoff);
+        }
+    }
+
+    fn plan_with_all(&mut self, near: &Surroundings<'_>, handoff: &Handoff) {
+        self.peers.retain(|id, _| near.ring.contains(*id));
         let leading = owners_of_strays(near);
         for id in near.membership.answering() {
             self.plan_with(near, handoff, id, &leading);
         }
+    }
+
+    /// Plan what follows from a change of the ring in a large room, when it is time. What a probe has shown to be equal
+    /// since is not compared.
+    pub(super) fn replan_if_due(&mut self, near: &Surroundings<'_>, handoff: &Handoff) {
+        let Some(due) = self.replan.filter(|due| *due <= near.now) else { return };
+        self.replan = None;
+        let ring = near.ring.hash();
+        let agreed: Vec<NodeId> =
+            self.peers.iter().filter(|(_, peer)| peer.agreed == Some(ring)).map(|(&id, _)| id).collect();
+        self.plan_with_all(near, handoff);
+        for (id, peer) in &mut self.peers {
+            peer.next = due + if near.me > *id && !handoff.sources().contains_key(id) { SECOND_MS } else { 0 };
+        }
+        agreed.into_iter().for_each(|id| self.on_agreed(id, ring));
     }
 
     /// Plan to compare with a node that has begun to answer, or with which the ring has changed.

@@ -76,6 +76,18 @@ impl RangeSet {
         RangeSet::union_of([self, other])
     }
 
+    /// Whether all its positions are in another.
+    pub fn is_within(&self, other: &RangeSet) -> bool {
+        let mut theirs = other.ranges.iter().copied();
+        let mut at = theirs.next();
+        self.ranges.iter().all(|&(start, end)| {
+            while at.is_some_and(|(_, last)| last < start) {
+                at = theirs.next();
+            }
+            at.is_some_and(|(first, last)| first <= start && end <= last)
+        })
+    }
+
     /// The positions that are in any of these.
     pub fn union_of<'a>(sets: impl IntoIterator<Item = &'a RangeSet>) -> RangeSet {
         let mut ranges: Vec<(u64, u64)> = sets.into_iter().flat_map(|set| &set.ranges).copied().collect();
@@ -173,6 +185,8 @@ mod tests {
                 prop_assert_eq!(a.intersection(&b).contains(position), in_a && in_b);
                 prop_assert_eq!(a.difference(&b).contains(position), in_a && !in_b);
             }
+            prop_assert_eq!(a.is_within(&b), a.difference(&b).is_empty());
+            prop_assert!(a.is_within(&a.union(&b)) && a.intersection(&b).is_within(&b));
             prop_assert_eq!(RangeSet::parse(a.to_pairs()), Some(a));
         }
 
