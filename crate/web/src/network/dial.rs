@@ -161,6 +161,7 @@ impl State {
         }
         if attempt.wanted {
             self.seeks = true;
+            self.peers.get_mut(&id).into_iter().for_each(|peer| peer.is_missed = true);
             self.emit(NetworkEvent::DialFailed(id));
         }
     }

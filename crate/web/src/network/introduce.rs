@@ -15,7 +15,7 @@ use super::dial::{Answer, Offer};
 use super::relay::{Piece, Relay};
 use super::rendezvous::{Report, SocketEvent, Word};
 use super::signal::Payload;
-use super::state::{Peer, Phase, State, random_u8};
+use super::state::{Phase, State, random_u8};
 use super::{DropReason, NetworkEvent, pace};
 use crate::host;
 
@@ -129,14 +129,17 @@ impl State {
         self.announced += 1;
     }
 
-    /// Who is still at a rendezvous, and neither linked nor being dialled, is there all the same: a rendezvous tells
-    /// once that somebody came, and one attempt that failed is to be no reason never to meet.
+    /// Who was dialled in vain and is still at a rendezvous is there all the same: a rendezvous tells once that somebody
+    /// came, and one attempt that failed is to be no reason never to meet.
     fn tell_who_is_there(&mut self) {
-        let is_there = |(id, peer): &(&NodeId, &Peer)| {
+        let mut there = Vec::new();
+        for (id, peer) in self.peers.iter_mut().filter(|(id, peer)| peer.is_missed && !self.cut.contains(id)) {
             let is_idle = peer.link.is_none() && peer.relay.is_none() && peer.attempt.is_none();
-            is_idle && peer.whereabouts.at_rendezvous().is_some() && !self.cut.contains(id)
-        };
-        let there: Vec<NodeId> = self.peers.iter().filter(is_there).map(|(id, _)| *id).collect();
+            if is_idle && peer.whereabouts.at_rendezvous().is_some() {
+                peer.is_missed = false;
+                there.push(*id);
+            }
+        }
         there.into_iter().for_each(|id| self.emit(NetworkEvent::Discovered(id)));
     }
 

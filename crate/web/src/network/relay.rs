@@ -312,7 +312,7 @@ impl State {
                     self.try_directly(id, now);
                 }
                 _ => {
-                    peer.relay = None;
+                    (peer.relay, peer.is_missed) = (None, true);
                     self.seeks = true;
                     self.emit(NetworkEvent::DialFailed(id));
                 }

@@ -90,6 +90,8 @@ pub(crate) struct Peer {
     pub(crate) link: Option<Link>,
     /// How many attempts have failed since it was last linked, though it was heard.
     pub(crate) unreached: u32,
+    /// Whether it was dialled in vain since it was last linked or told to be there.
+    pub(crate) is_missed: bool,
     /// In the place of a link, if there can be none.
     pub(crate) relay: Option<Relay>,
 }

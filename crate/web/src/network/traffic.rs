@@ -135,7 +135,7 @@ impl State {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         let session = link.session;
         link.since = now;
-        (peer.tries, peer.unreached) = (0, 0);
+        (peer.tries, peer.unreached, peer.is_missed) = (0, 0, false);
         let had_relay = peer.relay.take().is_some_and(|relay| relay.is_open());
         if peer.link.replace(link).is_some() || had_relay {
             self.emit(NetworkEvent::LinkDown { id });
