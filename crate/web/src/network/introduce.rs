@@ -129,8 +129,8 @@ impl State {
         self.announced += 1;
     }
 
-    /// Who was dialled in vain and is still at a rendezvous is there all the same: a rendezvous tells once that somebody
-    /// came, and one attempt that failed is to be no reason never to meet.
+    /// Who was dialled in vain and is still at a rendezvous is there all the same: a rendezvous tells once that
+    /// somebody came, and one attempt that failed is to be no reason never to meet.
     fn tell_who_is_there(&mut self) {
         let mut there = Vec::new();
         for (id, peer) in self.peers.iter_mut().filter(|(id, peer)| peer.is_missed && !self.cut.contains(id)) {

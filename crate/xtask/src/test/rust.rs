@@ -13,8 +13,8 @@ use crate::wasm;
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 /// The rooms of every run: seeds, and tabs at first. Not all tabs of the large ones are linked with all.
 const SOAKS: [(&str, &str, &str); 2] = [("soak", "0..1000", "3..16"), ("soak-large", "0..50", "25..64")];
-/// wasm-bindgen gives a page of tests 20 s by default. Those of the network wait for what takes its time, such as attempts
-/// that fail after ten seconds, and take three minutes in one page.
+/// wasm-bindgen gives a page of tests 20 s by default. Those of the network wait for what takes its time, such as
+/// attempts that fail after ten seconds, and take three minutes in one page.
 const PAGE_LIMIT_SECONDS: &str = "480";
 
 /// `cargo test` in the workspace's default members: unit, scenario and documentation tests.
