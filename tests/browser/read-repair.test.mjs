@@ -3,23 +3,18 @@
 // Of three that own everything, one writes while it is cut off from another. The third is linked with both, so nobody is
 // suspect and nobody holds a hint for long: what mends the copy before anything else does is the third one's read.
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, test } from "node:test";
-import { gather, uniqueName, World } from "./harness.mjs";
+import { describe, test } from "node:test";
+import { gather, uniqueName } from "./harness.mjs";
+import { openStage } from "./stage.mjs";
 
 const timeout = 60_000;
 const rounds = 10;
 
 describe("a read of all three owners", { timeout }, () => {
-  let world, home;
-
-  before(async () => {
-    world = await World.open();
-    home = await world.profile("home");
-  });
-  afterEach(() => world.clear());
-  after(() => world?.close());
+  const stage = openStage();
 
   test("mends the copy that it finds behind, and tells of it", { timeout }, async () => {
+    const { world, home } = stage;
     const room = uniqueName();
     const [writer, reader, behind] = [await home.tab("writer"), await home.tab("reader"), await home.tab("behind")];
     const tabs = [writer, reader, behind];

@@ -177,6 +177,12 @@ impl Relay {
         Some(Payload::Piece { session: self.session, number: self.sent, lane: lane as u8, more, bytes })
     }
 
+    /// Which lanes had to wait and have sent all they had.
+    fn caught_up(&mut self) -> Vec<Lane> {
+        let lanes = super::link::LANES.into_iter().zip(&mut self.queues);
+        lanes.filter_map(|(lane, q)| (q.frames.is_empty() && std::mem::take(&mut q.waited)).then_some(lane)).collect()
+    }
+
     /// A piece came. `Err`: it is not the next one, or no frame is so long, and the relay must end.
     fn take(&mut self, piece: Piece) -> Result<Option<Vec<u8>>, ()> {
         let arriving = self.arriving.get_mut(usize::from(piece.lane)).ok_or(())?;
@@ -353,14 +359,6 @@ impl State {
     fn relayed_where(&self, holds: impl Fn(&Relay) -> bool) -> Vec<NodeId> {
         let relayed = self.peers.iter().filter(|(_, peer)| peer.relay.as_ref().is_some_and(&holds));
         relayed.map(|(id, _)| *id).collect()
-    }
-}
-
-impl Relay {
-    /// Which lanes had to wait and have sent all they had.
-    fn caught_up(&mut self) -> Vec<Lane> {
-        let lanes = super::link::LANES.into_iter().zip(&mut self.queues);
-        lanes.filter_map(|(lane, q)| (q.frames.is_empty() && std::mem::take(&mut q.waited)).then_some(lane)).collect()
     }
 }
 
