@@ -34,27 +34,49 @@ fn jittered(span: Millis, jitter: u8) -> Millis {
     span / 2 + span / 2 * u64::from(jitter) / 255
 }
 
-/// How many connections may still be constructed.
+/// How much of something may still be done: a burst is free, a stream is not.
 #[derive(Debug)]
 pub(crate) struct Budget {
     left: u64,
     since: Instant,
+    burst: u64,
+    every_ms: Millis,
 }
 
 impl Budget {
-    /// A full one.
-    pub(crate) fn new(now: Instant) -> Budget {
-        Budget { left: CONSTRUCTIONS_BURST, since: now }
+    /// A full one, that is given one more as often.
+    pub(crate) fn new(burst: u64, every_ms: Millis, now: Instant) -> Budget {
+        Budget { left: burst, since: now, burst, every_ms }
+    }
+
+    /// How many connections may still be constructed.
+    pub(crate) fn of_constructions(now: Instant) -> Budget {
+        Budget::new(CONSTRUCTIONS_BURST, CONSTRUCTION_EVERY_MS, now)
     }
 
     /// Take one, if there is one left.
     pub(crate) fn take(&mut self, now: Instant) -> bool {
-        let earned = now.since(self.since) / CONSTRUCTION_EVERY_MS;
-        self.left = (self.left + earned).min(CONSTRUCTIONS_BURST);
-        self.since = self.since + earned * CONSTRUCTION_EVERY_MS;
-        let granted = self.left > 0;
-        self.left -= u64::from(granted);
+        self.take_some(1, now)
+    }
+
+    /// Take so many, if there are as many left.
+    pub(crate) fn take_some(&mut self, count: u64, now: Instant) -> bool {
+        let granted = self.has(count, now);
+        self.left -= if granted { count } else { 0 };
         granted
+    }
+
+    /// Whether so many are left.
+    pub(crate) fn has(&mut self, count: u64, now: Instant) -> bool {
+        let earned = now.since(self.since) / self.every_ms;
+        self.left = (self.left + earned).min(self.burst);
+        self.since = self.since + earned * self.every_ms;
+        self.left >= count
+    }
+
+    /// When there is one more than now.
+    pub(crate) fn next(&self) -> Instant {
+        self.since + self.every_ms
     }
 
     /// The browser refused one, whatever we reckon: there is none until the next is earned.
@@ -84,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_burst_of_constructions_is_free_and_a_stream_is_not() {
-        let mut budget = Budget::new(Instant(0));
+        let mut budget = Budget::of_constructions(Instant(0));
         let granted = (0..1000).filter(|_| budget.take(Instant(100))).count();
         assert_eq!(granted, 200);
         assert!(budget.take(Instant(250)));
@@ -94,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_refusal_of_the_browser_leaves_none_until_the_next_is_earned() {
-        let mut budget = Budget::new(Instant(0));
+        let mut budget = Budget::of_constructions(Instant(0));
         budget.exhaust(Instant(100));
         assert!(!budget.take(Instant(349)));
         assert!(budget.take(Instant(350)));

@@ -24,6 +24,7 @@ use roundtable_core::wire::{FRAME_BYTES_MAX, Lane};
 
 use super::carrier::Carrier;
 use super::credit::index;
+use super::pace::Budget;
 use super::signal::{Payload, Stamp};
 use super::state::{Phase, State, random_u64};
 use super::{DropReason, NetworkEvent, Via};
@@ -74,45 +75,36 @@ pub(crate) struct Piece {
     pub(crate) bytes: Vec<u8>,
 }
 
-/// How fast all relays of a page send: two token buckets, of messages and of bytes.
+/// How fast all relays of a page send. A rendezvous takes 50 frames and 64 KiB a second from one socket, at once 400
+/// and 256 KiB, and signals need some of it.
 #[derive(Debug)]
 pub(crate) struct Pace {
-    messages: u64,
-    bytes: u64,
-    since: Instant,
+    messages: Budget,
+    kibibytes: Budget,
 }
 
-/// A rendezvous takes 50 frames and 64 KiB a second from one socket, and signals need some of it.
-const MESSAGES_PER_S: u64 = 20;
 const MESSAGES_BURST: u64 = 100;
-const BYTES_PER_S: u64 = 32 * 1024;
-const BYTES_BURST: u64 = 96 * 1024;
+const MESSAGE_EVERY_MS: Millis = 50;
+const KIBIBYTES_BURST: u64 = 96;
+const KIBIBYTE_EVERY_MS: Millis = 32;
 
 impl Pace {
-    /// Two full buckets.
     pub(crate) fn new(now: Instant) -> Pace {
-        Pace { messages: MESSAGES_BURST, bytes: BYTES_BURST, since: now }
+        Pace {
+            messages: Budget::new(MESSAGES_BURST, MESSAGE_EVERY_MS, now),
+            kibibytes: Budget::new(KIBIBYTES_BURST, KIBIBYTE_EVERY_MS, now),
+        }
     }
 
     /// Take room for a message of so many bytes, if there is.
     fn take(&mut self, bytes: usize, now: Instant) -> bool {
-        let bytes = bytes as u64;
-        // Whole messages' worth of time, so that nothing is lost by asking often.
-        let periods = now.since(self.since) * MESSAGES_PER_S / 1_000;
-        self.since = self.since + periods * 1_000 / MESSAGES_PER_S;
-        self.messages = (self.messages + periods).min(MESSAGES_BURST);
-        self.bytes = (self.bytes + periods * BYTES_PER_S / MESSAGES_PER_S).min(BYTES_BURST);
-        let has_room = self.messages > 0 && self.bytes >= bytes;
-        if has_room {
-            self.messages -= 1;
-            self.bytes -= bytes;
-        }
-        has_room
+        let has_room = self.messages.has(1, now) && self.kibibytes.take_some(bytes.div_ceil(1024) as u64, now);
+        has_room && self.messages.take(now)
     }
 
     /// When there is more room than now.
     fn next(&self) -> Instant {
-        self.since + 1_000 / MESSAGES_PER_S
+        self.messages.next().max(self.kibibytes.next())
     }
 }
 
@@ -424,12 +416,13 @@ mod tests {
                 (messages, bytes) = (messages + 1, bytes + PIECE_BYTES_MAX as u64);
             }
         }
-        assert!(bytes <= BYTES_BURST + 60 * BYTES_PER_S && bytes > 59 * BYTES_PER_S, "{bytes}");
+        let steady = 60_000 / KIBIBYTE_EVERY_MS * 1024;
+        assert!(bytes <= KIBIBYTES_BURST * 1024 + steady && bytes > steady, "{bytes}");
         for ms in 60_000..120_000 {
             while pace.take(10, Instant(ms)) {
                 messages += 1;
             }
         }
-        assert!(messages <= MESSAGES_BURST + 120 * MESSAGES_PER_S, "{messages}");
+        assert!(messages <= MESSAGES_BURST + 120_000 / MESSAGE_EVERY_MS, "{messages}");
     }
 }

@@ -163,7 +163,7 @@ impl State {
             seeks: false,
             rendezvous: Vec::new(),
             invites: Invites::default(),
-            budget: Budget::new(now),
+            budget: Budget::of_constructions(now),
             relay_pace: Pace::new(now),
             turn: None,
             dropped: 0,
