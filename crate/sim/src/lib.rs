@@ -25,4 +25,4 @@ mod world;
 pub use disk::Disk;
 pub use log::Log;
 pub use trace::Trace;
-pub use world::{Coming, CrashPoint, Host, InFlight, News, Seen, Tapped, Tuning, World};
+pub use world::{Coming, CrashPoint, Host, InFlight, Machine, News, Seen, Tapped, Tuning, World};

@@ -2,7 +2,7 @@
 
 use roundtable_core::membership::Status;
 use roundtable_core::wire::{self, Message};
-use roundtable_sim::World;
+use roundtable_sim::{Machine, World};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
@@ -139,4 +139,40 @@ fn a_large_room_at_rest_is_settled_at_every_moment() {
     }
     let looks = tapped(&mut world, |message| matches!(message, Message::Compare { begin: Some(_), .. }));
     assert!(looks >= 60, "only {looks} looks: that shows nothing");
+}
+
+/// Forty that come within half a minute on one machine with two cores, on which a frame takes 0.6 ms and a connection
+/// 50 ms: half of what they ask for at once is more than it can do.
+fn crowded() -> World {
+    let mut world = World::new(7);
+    world.tuning.machine = Some(Machine::new(2, 600, 50_000));
+    for tab in 0..40 {
+        world.open(tab % 8);
+        world.run_for(700);
+    }
+    world
+}
+
+/// What was late was asked for again and again, so that the machine had ever more to do: after a minute and a half none
+/// of its cores had been idle for a moment, and hardly anybody knew of all.
+#[test]
+fn forty_tabs_on_a_machine_that_is_too_slow_for_them_come_to_rest() {
+    let mut world = crowded();
+    let behind_ms = |world: &World| world.tuning.machine.as_ref().map_or(0, |machine| machine.behind_ms(world.now));
+    assert!(behind_ms(&world) > 500, "the machine had nothing to do: that shows nothing");
+    assert!(world.settle(25_000), "{}", world.unsettled());
+    assert!(behind_ms(&world) < 100, "{} ms behind", behind_ms(&world));
+}
+
+/// Each newcomer dialled all of whom it had heard before anybody could tell it how large the room was.
+#[test]
+fn who_comes_into_a_large_room_dials_a_few_until_it_knows_the_others() {
+    let mut world = room(8, 40);
+    world.run_for(30_000);
+    let new = world.open(3);
+    world.outputs.keep_lines();
+    assert!(world.run_until(5_000, |world| world.node(new).view().links() > 0));
+    let dials = world.outputs.take_lines().iter().filter(|line| line.contains("Dial(")).count();
+    assert!((1..=8).contains(&dials), "{dials} are dialled before the first link is open");
+    assert!(world.settle(30_000), "{}", world.unsettled());
 }

@@ -1,6 +1,7 @@
 //! Gossip: how all come to know the same. News is pushed at once to a few; a digest of everything, exchanged whenever
 //! two nodes notice that theirs differ, finds what the push missed (push-pull anti-entropy: Demers et al., PODC 1987).
 
+use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::{LEAP_MAX, Membership};
@@ -14,6 +15,13 @@ use crate::wire::{Claim, DigestEntry, Message, Outbox, Rumour, SignedRecord, Wir
 pub(super) const FANOUT: usize = 3;
 /// The most lines of a digest, records or rumours that are read from one message.
 pub(super) const LINES_MAX: usize = 2048;
+
+/// Whose records are to be told together, and when.
+#[derive(Debug, Clone, Default)]
+pub(super) struct News {
+    waiting: BTreeSet<NodeId>,
+    next: Instant,
+}
 
 impl Membership {
     pub(super) fn hello(&self) -> Message {
@@ -82,7 +90,7 @@ impl Membership {
         if self.is_news(&record) {
             self.take_in(now, &record, Claim::Up);
             self.on_heard(now, from, out);
-            self.pass_on(from, alloc::vec![(record, Claim::Up)], out);
+            self.pass_on(now, from, alloc::vec![(record, Claim::Up)], out);
         }
         self.on_digest(now, from, digest, true, out)
     }
@@ -100,7 +108,7 @@ impl Membership {
             return Err(WireError::Limit);
         }
         let mut behind = false;
-        let mut told = alloc::collections::BTreeSet::new();
+        let mut told = BTreeSet::new();
         for entry in entries {
             told.insert((entry.node, entry.version));
             let known = match self.members.get(&entry.node) {
@@ -161,19 +169,88 @@ impl Membership {
                 self.apply_rumour(now, from, rumour, out);
             }
         }
-        self.pass_on(from, news, out);
+        self.pass_on(now, from, news, out);
         Ok(())
     }
 
-    /// Tell a few others at once.
-    fn pass_on(&mut self, from: NodeId, news: Vec<(SignedRecord, Claim)>, out: &mut Outbox) {
+    /// Tell a few others: at once, and where answers take long, together with what else comes meanwhile.
+    fn pass_on(&mut self, now: Instant, from: NodeId, news: Vec<(SignedRecord, Claim)>, out: &mut Outbox) {
         if news.is_empty() || self.planted.has(Plant::OwnRecordOnly) {
             return;
         }
-        let mut others: Vec<NodeId> = self.links.iter().copied().filter(|&link| link != from).collect();
+        if now < self.news.next {
+            self.news.waiting.extend(news.iter().map(|(signed, _)| signed.id()));
+            return;
+        }
+        self.news.next = now + self.patience_ms(0);
+        self.tell_some(Some(from), news, out);
+    }
+
+    fn tell_some(&mut self, except: Option<NodeId>, news: Vec<(SignedRecord, Claim)>, out: &mut Outbox) {
+        let mut others: Vec<NodeId> = self.links.iter().copied().filter(|&link| Some(link) != except).collect();
         crate::id::shuffle(&mut self.random, &mut others);
         for &other in others.iter().take(FANOUT) {
             out.push((other, Message::Records(news.clone())));
         }
+    }
+
+    /// When news that has waited for more is told.
+    pub(super) fn next_news(&self) -> Option<Instant> {
+        (!self.news.waiting.is_empty()).then_some(self.news.next)
+    }
+
+    /// Tell it, if it is time.
+    pub(super) fn tell_news(&mut self, now: Instant, out: &mut Outbox) {
+        if self.next_news().is_none_or(|due| due > now) {
+            return;
+        }
+        self.news.next = now + self.patience_ms(0);
+        let waiting = core::mem::take(&mut self.news.waiting);
+        let known = waiting.into_iter().filter_map(|id| self.members.get(&id));
+        let news = known.map(|member| (member.signed.clone(), member.claim)).collect();
+        self.tell_some(None, news, out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{member, met};
+    use super::*;
+    use alloc::vec;
+
+    /// How many messages with records follow from three records that come one after the other, by then.
+    fn told_of_three(a: &mut Membership, from: NodeId, until: u64) -> Vec<usize> {
+        let mut out = vec![];
+        for seed in 10..13 {
+            let record = member(seed).own().clone();
+            a.on_records(Instant(5_000), from, vec![(record, Claim::Up)], &mut out).unwrap();
+        }
+        while let Some(due) = a.next_news().filter(|due| due.0 < until) {
+            a.tell_news(due, &mut out);
+        }
+        let records = out.into_iter().filter_map(|(_, message)| match message {
+            Message::Records(records) => Some(records.len()),
+            _ => None,
+        });
+        records.collect()
+    }
+
+    #[test]
+    fn news_is_passed_on_at_once_and_where_answers_take_long_together() {
+        let (mut a, mut b, mut c) = (member(1), member(2), member(3));
+        met(&mut a, &mut b);
+        met(&mut a, &mut c);
+        let mut slow = a.clone();
+        assert_eq!(told_of_three(&mut a, b.me, 5_001), [1, 1, 1]);
+        slow.round_trip.on_asked(Instant(0), c.me, 7);
+        slow.round_trip.on_answered(Instant(2_000), c.me, 7);
+        assert_eq!(told_of_three(&mut slow, b.me, 10_999), [1], "the first at once");
+        let mut out = vec![];
+        assert_eq!(slow.next_news(), Some(Instant(11_000)));
+        slow.tell_news(Instant(11_000), &mut out);
+        assert!(
+            matches!(&out[..], [(_, Message::Records(one)), (_, Message::Records(two))] if one.len() == 2 && one == two)
+        );
+        assert_eq!(slow.next_news(), None);
     }
 }

@@ -15,6 +15,8 @@
 //! - `probe`: who answers.
 //! - `reach`: who can be asked something, linked or over others.
 //! - `relay`: asking on behalf of others.
+//! - `round_trip`: how long answers take, and by that how long one is waited for.
+//! - `greeting`: who has a link and is not known is told again who this is.
 //! - `suspicion`: what is thought of whom, and for how long.
 //! - `timing`: how long that is.
 //! - `vitals`: how everybody is doing.
@@ -23,11 +25,13 @@
 
 mod departure;
 mod gossip;
+mod greeting;
 #[cfg(test)]
 mod mesh_tests;
 mod probe;
 mod reach;
 mod relay;
+mod round_trip;
 mod suspicion;
 #[cfg(test)]
 mod tests;
@@ -49,9 +53,12 @@ use crate::planted::{Plant, Planted};
 use crate::time::{Instant, Millis, WallTime};
 use crate::wire::{Claim, N_MAX, Outbox, Presence, Record, SignedRecord, Standing, Verified};
 
+use gossip::News;
+use greeting::Greetings;
 use probe::Probing;
 use reach::Reach;
 use relay::Errand;
+use round_trip::RoundTrip;
 use suspicion::Away;
 use vitals::Telling;
 
@@ -204,6 +211,9 @@ pub struct Membership {
     verified: Verified,
     marks: Marks,
     probing: Probing,
+    round_trip: RoundTrip,
+    greetings: Greetings,
+    news: News,
     errands: VecDeque<Errand>,
     telling: Telling,
     random: fastrand::Rng,
@@ -262,6 +272,9 @@ impl Membership {
             verified,
             marks,
             probing,
+            round_trip: RoundTrip::default(),
+            greetings: Greetings::default(),
+            news: News::default(),
             errands: VecDeque::new(),
             telling: Telling::default(),
             random,
@@ -381,6 +394,7 @@ impl Membership {
     /// others at once.
     pub fn link_down(&mut self, id: NodeId, is_evidence: bool) {
         if self.links.remove(&id) {
+            self.greetings.forget(id);
             self.revision += 1;
             if is_evidence {
                 self.probing.hurry(id);

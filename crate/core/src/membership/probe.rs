@@ -135,7 +135,10 @@ impl Membership {
         if self.members.is_empty() && self.links.is_empty() {
             return None;
         }
-        [Some(self.probing.due()), self.next_errand(), self.next_dormant()].into_iter().flatten().min()
+        [Some(self.probing.due()), self.next_errand(), self.next_dormant(), self.next_news()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Act on what has fallen due.
@@ -148,6 +151,7 @@ impl Membership {
         self.probing.last_seen = now;
         self.age(now);
         self.handle_errands(now, out);
+        self.tell_news(now, out);
         self.handle_probes(now, out);
         while self.probing.probes.len() < PROBES_MAX {
             let Some(target) = self.probing.urgent.pop_front() else { break };
@@ -157,22 +161,14 @@ impl Membership {
         }
         if self.probing.next <= now {
             self.probing.next = now + self.timing.probe_interval_ms * (1 + self.probing.health);
-            self.greet_again(out);
-            self.telling.on_tick(now, !self.links.is_empty());
+            self.greet_again(now, out);
+            let period_ms = self.patience_ms(super::vitals::PERIOD_MS);
+            self.telling.on_tick(now, !self.links.is_empty(), period_ms);
             for _ in 0..self.timing.probes_per_interval {
                 let Some(target) = self.next_target(now) else { break };
                 self.probe(now, target, out);
             }
         }
-    }
-
-    /// Whoever has a link and is not known has lost our hello, or we theirs.
-    fn greet_again(&self, out: &mut Outbox) {
-        let strangers = self.links.iter().filter(|link| !self.members.contains_key(link));
-        out.extend(strangers.map(|&link| {
-            self.marks.hit(Mark::HelloAgain);
-            (link, self.hello())
-        }));
     }
 
     fn is_worth_probing(&self, now: Instant, id: NodeId) -> bool {
@@ -246,11 +242,16 @@ impl Membership {
             is_silent: false,
             is_answered: false,
             was_put_off: false,
-            resend: now + self.timing.resend_ms * if self.is_passed_on(target) { RESENDS_OVER_OTHERS } else { 1 },
-            deadline: now + self.timing.probe_timeout_ms * (1 + self.probing.health),
+            resend: now
+                + self.patience_ms(self.timing.resend_ms)
+                    * if self.is_passed_on(target) { RESENDS_OVER_OTHERS } else { 1 },
+            deadline: now + self.patience_ms(self.timing.probe_timeout_ms) * (1 + self.probing.health),
         };
         // In a large room its neighbours are asked, and whether it answers over others, at the same time.
         let is_direct = self.links.contains(&target);
+        if is_direct {
+            self.round_trip.on_asked(now, target, probe.seq);
+        }
         if is_direct || self.is_sparse() {
             out.push(self.ping(target, probe.seq));
         }
@@ -264,7 +265,7 @@ impl Membership {
 
     fn enquiry_ms(&self, target: NodeId) -> Millis {
         let presence = self.members.get(&target).map_or(Presence::Visible, super::Member::presence);
-        self.timing.enquiry_timeout_ms * (1 + self.probing.health) + self.timing.patience_ms(presence)
+        self.patience_ms(self.timing.enquiry_timeout_ms) * (1 + self.probing.health) + self.timing.patience_ms(presence)
     }
 
     /// Ask the next few. Tells whether there was anybody left to ask.
@@ -318,7 +319,7 @@ impl Membership {
         let is_direct = self.links.contains(&probe.target);
         // What goes over others goes by two ways already.
         let pause = if is_direct || !self.is_sparse() { 1 } else { RESENDS_OVER_OTHERS };
-        probe.resend = now + self.timing.resend_ms * pause;
+        probe.resend = now + self.patience_ms(self.timing.resend_ms) * pause;
         if is_direct || self.is_sparse() {
             out.push(self.ping(probe.target, probe.seq));
         }
@@ -402,7 +403,7 @@ impl Membership {
         out.push((from, Message::Ack { seq, digest: ours, rumours: self.rumours_for(from), minutes: 0, shared: None }));
         if !self.members.contains_key(&from) && digest != ours {
             // A link without a hello: it was lost. Say ours, and theirs will follow.
-            out.push((from, self.hello()));
+            self.greet_if_due(now, from, out);
         }
         Ok(())
     }
@@ -412,13 +413,15 @@ impl Membership {
         &mut self,
         now: Instant,
         from: NodeId,
+        seq: u32,
         digest: u64,
         rumours: Vec<Rumour>,
         out: &mut Outbox,
     ) -> Result<(), WireError> {
+        self.round_trip.on_answered(now, from, seq);
         self.on_rumours(now, from, rumours, out)?;
         if digest != self.digest_hash() && self.probing.digest_at <= now {
-            self.probing.digest_at = now + DIGEST_PAUSE_MS;
+            self.probing.digest_at = now + self.patience_ms(DIGEST_PAUSE_MS);
             out.push((from, Message::Digest { entries: self.digest(), reply: true }));
         }
         Ok(())

@@ -61,8 +61,8 @@ impl Membership {
             seq: self.probing.number(),
             asker: from,
             their_seq: seq,
-            resend: now + self.timing.resend_ms,
-            deadline: now + self.timing.probe_timeout_ms + patience,
+            resend: now + self.patience_ms(self.timing.resend_ms),
+            deadline: now + self.patience_ms(self.timing.probe_timeout_ms) + patience,
             is_told: false,
         };
         out.push(self.ping(target, errand.seq));
@@ -102,8 +102,9 @@ impl Membership {
             errand.is_told
         });
         let mut again: Vec<(NodeId, u32)> = Vec::new();
+        let pause = self.patience_ms(self.timing.resend_ms);
         for errand in self.errands.iter_mut().filter(|errand| errand.resend <= now && !errand.is_told) {
-            errand.resend = now + self.timing.resend_ms;
+            errand.resend = now + pause;
             again.push((errand.target, errand.seq));
         }
         for (target, seq) in again {

@@ -263,6 +263,7 @@ impl Membership {
             member.since = (member.since + slept_ms).min(now);
         }
         self.errands.clear();
+        self.round_trip.forget();
         self.probing.forgive(now, &self.timing);
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn deliver(to: &mut Membership, from: NodeId, now: Instant, message: 
         Message::Digest { entries, reply } => to.on_digest(now, from, entries, reply, out).unwrap(),
         Message::Rumours(rumours) => to.on_rumours(now, from, rumours, out).unwrap(),
         Message::Ping { seq, digest, rumours, .. } => to.on_ping(now, from, seq, digest, rumours, out).unwrap(),
-        Message::Ack { digest, rumours, .. } => to.on_ack(now, from, digest, rumours, out).unwrap(),
+        Message::Ack { seq, digest, rumours, .. } => to.on_ack(now, from, seq, digest, rumours, out).unwrap(),
         Message::Goodbye { incarnation } => to.on_goodbye(now, from, incarnation, out),
         Message::Enquire { seq, target } => to.on_enquire(now, from, seq, target, out),
         Message::Vouch { seq, target, word } => to.on_vouch(now, from, seq, target, word, out),

@@ -16,7 +16,7 @@ use crate::time::{Instant, Millis};
 use crate::wire::{DiskState, Message, Outbox, Told, Vitals, WireError};
 
 /// How often a node looks at itself, at most.
-const PERIOD_MS: Millis = 2_000;
+pub(super) const PERIOD_MS: Millis = 2_000;
 /// How often it says again what has not changed.
 const REPEAT_MS: Millis = 10_000;
 
@@ -42,8 +42,8 @@ pub(super) struct Telling {
 
 impl Telling {
     /// A tick of the probes. Without a link there is nobody to be told.
-    pub(super) fn on_tick(&mut self, now: Instant, is_linked: bool) {
-        self.is_wanted |= is_linked && self.looked.is_none_or(|looked| now.since(looked) >= PERIOD_MS);
+    pub(super) fn on_tick(&mut self, now: Instant, is_linked: bool, period_ms: Millis) {
+        self.is_wanted |= is_linked && self.looked.is_none_or(|looked| now.since(looked) >= period_ms);
     }
 }
 

@@ -41,11 +41,11 @@ impl Node {
                 let out = &mut self.scratch.out;
                 self.membership.on_ping(now, from, seq, digest, rumours, out)?;
             }
-            Message::Ack { digest, rumours, minutes, shared, .. } => {
+            Message::Ack { seq, digest, rumours, minutes, shared } => {
                 self.on_shared(now, from, shared);
                 self.on_minutes(now, from, minutes);
                 let out = &mut self.scratch.out;
-                self.membership.on_ack(now, from, digest, rumours, out)?;
+                self.membership.on_ack(now, from, seq, digest, rumours, out)?;
             }
             Message::Enquire { seq, target } => self.membership.on_enquire(now, from, seq, target, out),
             Message::Vouch { seq, target, word } => self.membership.on_vouch(now, from, seq, target, word, out),

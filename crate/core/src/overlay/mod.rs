@@ -25,6 +25,7 @@ mod signals;
 mod surplus;
 
 pub use load::Load;
+use routes::TELL_MS;
 pub use routes::{Arrival, HOPS_MAX, Routes};
 pub use signals::{Carrier, OnItsWay};
 
@@ -43,6 +44,11 @@ use surplus::Surplus;
 
 /// How many links one node keeps at most.
 pub const LINKS_MAX: usize = 32;
+/// How many are dialled at the same time. Who has a first link hears of all, and of a large room it wants few: whoever
+/// had dialled all of whom it had heard would make twice the links that stay.
+const DIALS_MAX: usize = 4;
+/// After how long a dial that has not come about makes room for another.
+const SLOW_DIAL_MS: Millis = 3_000;
 /// How many nodes that were only heard of are remembered.
 const STRANGERS_MAX: usize = 256;
 /// A dial that has neither come about nor failed by then has failed.
@@ -195,13 +201,20 @@ impl Overlay {
             }
         }
         let mut room = self.room(membership);
+        let mut slots = [false, true].map(|is_retry| self.slots(now, is_retry, membership));
         let mut chosen = Vec::new();
-        for (&id, attempt) in &mut self.attempts {
+        // Its neighbours first, so that not all dial the same.
+        let order: Vec<NodeId> =
+            self.attempts.range(me..).chain(self.attempts.range(..me)).map(|(id, _)| *id).collect();
+        for id in order {
+            let Some(attempt) = self.attempts.get_mut(&id) else { continue };
             if attempt.dialling_since.is_some_and(|since| now.since(since) >= DIAL_MS) {
                 attempt.fail(now, 0);
                 self.planned = None;
             }
-            if room > 0 && attempt.dialling_since.is_none() && attempt.next <= now {
+            let slots = &mut slots[usize::from(attempt.failures > 0)];
+            if room > 0 && *slots > 0 && attempt.dialling_since.is_none() && attempt.next <= now {
+                *slots -= 1;
                 attempt.dialling_since = Some(now);
                 attempt.is_heard = false;
                 chosen.push(id);
@@ -215,6 +228,26 @@ impl Overlay {
     fn room(&self, membership: &Membership) -> usize {
         let dialling = self.attempts.values().filter(|attempt| attempt.dialling_since.is_some()).count();
         LINKS_MAX.saturating_sub(membership.links().len() + dialling)
+    }
+
+    /// Until when those who are dialled for the first time, or again, count as just dialled.
+    fn dialled(&self, is_retry: bool, membership: &Membership) -> impl Iterator<Item = Instant> {
+        let slow_ms = membership.patience_ms(SLOW_DIAL_MS);
+        let of_these = move |attempt: &&Attempt| (attempt.failures > 0) == is_retry;
+        let since = self.attempts.values().filter(of_these).filter_map(|attempt| attempt.dialling_since);
+        since.map(move |since| since + slow_ms)
+    }
+
+    /// How many more may be dialled now, for the first time or again: those who are gone do not keep others waiting.
+    fn slots(&self, now: Instant, is_retry: bool, membership: &Membership) -> usize {
+        DIALS_MAX.saturating_sub(self.dialled(is_retry, membership).filter(|until| *until > now).count())
+    }
+
+    /// From when on one more may be; `None`: now.
+    fn slot_at(&self, is_retry: bool, membership: &Membership) -> Option<Instant> {
+        let mut until: Vec<Instant> = self.dialled(is_retry, membership).collect();
+        until.sort_unstable_by(|one, other| other.cmp(one));
+        until.get(DIALS_MAX - 1).copied()
     }
 
     /// An attempt for everybody who is wanted, and none for anybody else.
@@ -347,7 +380,7 @@ impl Overlay {
             return Vec::new();
         }
         let links = || membership.links().iter().map(|id| (*id, self.wanted.contains(id))).collect();
-        routes.tell(now, links, out);
+        routes.tell(now, membership.patience_ms(TELL_MS), links, out);
         let needed = 2 * self.settings.ring;
         self.surplus.choose(now, me, membership, &self.wanted, needed, routes, marks)
     }
@@ -371,9 +404,11 @@ impl Overlay {
     /// When somebody is to be dialled next, or the links are to be looked through.
     pub fn poll_timeout(&self, membership: &Membership) -> Option<Instant> {
         let has_room = self.room(membership) > 0;
+        let slot_at = [false, true].map(|is_retry| self.slot_at(is_retry, membership));
         let due = |attempt: &Attempt| match attempt.dialling_since {
             Some(since) => Some(since + DIAL_MS),
-            None => has_room.then_some(attempt.next),
+            None => has_room
+                .then(|| slot_at[usize::from(attempt.failures > 0)].map_or(attempt.next, |at| attempt.next.max(at))),
         };
         let wait = if self.planned.is_none() { PLAN_SOON_MS } else { PLAN_MS };
         let plan = membership.is_sparse().then(|| self.planned_at + wait);

@@ -49,7 +49,7 @@ const TWICE_BYTES_MAX: usize = 16 * 1024;
 /// How many links a neighbour may say that it has.
 const NEIGHBOURS_LINKS_MAX: usize = 2 * LINKS_MAX;
 /// How soon up to so many links are told again when they have changed, more of them later; and when they have not.
-const TELL_MS: Millis = 1_000;
+pub(super) const TELL_MS: Millis = 1_000;
 const TELL_LINKS: u64 = 12;
 const TELL_AGAIN_MS: Millis = 10_000;
 /// When somebody who was asked and says nothing is asked whether it is there; how often when it is out of reach.
@@ -169,9 +169,15 @@ impl Routes {
     }
 
     /// Tell all neighbours of this node's links, if it is time.
-    pub(super) fn tell(&mut self, now: Instant, links: impl FnOnce() -> Vec<(NodeId, bool)>, out: &mut Outbox) {
+    pub(super) fn tell(
+        &mut self,
+        now: Instant,
+        pause_ms: Millis,
+        links: impl FnOnce() -> Vec<(NodeId, bool)>,
+        out: &mut Outbox,
+    ) {
         let told = self.told.as_ref().map(|(at, told)| (now.since(*at), told));
-        let soon = |told: &[(NodeId, bool)]| TELL_MS * (told.len() as u64).max(TELL_LINKS) / TELL_LINKS;
+        let soon = |told: &[(NodeId, bool)]| pause_ms * (told.len() as u64).max(TELL_LINKS) / TELL_LINKS;
         if told.is_some_and(|(ago, told)| ago < soon(told)) {
             return;
         }
@@ -251,7 +257,7 @@ impl Routes {
         if !is_linked {
             entry.talk(now, marks);
             if !is_answer {
-                entry.waits.get_or_insert((now, now + ASK_MS));
+                entry.waits.get_or_insert((now, now + membership.patience_ms(ASK_MS)));
                 self.waiting.insert(to);
             }
         }
@@ -339,12 +345,13 @@ impl Routes {
                 peer.waits = None;
                 continue;
             }
-            let is_lost = now.since(since) >= LOST_MS;
+            let is_lost = now.since(since) >= membership.patience_ms(LOST_MS);
             if is_lost && !membership.is_lost(id) {
                 marks.hit(Mark::OutOfReach);
                 membership.set_lost(id, true);
             }
-            peer.waits = Some((since, again.max(now) + if is_lost { ASK_LOST_MS } else { ASK_MS }));
+            let pause = membership.patience_ms(if is_lost { ASK_LOST_MS } else { ASK_MS });
+            peer.waits = Some((since, again.max(now) + pause));
             membership.ask(id, out);
         }
     }

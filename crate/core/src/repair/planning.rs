@@ -19,7 +19,8 @@ impl Repair {
         near.marks.hit_if(Mark::RingChanges, || !self.sessions.is_empty());
         self.sessions.clear();
         if self.round < near.now {
-            let again = if near.membership.is_sparse() { self.round + ROUND_MS } else { near.now };
+            let pause = near.membership.patience_ms(ROUND_MS);
+            let again = if near.membership.is_sparse() { self.round + pause } else { near.now };
             self.round = again.max(near.now + SETTLE_MS);
         }
         if near.membership.is_sparse() {

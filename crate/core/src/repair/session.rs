@@ -93,7 +93,7 @@ impl Session {
             lens,
             ring,
             progress: near.now,
-            resend_at: near.now + RESEND_MS,
+            resend_at: near.now + near.membership.patience_ms(RESEND_MS),
             was_same: false,
             ..Session::nothing(with, 0, Task::Shared)
         };
@@ -348,7 +348,7 @@ impl Session {
 
     /// Ask, want and send as much as may be on its way.
     pub(super) fn go_on(&mut self, near: &mut Surroundings<'_>, handoff: &mut Handoff) {
-        self.resend_at = near.now + RESEND_MS;
+        self.resend_at = near.now + near.membership.patience_ms(RESEND_MS);
         if !self.is_asking() && !self.to_ask.is_empty() {
             let count = self.to_ask.len().min(PARTS_PER_MESSAGE);
             self.asked.extend(self.to_ask.drain(..count));
@@ -393,7 +393,7 @@ impl Session {
 
     /// A question or its answer was lost, or takes long: ask again.
     pub(super) fn resend(&mut self, near: &mut Surroundings<'_>) {
-        self.resend_at = near.now + RESEND_MS;
+        self.resend_at = near.now + near.membership.patience_ms(RESEND_MS);
         if self.is_asking() {
             self.ask(near);
         }

@@ -9,6 +9,7 @@
 //! - `faults`: what a network does to links: cuts, one-way links, clogs, partitions of several shapes.
 
 mod faults;
+mod machine;
 mod network;
 mod outside;
 mod tabs;
@@ -22,6 +23,7 @@ use roundtable_core::store::Batch;
 use roundtable_core::time::Instant;
 
 use crate::{Disk, Log, Trace};
+pub use machine::Machine;
 pub use outside::{Coming, InFlight, Seen};
 pub use tabs::CrashPoint;
 
@@ -88,6 +90,8 @@ pub struct Tuning {
     pub lane_bytes_max: u64,
     /// How many of the open tabs hear of one that opens, and it of them; `None`: all.
     pub heard_by: Option<usize>,
+    /// What all tabs run on; `None`: whatever they have to do is done at once.
+    pub machine: Option<Machine>,
 }
 
 impl Default for Tuning {
@@ -106,6 +110,7 @@ impl Default for Tuning {
             lane_bytes_per_ms: None,
             lane_bytes_max: 8 * 1024 * 1024,
             heard_by: None,
+            machine: None,
         }
     }
 }
@@ -161,14 +166,51 @@ pub struct Host {
 
 #[derive(Debug, Clone)]
 enum Happening {
-    Frame { from: usize, to: usize, link: u64, left: Instant, bytes: Vec<u8> },
-    LinkOpens { a: usize, b: usize, lives: (u64, u64) },
-    DialFails { at: usize, life: u64, to: NodeId },
-    LinkDies { a: usize, b: usize },
-    Durable { at: usize, life: u64, id: BatchId, batch: Batch },
-    WallClock { at: usize, life: u64 },
-    Flips { a: usize, b: usize, period_ms: u64, left: u32, peace: u64 },
-    Ends { at: usize, life: u64, is_for_good: bool },
+    Frame {
+        from: usize,
+        to: usize,
+        link: u64,
+        left: Instant,
+        bytes: Vec<u8>,
+    },
+    LinkOpens {
+        a: usize,
+        b: usize,
+        lives: (u64, u64),
+    },
+    DialFails {
+        at: usize,
+        life: u64,
+        to: NodeId,
+    },
+    LinkDies {
+        a: usize,
+        b: usize,
+    },
+    Durable {
+        at: usize,
+        life: u64,
+        id: BatchId,
+        batch: Batch,
+    },
+    WallClock {
+        at: usize,
+        life: u64,
+    },
+    Flips {
+        a: usize,
+        b: usize,
+        period_ms: u64,
+        left: u32,
+        peace: u64,
+    },
+    Ends {
+        at: usize,
+        life: u64,
+        is_for_good: bool,
+    },
+    /// What waited for the machine.
+    Done(Box<Happening>),
 }
 
 /// Many tabs and the network between them.
@@ -408,7 +450,15 @@ impl World {
     }
 
     fn happen(&mut self, happening: Happening) {
+        if self.waits_for_machine(&happening) {
+            return;
+        }
+        self.happen_now(happening);
+    }
+
+    fn happen_now(&mut self, happening: Happening) {
         match happening {
+            Happening::Done(happening) => self.happen_now(*happening),
             Happening::Frame { from, to, link, bytes, .. } => self.on_frame(from, to, link, bytes),
             Happening::LinkOpens { a, b, lives } => self.on_link_opens(a, b, lives),
             Happening::DialFails { at, life, to } => {

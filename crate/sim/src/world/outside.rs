@@ -116,6 +116,7 @@ impl World {
         let Some(((due, id), happening)) = self.queue.first_key_value() else {
             return timer.map(|(_, at)| Coming::Timer(at));
         };
+        let happening = if let Happening::Done(waited) = happening { waited } else { happening };
         match (happening, timer) {
             (_, Some((before, at))) if before < *due => Some(Coming::Timer(at)),
             (Happening::Frame { from, to, bytes, .. }, _) => {
@@ -128,6 +129,7 @@ impl World {
             (Happening::WallClock { at, .. }, _) => Some(Coming::Clock(*at)),
             (Happening::Flips { a, b, .. }, _) => Some(Coming::Flips(*a, *b)),
             (Happening::Ends { at, .. }, _) => Some(Coming::Ends(*at)),
+            (Happening::Done(waited), _) => unreachable!("{waited:?} has waited twice"),
         }
     }
 
