@@ -1,5 +1,9 @@
 //! Rooms in which not all are linked with all: what soaks of 25 to 64 tabs found.
 
+use std::sync::Arc;
+
+use roundtable_core::coordinator::{Keep, Level, Reply, Request, Terms};
+use roundtable_core::id::{Key, RequestId};
 use roundtable_core::membership::Status;
 use roundtable_core::wire::{self, Message};
 use roundtable_sim::{Machine, World};
@@ -175,4 +179,28 @@ fn who_comes_into_a_large_room_dials_a_few_until_it_knows_the_others() {
     let dials = world.outputs.take_lines().iter().filter(|line| line.contains("Dial(")).count();
     assert!((1..=8).contains(&dials), "{dials} are dialled before the first link is open");
     assert!(world.settle(30_000), "{}", world.unsettled());
+}
+
+/// Whoever had not answered within a second was asked for a sign of life, over others, and again: that was more than the
+/// answers themselves, and they came too late.
+#[test]
+fn forty_tabs_that_all_read_much_at_once_on_a_slow_machine_are_answered() {
+    let mut world = room(6, 40);
+    world.run_for(30_000);
+    world.tuning.machine = Some(Machine::new(2, 600, 50_000));
+    let terms = Terms { level: Some(Level::Quorum), timeout_ms: Some(20_000) };
+    let keys: Vec<Key> = (0..40).map(|n: u32| Key::new("carts", &n.to_string()).expect("a short name")).collect();
+    for (tab, key) in keys.iter().enumerate() {
+        let value = Arc::from([1_u8].as_slice());
+        world.request(tab, Request::Put { key: key.clone(), value, keep: Keep::default(), context: None, terms });
+    }
+    world.run_for(10_000);
+    let pairs: Vec<(usize, &Key)> = (0..40).flat_map(|tab| keys.iter().map(move |key| (tab, key))).collect();
+    let get = |(tab, key): (usize, &Key)| (tab, world.request(tab, Request::Get { key: key.clone(), terms }));
+    let asked: Vec<(usize, RequestId)> = pairs.into_iter().map(get).collect();
+    let is_answered = |world: &World, (tab, id): (usize, RequestId)| world.last(tab, id).is_some();
+    assert!(world.run_until(15_000, |world| asked.iter().all(|get| is_answered(world, *get))), "not within 15 s");
+    let is_met = |(tab, id): &&(usize, RequestId)| matches!(world.last(*tab, *id), Some(Reply::Read(read)) if read.met);
+    let met = asked.iter().filter(is_met).count();
+    assert!(met * 100 >= asked.len() * 95, "{met} of {} have a quorum", asked.len());
 }

@@ -80,9 +80,9 @@ impl Read {
     }
 
     /// This owner's answer does not count yet.
-    fn wait_for(&mut self, now: Instant, node: NodeId) {
+    fn wait_for(&mut self, near: &Surroundings<'_>, node: NodeId) {
         self.not_yet.insert(node);
-        self.retry.get_or_insert(now + RETRY_MS);
+        self.retry.get_or_insert(near.now + near.membership.patience_ms(RETRY_MS));
     }
 
     /// Who stands in for the suspect knows what was written since the suspicion, the owners what was written before: as
@@ -173,7 +173,7 @@ impl Coordinator {
         for &owner in list.owners() {
             if owner == me {
                 if !near.is_settled_owner(position) && level != Level::One {
-                    read.wait_for(near.now, me);
+                    read.wait_for(near, me);
                     helpers += 1;
                 }
             } else if near.membership.answers(owner) {
@@ -217,7 +217,7 @@ impl Coordinator {
             read.quorum.fail(from);
         } else if !counts {
             read.quorum.fail(from);
-            read.wait_for(near.now, from);
+            read.wait_for(near, from);
             ask_another(near, read, number, false);
         } else {
             read.not_yet.remove(&from);
@@ -346,7 +346,7 @@ impl Coordinator {
                     && !read.quorum.waiting().contains(&owner);
                 if has_failed || (owner == near.me && !read.quorum.was_asked(owner)) {
                     read.helpers.remove(&owner);
-                    read.wait_for(near.now, owner);
+                    read.wait_for(near, owner);
                 } else if near.membership.answers(owner) {
                     read.helpers.remove(&owner);
                     ask(near, read, number, owner);
@@ -393,7 +393,7 @@ impl Coordinator {
                 read.quorum.ask(near.me);
                 read.quorum.answer(near.me);
             } else if near.ring.owns(near.me, position) {
-                read.wait_for(near.now, near.me);
+                read.wait_for(near, near.me);
             }
         }
     }

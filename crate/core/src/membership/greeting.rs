@@ -48,11 +48,6 @@ impl Membership {
         self.marks.hit(Mark::HelloAgain);
         out.push((link, self.hello()));
     }
-
-    /// How long what is usually waited for that long is waited for here and now.
-    pub(crate) fn patience_ms(&self, usually: Millis) -> Millis {
-        self.round_trip.patience_ms(usually)
-    }
 }
 
 #[cfg(test)]

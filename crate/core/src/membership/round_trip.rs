@@ -5,12 +5,13 @@
 //! stood still so for minutes, without a single key in it. So whatever is waited for, it is for a few times what an
 //! answer usually takes, and no less than it would be in a quiet room.
 //!
-//! Usual is the median of the last answers to this node's own pings, of whomever: what is slow is mostly the machine,
+//! Usual is the median of the last answers to this node's own pings, and to what it asked over others, of whomever: what is slow is mostly the machine,
 //! not a pair of nodes, and one that was frozen and answers after a minute says nothing of the others. TCP waits by the
 //! same rule, with a mean and its deviation (RFC 6298); a median is not moved by what a sleeper does.
 
 use alloc::collections::VecDeque;
 
+use super::Membership;
 use crate::id::NodeId;
 use crate::time::{Instant, Millis};
 
@@ -20,6 +21,8 @@ const KEPT: usize = 15;
 const ASKED_MAX: usize = 64;
 /// How many times as long as usual an answer is waited for.
 const PATIENCE: u64 = 3;
+/// An answer that usually takes as long as this is late: over a slow network one does not.
+const LATE_MS: Millis = 500;
 /// And at most, for that: who dies must be found dead in a slow room too.
 const PATIENCE_MS_MAX: Millis = 10_000;
 
@@ -44,10 +47,15 @@ impl RoundTrip {
     pub(super) fn on_answered(&mut self, now: Instant, by: NodeId, seq: u32) {
         let Some(at) = self.asked.iter().position(|(of, asked, _)| (*of, *asked) == (by, seq)) else { return };
         let Some((.., asked)) = self.asked.remove(at) else { return };
+        self.on_took(now.since(asked));
+    }
+
+    /// Something else was answered after so long.
+    fn on_took(&mut self, took: Millis) {
         if self.took.len() == KEPT {
             self.took.pop_front();
         }
-        self.took.push_back(now.since(asked));
+        self.took.push_back(took);
         let mut sorted: [Millis; KEPT] = [0; KEPT];
         let sorted = &mut sorted[..self.took.len()];
         sorted.iter_mut().zip(&self.took).for_each(|(place, took)| *place = *took);
@@ -61,8 +69,25 @@ impl RoundTrip {
     }
 
     /// How long what is usually waited for that long is waited for here and now.
-    pub(super) fn patience_ms(&self, usually: Millis) -> Millis {
+    fn patience_ms(&self, usually: Millis) -> Millis {
         usually.max((PATIENCE * self.usual_ms).min(PATIENCE_MS_MAX))
+    }
+}
+
+impl Membership {
+    /// Something that was asked over others was answered after so long.
+    pub(crate) fn note_answer(&mut self, took: Millis) {
+        self.round_trip.on_took(took);
+    }
+
+    /// Whether answers take long here and now.
+    pub(crate) fn is_late(&self) -> bool {
+        self.round_trip.usual_ms >= LATE_MS
+    }
+
+    /// How long what is usually waited for that long is waited for here and now.
+    pub(crate) fn patience_ms(&self, usually: Millis) -> Millis {
+        self.round_trip.patience_ms(usually)
     }
 }
 

@@ -24,7 +24,7 @@ impl Node {
     fn on_message(&mut self, now: Instant, from: NodeId, message: Message) -> Result<(), WireError> {
         let out = &mut self.scratch.out;
         self.membership.on_heard(now, from, out);
-        self.routes.on_heard(from, &mut self.membership, &self.config.limits.marks);
+        self.routes.on_heard(now, from, &mut self.membership, &self.config.limits.marks);
         match message {
             Message::Hello { room, record, digest, life } => {
                 self.membership.on_hello(now, from, room, record, digest, out)?;

@@ -9,6 +9,16 @@ pub(super) const BUSY_MESSAGES: u32 = 100;
 const BUSY_SPAN_MS: Millis = 10_000;
 pub(super) const PROMOTED_MS: Millis = 60_000;
 
+/// Somebody owes a sign of life.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wait {
+    pub(super) since: Instant,
+    /// When it is to be asked for one, again.
+    pub(super) again: Instant,
+    /// How often it was.
+    pub(super) asked: u32,
+}
+
 /// What is remembered of somebody to whom messages go, or from whom they come, over others.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Peer {
@@ -18,8 +28,8 @@ pub(super) struct Peer {
     /// The highest number heard of this life, and which of the 128 up to it were.
     pub(super) top: u32,
     pub(super) seen: u128,
-    /// Since when it has been asked something and has said nothing, and when it is to be asked again.
-    pub(super) waits: Option<(Instant, Instant)>,
+    /// It has been asked something and has said nothing.
+    pub(super) waits: Option<Wait>,
     /// Since when so many messages have gone either way.
     talk: Option<(Instant, u32)>,
     pub(super) promoted: Option<Instant>,

@@ -11,8 +11,8 @@
 //! [`HOPS_MAX`] steps. A way to where nobody nearer is known is not looked for, since wandering finds most.
 //!
 //! *Two tries*: a small message leaves by two neighbours at once, and its receiver drops the second copy. That costs as
-//! many frames as an acknowledgement would, and hides the death of a relay without waiting for it. A large one leaves
-//! by one, by another each time; if it is lost it is, as over a link that broke, for the layers above to notice.
+//! many frames as an acknowledgement would, and hides the death of a relay without waiting for it. A large one, and any
+//! where answers take long, leaves by one, by another each time; if it is lost it is, as over a link that broke, for the layers above to notice.
 //!
 //! *Who is out of reach*: if nothing has come back for three seconds from somebody who was asked something, it is
 //! passed over (`Membership::set_lost`), and asked now and then, until something does. That is no evidence of its
@@ -32,7 +32,7 @@ use alloc::vec::Vec;
 use super::LINKS_MAX;
 use super::choice::distance;
 use super::load::{Load, Loads};
-use super::peer::{PROMOTED_MS, Peer};
+use super::peer::{PROMOTED_MS, Peer, Wait};
 use crate::id::NodeId;
 use crate::marks::{Mark, Marks};
 use crate::membership::Membership;
@@ -55,8 +55,11 @@ const TELL_AGAIN_MS: Millis = 10_000;
 /// When somebody who was asked and says nothing is asked whether it is there; how often when it is out of reach.
 const ASK_MS: Millis = 1_000;
 const ASK_LOST_MS: Millis = 5_000;
-/// After how long without a word somebody is out of reach.
+/// After how long without a word somebody is out of reach, who was asked so often.
 const LOST_MS: Millis = 3_000;
+const LOST_ASKED: u32 = 2;
+/// How many are asked at a time: where many owe a word at the same moment, it is they or the way that are busy.
+const ASKS_MAX: usize = 8;
 /// How many links are earned so at a time.
 pub(super) const PROMOTED_MAX: usize = 4;
 
@@ -125,14 +128,15 @@ impl Routes {
     }
 
     /// Something has come from this node, on whatever way.
-    pub fn on_heard(&mut self, from: NodeId, membership: &mut Membership, marks: &Marks) {
+    pub fn on_heard(&mut self, now: Instant, from: NodeId, membership: &mut Membership, marks: &Marks) {
         let waited = self.peers.get_mut(&from).and_then(|peer| peer.waits.take());
-        if waited.is_some() {
-            self.waiting.remove(&from);
-        }
-        if waited.is_some() && membership.is_lost(from) {
+        let Some(Wait { since, .. }) = waited else { return };
+        self.waiting.remove(&from);
+        if membership.is_lost(from) {
             marks.hit(Mark::BackInReach);
             membership.set_lost(from, false);
+        } else {
+            membership.note_answer(now.since(since));
         }
     }
 
@@ -244,7 +248,8 @@ impl Routes {
         let ways = match is_linked {
             true => alloc::vec![to],
             false => {
-                let count = if bytes.len() <= TWICE_BYTES_MAX { 2 } else { 1 };
+                let is_twice = bytes.len() <= TWICE_BYTES_MAX && !membership.is_late();
+                let count = if is_twice { 2 } else { 1 };
                 let mut ways = self.toward(to, |_| true, membership, random, count);
                 if let (true, [first, second]) = (membership.planted().has(Plant::BothOneWay), &mut ways[..]) {
                     *second = *first;
@@ -257,7 +262,7 @@ impl Routes {
         if !is_linked {
             entry.talk(now, marks);
             if !is_answer {
-                entry.waits.get_or_insert((now, now + membership.patience_ms(ASK_MS)));
+                entry.waits.get_or_insert(Wait { since: now, again: now + membership.patience_ms(ASK_MS), asked: 0 });
                 self.waiting.insert(to);
             }
         }
@@ -329,30 +334,37 @@ impl Routes {
     pub fn poll_timeout(&self) -> Option<Instant> {
         debug_assert!(self.peers.iter().all(|(id, peer)| peer.waits.is_none() || self.waiting.contains(id)));
         let peers = self.waiting.iter().filter_map(|id| self.peers.get(id));
-        peers.filter_map(|peer| peer.waits.map(|(_, again)| again)).min()
+        peers.filter_map(|peer| peer.waits.map(|wait| wait.again)).min()
     }
 
     /// Ask those again who say nothing; pass over those who have not for long.
     pub fn handle_timeout(&mut self, now: Instant, membership: &mut Membership, marks: &Marks, out: &mut Outbox) {
         let peers = &mut self.peers;
         self.waiting.retain(|id| peers.get(id).is_some_and(|peer| peer.waits.is_some()));
-        for &id in &self.waiting {
+        let due = self.waiting.iter().filter_map(|id| Some((peers.get(id)?.waits?, *id)));
+        let mut due: Vec<(Wait, NodeId)> = due.filter(|(wait, _)| wait.again <= now).collect();
+        due.sort_by_key(|(wait, _)| wait.asked);
+        let mut asks = ASKS_MAX;
+        for (mut wait, id) in due {
             let Some(peer) = peers.get_mut(&id) else { continue };
-            let Some((since, again)) = peer.waits.filter(|(_, again)| *again <= now) else { continue };
             if !membership.is_sparse() || membership.links().contains(&id) || !membership.is_here(id) {
                 // It is probed, or thought away: it is not for this to say.
                 membership.set_lost(id, false);
                 peer.waits = None;
                 continue;
             }
-            let is_lost = now.since(since) >= membership.patience_ms(LOST_MS);
+            let is_lost = wait.asked >= LOST_ASKED && now.since(wait.since) >= membership.patience_ms(LOST_MS);
             if is_lost && !membership.is_lost(id) {
                 marks.hit(Mark::OutOfReach);
                 membership.set_lost(id, true);
             }
-            let pause = membership.patience_ms(if is_lost { ASK_LOST_MS } else { ASK_MS });
-            peer.waits = Some((since, again.max(now) + pause));
-            membership.ask(id, out);
+            wait.again = wait.again.max(now) + membership.patience_ms(if is_lost { ASK_LOST_MS } else { ASK_MS });
+            if asks > 0 {
+                asks -= 1;
+                wait.asked += 1;
+                membership.ask(id, out);
+            }
+            peer.waits = Some(wait);
         }
     }
 }
@@ -457,7 +469,7 @@ mod tests {
         assert!(a.answers(to) && out.len() == 2, "it is asked again: {out:?}");
         routes.handle_timeout(Instant(3_000), &mut a, &marks, &mut out);
         assert!(!a.answers(to) && a.is_here(to));
-        routes.on_heard(to, &mut a, &marks);
+        routes.on_heard(Instant(3_000), to, &mut a, &marks);
         assert!(a.answers(to));
         assert_eq!(routes.poll_timeout(), None);
     }
