@@ -181,8 +181,8 @@ fn who_comes_into_a_large_room_dials_a_few_until_it_knows_the_others() {
     assert!(world.settle(30_000), "{}", world.unsettled());
 }
 
-/// Whoever had not answered within a second was asked for a sign of life, over others, and again: that was more than the
-/// answers themselves, and they came too late.
+/// Whoever had not answered within a second was asked for a sign of life, over others, and again: that was more than
+/// the answers themselves, and they came too late.
 #[test]
 fn forty_tabs_that_all_read_much_at_once_on_a_slow_machine_are_answered() {
     let mut world = room(6, 40);

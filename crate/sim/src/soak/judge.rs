@@ -30,6 +30,7 @@ impl Soak {
     /// Everything heals, and everybody comes back.
     pub(crate) fn make_peace(&mut self) {
         self.world.tuning.calm();
+        self.world.overload(0);
         for tab in 0..self.world.hosts.len() {
             self.world.resume(tab);
             self.world.hosts[tab].disk_full = false;

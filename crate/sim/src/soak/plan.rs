@@ -155,6 +155,8 @@ pub enum Step {
     CutVertex,
     /// A tab is to go for good.
     Leave,
+    /// The machine of all tabs takes so many microseconds for a frame, and has two cores; or any number at once again.
+    Overload,
     /// After a quiet while all clocks are so many days further on.
     Leap,
 }
@@ -225,6 +227,9 @@ pub(super) const TABS_MAX: usize = 24;
 /// So many more tabs may open in any room.
 const MORE_MAX: usize = 6;
 
+/// In so many rooms of 256 that are not calm, the machine of all tabs is too slow for a while; and how often at most.
+const OVERLOAD_SHARE: u8 = 60;
+const OVERLOADS_MAX: u32 = 3;
 /// In so many rooms of 256 that are not calm, tabs leave for good; and how many do at most.
 const LEAVE_SHARE: u8 = 100;
 const LEAVES_MAX: u32 = 4;
@@ -284,6 +289,7 @@ impl Plan {
         let mut plan = Plan { seed, nodes: count as usize, devices, keys, is_calm, tight, acts };
         if !is_calm {
             plan.add_leaves(pause_ms_max);
+            plan.add_overloads(pause_ms_max);
         }
         plan.add_edits(pause_ms_max);
         plan.add_pins(pause_ms_max);
@@ -356,6 +362,19 @@ impl Plan {
         }
     }
 
+    /// Drawn apart, so that a room whose machine is always quick enough is what it was before one could be slow.
+    fn add_overloads(&mut self, pause_ms_max: u64) {
+        let mut random = fastrand::Rng::with_seed(self.seed ^ 0x10ad);
+        if random.u8(..) >= OVERLOAD_SHARE {
+            return;
+        }
+        for _ in 0..random.u32(1..=OVERLOADS_MAX) {
+            let place = below(&mut random, self.acts.len() as u64 + 1) as usize;
+            let act = Act::draw(&mut random, &[(Step::Overload, 1)], self.keys, pause_ms_max);
+            self.acts.insert(place, act);
+        }
+    }
+
     /// Drawn apart, so that a room in which nobody leaves is what it was before tabs could leave.
     fn add_leaves(&mut self, pause_ms_max: u64) {
         let mut random = fastrand::Rng::with_seed(self.seed ^ 0x1ea7e);
@@ -400,6 +419,7 @@ impl Act {
             // Hours forth or back, or months.
             Step::Skew => [0, 3_600_000, 7 * 3_600_000, 100 * 86_400_000][(draw % 4) as usize] * (1 + draw % 2),
             Step::Garbage | Step::Halves => draw % 1_000_000,
+            Step::Overload => [0, 1_000, 5_000, 20_000][(draw % 4) as usize],
             Step::RelayDrops => [0, 50, 100, 100][(draw % 4) as usize],
             Step::CutVertex => 1 + draw % 12,
             _ => 0,
@@ -417,6 +437,7 @@ impl fmt::Display for Act {
             _ if step.is_request() => write!(f, "tab {tab}: {name} key {other}, level {amount}")?,
             Step::Lose | Step::Double | Step::Reorder | Step::Spike => write!(f, "{name} {amount} of 100 frames")?,
             Step::Leap => write!(f, "{name} {amount} days")?,
+            Step::Overload => write!(f, "{name} {amount} us a frame")?,
             Step::Throng | Step::MassJoin | Step::MassLeave => write!(f, "{name} {amount}")?,
             Step::HealAll | Step::Majorities => write!(f, "{name}")?,
             _ => write!(f, "tab {tab}: {name} (other {other}, amount {amount})")?,
@@ -451,7 +472,7 @@ mod tests {
     #[test]
     fn every_step_is_drawn_by_some_seed_and_left_out_by_another() {
         let kinds = REQUESTS.iter().chain(&EDITS).chain(&PINNING).chain(&FAULTS).chain(&OVERLAY_FAULTS);
-        for (step, _) in kinds.chain(&[(Step::Leave, 1), (Step::Leap, 1)]) {
+        for (step, _) in kinds.chain(&[(Step::Leave, 1), (Step::Leap, 1), (Step::Overload, 1)]) {
             let rooms = if OVERLAY_FAULTS.iter().any(|(fault, _)| fault == step) { 20..60 } else { 3..17 };
             let has = |seed: u64| Plan::of(seed, &rooms).acts.iter().any(|act| act.step == *step);
             assert!((0..60).any(has), "{step:?} never happens");

@@ -168,6 +168,7 @@ impl Soak {
             Step::Reorder => self.world.tuning.reorder_percent = amount as u8,
             Step::Spike => self.world.tuning.spike_percent = amount as u8,
             Step::Throng => self.world.tuning.lane_bytes_per_ms = (amount > 0).then_some(amount),
+            Step::Overload => self.world.overload(amount),
             Step::Majorities => self.world.partition_majorities(),
             Step::Quota => {
                 let at = tab as usize % self.world.hosts.len();

@@ -5,6 +5,9 @@ use roundtable_core::time::Instant;
 
 use super::{Happening, World};
 
+/// What a connection costs on a machine of which nothing else is said: it was measured with real tabs.
+const CONNECTION_US: u64 = 50_000;
+
 /// What work costs on the machine of all tabs.
 #[derive(Debug, Clone)]
 pub struct Machine {
@@ -37,6 +40,19 @@ impl Machine {
 }
 
 impl World {
+    /// All tabs share a machine of two cores that takes so long for a frame; 0: whatever they have to do is done at
+    /// once again, what has waited too.
+    pub fn overload(&mut self, frame_us: u64) {
+        self.tuning.machine = (frame_us > 0).then(|| Machine::new(2, frame_us, CONNECTION_US));
+        let waiting = self.queue.iter().filter(|(_, happening)| matches!(happening, Happening::Done(_)));
+        let waiting: Vec<(Instant, u64)> = waiting.map(|(key, _)| *key).collect();
+        for key in waiting {
+            if let Some(happening) = self.queue.remove(&key) {
+                self.later(0, happening);
+            }
+        }
+    }
+
     /// Whether something happens only later, for the machine has other things to do first: then it waits.
     pub(super) fn waits_for_machine(&mut self, happening: &Happening) -> bool {
         let Some(machine) = &mut self.tuning.machine else { return false };
