@@ -5,10 +5,10 @@
 //! stood still so for minutes, without a single key in it. So whatever is waited for, it is for a few times what an
 //! answer usually takes, and no less than it would be in a quiet room.
 //!
-//! Usual is the median of the last answers to this node's own pings, and to what it asked over others, of whomever: what
-//! is slow is mostly the machine, not a pair of nodes, and one that was frozen and answers after a minute says nothing
-//! of the others. TCP waits by the same rule, with a mean and its deviation (RFC 6298); a median is not moved by what a
-//! sleeper does.
+//! Usual is the median of the last answers to this node's own pings, and to what it asked over others, of whomever:
+//! what is slow is mostly the machine, not a pair of nodes, and one that was frozen and answers after a minute says
+//! nothing of the others. TCP waits by the same rule, with a mean and its deviation (RFC 6298); a median is not moved
+//! by what a sleeper does.
 
 use alloc::collections::VecDeque;
 

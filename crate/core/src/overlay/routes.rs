@@ -12,8 +12,8 @@
 //!
 //! *Two tries*: a small message leaves by two neighbours at once, and its receiver drops the second copy. That costs as
 //! many frames as an acknowledgement would, and hides the death of a relay without waiting for it. A large one, and any
-//! where answers take long, leaves by one, by another each time; if it is lost it is, as over a link that broke, for the
-//! layers above to notice.
+//! where answers take long, leaves by one, by another each time; if it is lost it is, as over a link that broke, for
+//! the layers above to notice.
 //!
 //! *Who is out of reach*: if nothing has come back for three seconds from somebody who was asked something, it is
 //! passed over (`Membership::set_lost`), and asked now and then, until something does. That is no evidence of its
