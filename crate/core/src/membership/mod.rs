@@ -40,7 +40,7 @@ mod vitals;
 
 pub use reach::RING_NEIGHBOURS;
 #[cfg(test)]
-pub(crate) use tests::met_without_a_link;
+pub(crate) use tests::{member, met_without_a_link};
 pub use timing::Timing;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -7,7 +7,7 @@ use crate::id::DeviceId;
 use crate::time::{HORIZON_MS, WallTime};
 use crate::wire::{DigestEntry, Message, Rumour};
 
-pub(super) fn member(seed: u8) -> Membership {
+pub(crate) fn member(seed: u8) -> Membership {
     let room = Room::open("kitchen").unwrap();
     let keys = KeyPair::from_seed([seed; 32]);
     let record = Record {

@@ -5,7 +5,8 @@ use roundtable_core::time::Instant;
 
 use super::{Happening, World};
 
-/// What a connection costs on a machine of which nothing else is said: it was measured with real tabs.
+/// What a connection costs on a machine of which nothing else is said: eight real tabs that gather spend 2.4 s on 28 of
+/// them, all that they load included.
 const CONNECTION_US: u64 = 50_000;
 
 /// What work costs on the machine of all tabs.
