@@ -2,7 +2,7 @@
 //! Or it is late, which looks the same: so it is said ever more rarely, and where answers take long, later. Each hello
 //! is answered with all that is known, so too many of them are what a room that is late can bear least.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 
 use super::Membership;
 use crate::id::NodeId;
@@ -29,10 +29,9 @@ impl Greetings {
 impl Membership {
     /// Say who this is, where it is time, to all links whose other end is not known.
     pub(super) fn greet_again(&mut self, now: Instant, out: &mut Outbox) {
-        let members = &self.members;
-        self.greetings.0.retain(|link, _| !members.contains_key(link));
-        let is_stranger = |link: &&NodeId| !self.members.contains_key(link);
-        let strangers: alloc::vec::Vec<NodeId> = self.links.iter().filter(is_stranger).copied().collect();
+        let strangers: BTreeSet<NodeId> =
+            self.links.iter().filter(|link| !self.members.contains_key(link)).copied().collect();
+        self.greetings.0.retain(|link, _| strangers.contains(link));
         strangers.into_iter().for_each(|link| self.greet_if_due(now, link, out));
     }
 

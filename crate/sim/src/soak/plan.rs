@@ -288,8 +288,8 @@ impl Plan {
         let tight = rare::add(seed, is_calm, keys, &mut acts);
         let mut plan = Plan { seed, nodes: count as usize, devices, keys, is_calm, tight, acts };
         if !is_calm {
-            plan.add_leaves(pause_ms_max);
-            plan.add_overloads(pause_ms_max);
+            plan.add_rarely((Step::Leave, LEAVE_SHARE, LEAVES_MAX), 0x1ea7e, pause_ms_max);
+            plan.add_rarely((Step::Overload, OVERLOAD_SHARE, OVERLOADS_MAX), 0x10ad, pause_ms_max);
         }
         plan.add_edits(pause_ms_max);
         plan.add_pins(pause_ms_max);
@@ -362,28 +362,16 @@ impl Plan {
         }
     }
 
-    /// Drawn apart, so that a room whose machine is always quick enough is what it was before one could be slow.
-    fn add_overloads(&mut self, pause_ms_max: u64) {
-        let mut random = fastrand::Rng::with_seed(self.seed ^ 0x10ad);
-        if random.u8(..) >= OVERLOAD_SHARE {
+    /// A step of this kind a few times, in so many rooms of 256. Drawn apart, so that a room in which there is none is
+    /// what it was before there could be.
+    fn add_rarely(&mut self, (step, share, most): (Step, u8, u32), salt: u64, pause_ms_max: u64) {
+        let mut random = fastrand::Rng::with_seed(self.seed ^ salt);
+        if random.u8(..) >= share {
             return;
         }
-        for _ in 0..random.u32(1..=OVERLOADS_MAX) {
+        for _ in 0..random.u32(1..=most) {
             let place = below(&mut random, self.acts.len() as u64 + 1) as usize;
-            let act = Act::draw(&mut random, &[(Step::Overload, 1)], self.keys, pause_ms_max);
-            self.acts.insert(place, act);
-        }
-    }
-
-    /// Drawn apart, so that a room in which nobody leaves is what it was before tabs could leave.
-    fn add_leaves(&mut self, pause_ms_max: u64) {
-        let mut random = fastrand::Rng::with_seed(self.seed ^ 0x1ea7e);
-        if random.u8(..) >= LEAVE_SHARE {
-            return;
-        }
-        for _ in 0..random.u32(1..=LEAVES_MAX) {
-            let place = below(&mut random, self.acts.len() as u64 + 1) as usize;
-            let act = Act::draw(&mut random, &[(Step::Leave, 1)], self.keys, pause_ms_max);
+            let act = Act::draw(&mut random, &[(step, 1)], self.keys, pause_ms_max);
             self.acts.insert(place, act);
         }
     }
