@@ -113,6 +113,46 @@ describe("what the package calls", { timeout: 240_000 }, () => {
     assertFailures(found);
   });
 
+  test("a watch of many keys brings what others own, in a room of more than N", { timeout }, async () => {
+    const room = uniqueName();
+    const tabs = [];
+    for (let i = 0; i < 6; i++) {
+      tabs.push(await stage.home.tab());
+      await tabs[i].join(room);
+    }
+    await gather(stage.world, tabs);
+    const keys = Array.from({ length: 24 }, (_, i) => `key ${String(i).padStart(2, "0")}`);
+    for (const key of keys) await tabs[0].put(key, key, { level: "all" });
+    await tabs[5].run(() => {
+      window.told = {};
+      window.calls = [];
+      window.stop = window.mesh.bucket("things").watchAll({}, (changes) => {
+        window.calls.push(changes.length);
+        for (const { key, read } of changes) window.told[key] = read.value ?? null;
+      });
+    });
+    const told = () => tabs[5].run(() => window.told);
+    await stage.world.until("all keys are told", async () => Object.keys(await told()).length === keys.length);
+    const [first] = await tabs[5].run(() => window.calls);
+    assert.ok(first < keys.length, `the first call tells of the ${first} keys that this tab has`);
+    for (const key of keys.slice(0, 6)) await tabs[1].delete(key);
+    await tabs[2].put(keys[6], "new", { level: "all" });
+    await stage.world.until("and what happens to them", async () => {
+      const now = await told();
+      return keys.slice(0, 6).every((key) => now[key] === null) && now[keys[6]] === "new";
+    });
+    // What a local read shows beside what the tab owns is there for as long as it is watched.
+    const local = () =>
+      tabs[5].run(() =>
+        window.mesh
+          .bucket("things")
+          .keys({ level: "local" })
+          .then((all) => all.keys),
+      );
+    assert.deepEqual(await local(), keys.slice(6));
+    await tabs[5].run(() => window.stop());
+  });
+
   test("what a listener throws goes to reportError and disturbs nobody", { timeout }, async () => {
     const room = uniqueName();
     const tab = await stage.home.tab();

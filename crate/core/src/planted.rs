@@ -100,6 +100,8 @@ pub enum Plant {
     CountInterest,
     /// When a pin ends, what its node owns is dropped with the copies.
     EvictOwned,
+    /// A watch of many keys brings nothing of what others own.
+    WatchHeldAlone,
     /// What the first owner lacks of the copies is sent to it.
     PushCopies,
     /// Nobody dials a node that is thought dormant.
@@ -153,7 +155,7 @@ impl Planted {
 #[cfg(feature = "plants")]
 impl Plant {
     /// All of them, with the name by which each is planted and what it breaks.
-    pub const ALL: [(Plant, &'static str, &'static str); 55] = [
+    pub const ALL: [(Plant, &'static str, &'static str); 56] = [
         (Plant::ReuseADot, "reuse-a-dot", "after a clean stop the counter begins at zero again"),
         (Plant::KeepTheEpoch, "keep-the-epoch", "after an unclean stop no new epoch begins"),
         (Plant::MintBeforeDurable, "mint-before-durable", "dots are made before the disk knows that there may be some"),
@@ -203,6 +205,7 @@ impl Plant {
         (Plant::OwnRecordOnly, "own-record-only", "a node tells others of itself alone"),
         (Plant::CountInterest, "count-interest", "a coordinator that keeps a copy for its user counts towards W"),
         (Plant::EvictOwned, "evict-owned", "when a pin ends, what its node owns is dropped with the copies"),
+        (Plant::WatchHeldAlone, "watch-held-alone", "a watch of many keys brings nothing of what others own"),
         (Plant::PushCopies, "push-copies", "what the first owner lacks of the copies is sent to it"),
         (Plant::NeverRedial, "never-redial", "nobody dials a node that is thought dormant"),
         (Plant::DormantAtOnce, "dormant-at-once", "a suspect is thought dormant at once"),

@@ -265,8 +265,9 @@ export interface AnyBucket<V> {
   watch(key: string, listener: (read: Read<V>) => void): () => void;
   /**
    * The same for all keys that begin with `prefix`, in one call: the first call holds all that this node has, even
-   * nothing; then batches of what has changed here, in the order of the keys. It brings what reaches this node: what it
-   * owns, keeps `offline`, watches by `watch`, or writes.
+   * nothing; then batches of what has changed, in the order of the keys. The keys are an interest for as long as they
+   * are watched: what others own of them is brought here at once, and their changes are told. Such copies count for
+   * nobody but this tab; some megabytes of them stay when the watch has ended, for the next one to begin with.
    */
   watchAll(options: { prefix?: string }, listener: (changes: readonly Change<V>[]) => void): () => void;
   /** In the order of their UTF-8 bytes, merged from r owners of every arc; `met` is false when an arc had too few to ask. */

@@ -74,7 +74,7 @@ impl Coordinator {
         let Some(object) = near.store.object(key).filter(|_| first == Some(near.me)) else { return };
         for (&node, pins) in &self.interested.nodes {
             let is_wanted = pins.iter().any(|(pin, until)| *until > near.now && pin.names(key));
-            let is_told = Some(node) != from && !owners.contains(&node) && near.membership.links().contains(&node);
+            let is_told = Some(node) != from && !owners.contains(&node) && near.membership.reaches(node);
             if is_wanted && is_told {
                 // Not before it is durable here: else a crash leaves the copy as the only one of what is nowhere else.
                 near.gated.push((node, Message::Changed { key: key.clone(), object: object.clone() }));

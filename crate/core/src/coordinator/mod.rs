@@ -128,6 +128,12 @@ impl Surroundings<'_> {
         changed.is_some()
     }
 
+    /// A copy goes, as `from` has it: whoever watches its key is told.
+    pub fn drop_copy(&mut self, key: &Key, from: NodeId) {
+        self.store.drop_copy(key);
+        self.changed.push((key.clone(), Some(from), Changed { before: 0, after: 0 }));
+    }
+
     /// Whether every node that is known and has not departed is here: then what none of them has, nobody has.
     pub fn is_whole(&self) -> bool {
         let is_here = |status: Status| matches!(status, Status::Up | Status::Departed);
@@ -286,7 +292,7 @@ impl Coordinator {
             Request::Get { key, terms } => self.get(near, id, key, terms),
             Request::Keys { bucket, prefix, terms } => self.list(near, id, bucket, prefix, terms),
             Request::Watch { key } => self.watch(near, id, key),
-            Request::WatchAll { bucket, prefix } => self.scanning.begin(id, bucket, prefix),
+            Request::WatchAll { pin } => self.scan(near, id, pin),
             Request::Pin { pin } => self.pin(near, id, pin),
             Request::Unpin { pin } => self.unpin(near, id, &pin),
             Request::Leave { timeout_ms } => self.leave(near.now, id, timeout_ms),
@@ -319,7 +325,7 @@ impl Coordinator {
     }
 
     /// Nobody listens to this request any more.
-    pub fn cancel(&mut self, id: RequestId) {
+    pub fn cancel(&mut self, near: &mut Surroundings<'_>, id: RequestId) {
         // A write that waits goes on; whatever else waits has no effect but its answer.
         let has_effect = |waiting: &Waiting| match waiting {
             Waiting::Request(request) => {
@@ -329,7 +335,7 @@ impl Coordinator {
         };
         self.waiting.retain(|(waits, waiting)| *waits != id || has_effect(waiting));
         self.watching.cancel(id);
-        self.scanning.cancel(id);
+        self.scanning.cancel(near, id);
         for write in self.writes.values_mut().filter(|write| write.is_for(id)) {
             write.is_listened_to = false;
         }

@@ -124,13 +124,11 @@ pub enum Request {
         /// Which.
         key: Key,
     },
-    /// Be told of all keys of a bucket that begin with a prefix: at once what this node holds, then every change that
-    /// reaches it. Answered by [`Reply::Changes`] until cancelled.
+    /// Be told of all keys of a bucket that begin with a prefix: at once what this node holds, then every change. What
+    /// others own of them is kept here for as long. Answered by [`Reply::Changes`] until cancelled.
     WatchAll {
-        /// Of which bucket.
-        bucket: String,
-        /// Those that begin so; empty for all.
-        prefix: String,
+        /// Of which keys.
+        pin: Pin,
     },
     /// Keep this here from now on, whoever owns it: over restarts, until [`Request::Unpin`]. Answered once by
     /// [`Reply::Pinned`]; what others own of it comes in the background.

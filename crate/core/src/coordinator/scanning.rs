@@ -1,32 +1,28 @@
 //! Watches of many keys: those of a bucket that begin with a prefix.
 //!
 //! An application sees at once all that this node holds, even nothing, and then whatever changes here, what has changed
-//! in one go together. It is told what reaches this node: of what the node owns, of what its user pinned, of what it
-//! watches, and of what it writes itself.
+//! in one go together. These keys are an interest for as long as they are watched (`store`, copies): what others own of
+//! them comes at once, and changes are told.
 
 use alloc::collections::{BTreeMap, BTreeSet};
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::reads::read_reply;
 use super::{Change, Coordinator, Quorum, Reply, Surroundings};
-use crate::id::{Key, RequestId};
+use crate::id::{Key, Pin, RequestId};
+use crate::planted::Plant;
 
 #[derive(Debug, Clone)]
 struct Scan {
-    bucket: String,
-    prefix: String,
+    /// Which keys.
+    pin: Pin,
     /// Changed since it was last told.
     changed: BTreeSet<Key>,
     /// It was told what there was when it began.
     has_begun: bool,
 }
 
-impl Scan {
-    fn is_of(&self, key: &Key) -> bool {
-        key.bucket() == self.bucket && key.name().starts_with(&self.prefix)
-    }
-}
+impl Scan {}
 
 /// All watches of many keys.
 #[derive(Debug, Clone, Default)]
@@ -35,17 +31,15 @@ pub(super) struct Scanning {
 }
 
 impl Scanning {
-    pub(super) fn begin(&mut self, id: RequestId, bucket: String, prefix: String) {
-        self.scans.insert(id, Scan { bucket, prefix, changed: BTreeSet::new(), has_begun: false });
-    }
-
-    pub(super) fn cancel(&mut self, id: RequestId) {
-        self.scans.remove(&id);
+    pub(super) fn cancel(&mut self, near: &mut Surroundings<'_>, id: RequestId) {
+        if let Some(scan) = self.scans.remove(&id) {
+            near.store.unwatch_all(&scan.pin);
+        }
     }
 
     /// A key has changed here, or what is shown of it has.
     pub(super) fn on_changed(&mut self, key: &Key) {
-        for scan in self.scans.values_mut().filter(|scan| scan.has_begun && scan.is_of(key)) {
+        for scan in self.scans.values_mut().filter(|scan| scan.has_begun && scan.pin.names(key)) {
             scan.changed.insert(key.clone());
         }
     }
@@ -57,8 +51,9 @@ impl Scanning {
             let is_first = !core::mem::replace(&mut scan.has_begun, true);
             let keys = match is_first {
                 true => {
-                    let held = near.store.list(&scan.bucket, &scan.prefix).map(|(key, ..)| key);
-                    let copies = near.store.list_copies(&scan.bucket, &scan.prefix).map(|(key, _)| key);
+                    let (bucket, prefix) = (scan.pin.bucket(), scan.pin.prefix());
+                    let held = near.store.list(bucket, prefix).map(|(key, ..)| key);
+                    let copies = near.store.list_copies(bucket, prefix).map(|(key, _)| key);
                     held.chain(copies).collect::<BTreeSet<&Key>>().into_iter().cloned().collect()
                 }
                 false => core::mem::take(&mut scan.changed).into_iter().collect(),
@@ -70,6 +65,13 @@ impl Scanning {
 }
 
 impl Coordinator {
+    pub(super) fn scan(&mut self, near: &mut Surroundings<'_>, id: RequestId, pin: Pin) {
+        if !near.planted.has(Plant::WatchHeldAlone) {
+            near.store.watch_all(pin.clone());
+        }
+        self.scanning.scans.insert(id, Scan { pin, changed: BTreeSet::new(), has_begun: false });
+    }
+
     /// Whether anybody watches many keys.
     pub fn has_scans(&self) -> bool {
         !self.scanning.scans.is_empty()

@@ -26,7 +26,7 @@ use crate::wire::{Message, Object, Purpose};
 
 /// What is held and pinned here, and owned by others: its copy follows it.
 pub fn follow_strays(near: &mut Surroundings<'_>) {
-    if near.store.pins().len() == 0 {
+    if !near.store.has_pins() {
         return;
     }
     let strayed = RangeSet::full().difference(&near.ring.arcs_of(near.me));
@@ -59,7 +59,7 @@ pub(super) fn settle(near: &mut Surroundings<'_>, horizon_ms: Millis) {
             near.merge(&key, &copy, near.me);
             near.store.drop_copy(&key);
         } else if near.is_whole() {
-            near.store.drop_copy(&key);
+            near.drop_copy(&key, near.me);
         }
     }
 }
@@ -101,7 +101,7 @@ pub fn doubt(near: &mut Surroundings<'_>, horizon_ms: Millis, with: NodeId, doub
         let goes = is_tombstone || is_whole && (*is_unknown || !near.store.was_fed_since(key, awake));
         if goes && near.store.copy_fingerprint(key) == Some(*fingerprint) {
             near.marks.hit_if(Mark::CopyUnknown, || *is_unknown);
-            near.store.drop_copy(key);
+            near.drop_copy(key, with);
         }
     }
 }

@@ -115,6 +115,21 @@ impl Pin {
         self.0.as_bytes()
     }
 
+    /// The bucket.
+    pub fn bucket(&self) -> &str {
+        self.0.bucket()
+    }
+
+    /// What the names begin with.
+    pub fn prefix(&self) -> &str {
+        self.0.name()
+    }
+
+    /// Whether all that another pin names is named by this one.
+    pub fn covers(&self, other: &Pin) -> bool {
+        other.as_bytes().starts_with(self.as_bytes())
+    }
+
     /// Whether a key is one of these.
     pub fn names(&self, key: &Key) -> bool {
         key.as_bytes().starts_with(self.as_bytes())

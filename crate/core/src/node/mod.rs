@@ -79,6 +79,8 @@ pub struct Limits {
     pub pins_max: usize,
     /// How many bytes of keys and values are held as copies of what others own.
     pub copy_bytes_max: u64,
+    /// How many of these bytes stay when nobody wants them any more.
+    pub left_bytes_max: u64,
     /// In a comparison, a part with at most so many objects is listed rather than cut.
     pub listed_max: u64,
     /// The bug that is planted, if any; in every build but the simulator's a type of size zero.
@@ -108,6 +110,7 @@ impl Default for Limits {
             ghosts_max: store.ghosts_max,
             pins_max: store.pins_max,
             copy_bytes_max: store.copy_bytes_max,
+            left_bytes_max: store.left_bytes_max,
             listed_max: LISTED_MAX,
             planted: Planted::default(),
             verified: Verified::default(),
@@ -193,10 +196,17 @@ impl Node {
         config.n = config.n.clamp(1, n_max);
         config.label = shortened(&config.label);
         let mut random = fastrand::Rng::with_seed(seed);
-        let me = config.keys.id();
-        let Limits { memo_keys_max, ghosts_max, pins_max, copy_bytes_max, planted, ref marks, .. } = config.limits;
-        let marks = marks.clone();
-        let settings = store::Settings { memo_keys_max, ghosts_max, pins_max, copy_bytes_max, planted, marks };
+        let (me, planted) = (config.keys.id(), config.limits.planted);
+        let limits = &config.limits;
+        let settings = store::Settings {
+            memo_keys_max: limits.memo_keys_max,
+            ghosts_max: limits.ghosts_max,
+            pins_max: limits.pins_max,
+            copy_bytes_max: limits.copy_bytes_max,
+            left_bytes_max: limits.left_bytes_max,
+            planted,
+            marks: limits.marks.clone(),
+        };
         let (store, mut remembered) = Store::restore(config.room.clone(), me, restored, random.fork(), settings);
         // What was said before holds until something higher is said.
         let before = remembered.records.iter().position(|signed| signed.id() == me);
@@ -310,7 +320,7 @@ impl Node {
             }
             Input::Request { id, request } => self.coordinator.start(&mut near!(self, now), id, request),
             Input::Adopt { id, keys, rows } => self.adopt(id, keys, rows),
-            Input::Cancel(id) => self.coordinator.cancel(id),
+            Input::Cancel(id) => self.coordinator.cancel(&mut near!(self, now), id),
             Input::Persisted(id) => self.on_persisted(now, id),
             Input::PersistFailed { id, reason } => self.on_persist_failed(now, id, reason),
             Input::DiskLost => self.on_disk_lost(now),

@@ -4,6 +4,7 @@
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
+use super::peer::PASSED_MAX;
 use super::symbols::{self, SYMBOLS_MAX, id};
 use super::tags::{ROOT, item_tag, part_of, summarize};
 use crate::coordinator::Surroundings;
@@ -69,7 +70,8 @@ impl Answering {
         let ranges = match &scope {
             Scope::Shared(hash) | Scope::Interest { ring: hash, .. } if *hash != near.ring.hash() => return Ok(false),
             Scope::Shared(_) => near.ring.arcs_of_both(near.me, from),
-            Scope::Interest { .. } => near.ring.arcs_led(near.me, from),
+            Scope::Interest { passed, .. } if passed.len() > PASSED_MAX => return Err(WireError::Limit),
+            Scope::Interest { passed, .. } => near.ring.arcs_led(near.me, from, passed),
             Scope::Incoming(pairs) | Scope::Stray(pairs) if pairs.len() > RANGES_MAX => return Err(WireError::Limit),
             Scope::Incoming(pairs) | Scope::Stray(pairs) => {
                 RangeSet::parse(pairs.clone()).ok_or(WireError::Malformed)?

@@ -1,7 +1,10 @@
-//! Feeding copies (DESIGN, Interest): what is pinned here is compared with the first owner of every arc that this node
-//! does not own. At once when it is pinned, when the ring changes and when an owner is back; and every ten seconds,
-//! which is also how owners know whom to tell of changes (`coordinator::interest`). Equal copies cost one round trip
-//! an owner.
+//! Feeding copies (DESIGN, Interest): what is pinned here, or watched as many keys, is compared with the first owner
+//! of every arc that this node does not own. At once when it is pinned, when the ring changes and when an owner is
+//! back; and every ten seconds, which is also how owners know whom to tell of changes (`coordinator::interest`). Equal
+//! copies cost one round trip an owner.
+//!
+//! An owner that answers no more is left aside: whoever comes behind it is compared with at once, for what was written
+//! before its silence was noticed was told by nobody.
 //!
 //! The session is like any other, about fewer objects and with one difference: it only takes. A copy of which the
 //! owner holds nothing is asked after by name: what the owner remembers of a reaped tombstone takes it away; of which
@@ -26,8 +29,14 @@ impl Repair {
         self.go_on_feeding(near);
     }
 
+    /// An owner answers no more: compare everything with those behind it.
+    pub(super) fn feed_anew(&mut self, near: &Surroundings<'_>) {
+        self.peers.values_mut().for_each(|peer| peer.fed.clear());
+        near.store.pins().for_each(|pin| self.ask_for(near, pin));
+    }
+
     pub(super) fn go_on_feeding(&mut self, near: &Surroundings<'_>) {
-        if near.store.pins().len() > 0 {
+        if near.store.has_pins() {
             self.feeding.get_or_insert(near.now + FEED_MS);
         }
     }
@@ -39,6 +48,9 @@ impl Repair {
         }
         self.feeding = None;
         self.go_on_feeding(near);
+        for peer in self.peers.values_mut() {
+            peer.fed.retain(|pin, _| near.store.pins().any(|other| other == pin));
+        }
         near.store.pins().for_each(|pin| self.ask_for(near, pin));
     }
 

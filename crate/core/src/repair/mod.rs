@@ -164,7 +164,15 @@ impl Repair {
     pub fn on_membership(&mut self, near: &Surroundings<'_>) {
         self.starts.set(None);
         self.sessions.retain(|_, session| near.membership.answers(session.with));
-        self.peers.retain(|id, _| near.membership.answers(*id));
+        let mut has_lost_owner = false;
+        self.peers.retain(|id, _| {
+            let answers = near.membership.answers(*id);
+            has_lost_owner |= !answers && near.ring.contains(*id);
+            answers
+        });
+        if has_lost_owner {
+            self.feed_anew(near);
+        }
     }
 
     /// Whether the arcs shared with every node that answers were found equal since the ring last changed, and since

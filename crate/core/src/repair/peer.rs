@@ -1,12 +1,16 @@
 //! What one node knows of its comparisons with another: what is still to be compared, when, and what was found.
 
 use alloc::collections::{BTreeMap, VecDeque};
+use alloc::vec::Vec;
 
 use super::{RETRY_MS, RETRY_MS_MAX, Task};
 use crate::coordinator::Surroundings;
 use crate::id::{NodeId, Pin};
 use crate::ring::{RangeSet, Ring};
 use crate::time::{Instant, Millis};
+
+/// How many owners that do not answer are left aside in a comparison of copies.
+pub(super) const PASSED_MAX: usize = 32;
 
 #[derive(Debug, Clone, Default)]
 pub(super) struct Peer {
@@ -22,8 +26,8 @@ pub(super) struct Peer {
     /// When this node last asked for some part of a comparison.
     pub(super) asked_at: Option<Instant>,
     pub(super) shared: Option<Shared>,
-    /// What it leads and this node does not own, by the ring of this hash.
-    led: Option<(u64, RangeSet)>,
+    /// What it leads and this node does not own, by the ring of this hash, with these left aside.
+    led: Option<((u64, Vec<NodeId>), RangeSet)>,
     /// For which ring what is pinned was last compared.
     pub(super) fed: BTreeMap<Pin, u64>,
 }
@@ -47,12 +51,14 @@ impl Peer {
         self.tasks.iter().all(is_nothing)
     }
 
-    /// The part of the ring of which that node is the first owner, and this node none.
+    /// The part of the ring of which that node is the first owner that answers, and this node none.
     pub(super) fn led(&mut self, near: &Surroundings<'_>, with: NodeId) -> RangeSet {
-        let ring = near.ring.hash();
-        let known = self.led.take().filter(|(of, _)| *of == ring);
-        let find = || (ring, near.ring.arcs_led(with, near.me));
-        self.led.insert(known.unwrap_or_else(find)).1.clone()
+        let by = (near.ring.hash(), passed(near));
+        let arcs = match self.led.take() {
+            Some((of, arcs)) if of == by => arcs,
+            _ => near.ring.arcs_led(with, near.me, &by.1),
+        };
+        self.led.insert((by, arcs)).1.clone()
     }
 
     /// What both own.
@@ -76,6 +82,12 @@ impl Shared {
         let (_, fingerprint) = *self.fingerprint.insert(known.unwrap_or_else(|| (version, find())));
         fingerprint
     }
+}
+
+/// The owners that do not answer, as many as may be left aside.
+pub(super) fn passed(near: &Surroundings<'_>) -> Vec<NodeId> {
+    let answers = |id: &NodeId| *id == near.me || near.membership.answers(*id);
+    near.ring.nodes().filter(|id| !answers(id)).take(PASSED_MAX).collect()
 }
 
 /// How long until a comparison is tried again that has failed so often in a row.

@@ -7,6 +7,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use super::engine::{Engine, Theirs};
+use super::peer::passed;
 use super::tags::{ROOT, child_tags, item_tag, item_tags, part_of, part_tag, place_of};
 use super::{Outcome, Task};
 use crate::coordinator::Surroundings;
@@ -47,6 +48,8 @@ pub(super) struct Session {
     /// What it is for: that decides who gives and who takes.
     pub(super) task: Task,
     pub(super) lens: Lens,
+    /// Owners that did not answer when it began, if it is about what is pinned here.
+    passed: Vec<NodeId>,
     /// The ring whose shared arcs are compared; `None`: other arcs.
     pub(super) ring: Option<u64>,
     pub(super) progress: Instant,
@@ -85,12 +88,16 @@ impl Session {
         task: Task,
         ring: Option<u64>,
     ) -> Session {
-        let lens = if let Task::Interest(pin) = &task { Lens::Copies(pin.clone()) } else { Lens::All };
+        let (lens, passed) = match &task {
+            Task::Interest(pin) => (Lens::Copies(pin.clone()), passed(near)),
+            _ => (Lens::All, Vec::new()),
+        };
         let mut session = Session {
             number,
             scope,
             task,
             lens,
+            passed,
             ring,
             progress: near.now,
             resend_at: near.now + near.membership.patience_ms(RESEND_MS),
@@ -112,6 +119,7 @@ impl Session {
             ring: (task == Task::Shared).then_some(ring),
             task,
             lens: Lens::All,
+            passed: Vec::new(),
             progress: Instant(0),
             resend_at: Instant(0),
             asked: BTreeSet::new(),
@@ -158,7 +166,9 @@ impl Session {
                 (Task::Shared, hash) => Scope::Shared(hash.unwrap_or_default()),
                 (Task::Incoming(_), _) => Scope::Incoming(self.scope.to_pairs()),
                 (Task::Stray(_), _) => Scope::Stray(self.scope.to_pairs()),
-                (Task::Interest(pin), _) => Scope::Interest { ring: near.ring.hash(), pin: pin.clone() },
+                (Task::Interest(pin), _) => {
+                    Scope::Interest { ring: near.ring.hash(), pin: pin.clone(), passed: self.passed.clone() }
+                }
             };
             let Sum { fingerprint, count } = near.store.sum_of(&self.lens, &self.scope);
             Begin { scope, fingerprint: fingerprint.to_le_bytes(), count }

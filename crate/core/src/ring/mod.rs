@@ -427,12 +427,14 @@ impl Ring {
         }
     }
 
-    /// The part of the ring of which the one is the first owner and the other no owner at all.
-    pub fn arcs_led(&self, one: NodeId, other: NodeId) -> RangeSet {
+    /// The part of the ring of which the one is the first owner, those in `passed` left aside, and the other no owner
+    /// at all.
+    pub fn arcs_led(&self, one: NodeId, other: NodeId, passed: &[NodeId]) -> RangeSet {
         if self.place(one).is_none() || self.is_everybodys() && self.place(other).is_some() {
             return RangeSet::empty();
         }
-        self.arcs_where(|owners| owners.first() == Some(&one) && !owners.contains(&other))
+        let first = |owners: &[NodeId]| owners.iter().copied().find(|owner| !passed.contains(owner));
+        self.arcs_where(|owners| first(owners) == Some(one) && !owners.contains(&other))
     }
 
     /// Each node's share of primary positions, of `u64::MAX`, in the order of the ids.

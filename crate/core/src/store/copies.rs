@@ -1,5 +1,6 @@
 //! What this node keeps because its user wants it here, whoever owns it: *pins*, each a bucket or the names of one
-//! that begin alike, and the *copies* of what others own of them.
+//! that begin alike, and the *copies* of what others own of them. A pin is wanted for good, until its user ends it, or
+//! for as long as its application watches all these keys, or both.
 //!
 //! Copies lie apart from the objects, and that is the whole of the rule that they count for nothing: no comparison of
 //! owners, no handoff, no answer to another node ever comes to them, so they are pushed to nobody, hold back no reap
@@ -7,9 +8,10 @@
 //! this node holds and does not own (a write on its way, what it owned before) is held as ever, and its copy follows
 //! it; so it can be let go when its owners have it, and the user's copy stays.
 //!
-//! Pins and copies are rows of this node's own disk. They are bounded: so many pins, so many bytes of copies.
-//!
-//! Invariant: every copy is of a pinned key.
+//! Pins for good, and all copies, are rows of this node's own disk. They are bounded: so many pins, so many bytes of
+//! copies. What is watched no longer is *left*: nobody feeds it, it counts for nothing more, and up to some megabytes
+//! of it stay, for a page that is opened again or comes back to it, before anybody else has answered. Whatever is left
+//! goes first where there is no room.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
@@ -18,6 +20,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::changed::rivals;
+use super::expiries::{self, Expiries};
 use super::{Changed, Op, Store, Stored, Sum, Table};
 use crate::clock::VersionVector;
 use crate::id::{Key, Pin, Position};
@@ -35,12 +38,26 @@ struct Fed {
     minutes: u32,
 }
 
+/// Why a pin is kept, and how far it is.
+#[derive(Debug, Clone, Copy, Default)]
+struct Kept {
+    fed: Fed,
+    /// For good: it has a row.
+    is_lasting: bool,
+    /// How many watches of the application are of these keys.
+    watches: u32,
+}
+
 /// All pins, and the copies of what they name.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Copies {
-    pins: BTreeMap<Pin, Fed>,
+    pins: BTreeMap<Pin, Kept>,
     objects: BTreeMap<(Position, Key), Stored>,
     bytes: u64,
+    /// When what of them goes out of sight.
+    pub(super) expiries: Expiries,
+    /// Some of them may be named by no pin.
+    has_left: bool,
     /// Pinned since that was last asked.
     fresh: Vec<Pin>,
     /// Copies were refused for want of room since that was last asked.
@@ -68,12 +85,12 @@ impl Copies {
         self.pins.keys().any(|pin| pin.names(key))
     }
 
-    /// Take in a row of the disk. `None`: it is not one of these. A copy of which no pin is left is dropped in
-    /// [`Copies::outdated`], once all rows are read.
+    /// Take in a row of the disk. `None`: it is not one of these.
     fn restore(&mut self, key: &[u8], value: &[u8]) -> Option<Option<(Key, Object)>> {
         if let Some(pin) = key.strip_prefix(PINS) {
             if let Ok(pin) = Pin::from_bytes(pin) {
-                self.pins.insert(pin, postcard::from_bytes(value).unwrap_or_default());
+                let fed = postcard::from_bytes(value).unwrap_or_default();
+                self.pins.insert(pin, Kept { fed, is_lasting: true, watches: 0 });
             }
             return Some(None);
         }
@@ -87,17 +104,50 @@ impl Store {
         (self.room.position(key), key.clone())
     }
 
-    /// Pin a bucket, or the names of one that begin alike. Tells whether it is pinned now: there may be too many.
+    /// Pin a bucket, or the names of one that begin alike, for good. Tells whether it is pinned now: there may be too
+    /// many.
     pub fn pin(&mut self, pin: Pin) -> bool {
-        if self.copies.pins.contains_key(&pin) {
+        let lasting = self.copies.pins.values().filter(|kept| kept.is_lasting).count();
+        let kept = self.copies.pins.get(&pin).copied();
+        if kept.is_some_and(|kept| kept.is_lasting) {
             return true;
         }
-        if self.copies.pins.len() >= self.settings.pins_max {
+        if lasting >= self.settings.pins_max {
             return false;
         }
-        self.copies.fresh.push(pin.clone());
-        self.write_pin(pin, Fed::default());
+        let kept = Kept { is_lasting: true, ..kept.unwrap_or_default() };
+        self.want(pin.clone(), kept);
+        self.write_pin(&pin, Some(kept.fed));
         true
+    }
+
+    /// A watch of all these keys has begun: they are wanted here until [`Store::unwatch_all`] was called as often.
+    pub fn watch_all(&mut self, pin: Pin) {
+        let kept = self.copies.pins.get(&pin).copied().unwrap_or_default();
+        self.want(pin, Kept { watches: kept.watches + 1, ..kept });
+    }
+
+    fn want(&mut self, pin: Pin, kept: Kept) {
+        if self.copies.pins.insert(pin.clone(), kept).is_none() {
+            self.copies.fresh.push(pin);
+        }
+    }
+
+    /// A watch of all these keys has ended. Copies that nothing else names are left.
+    pub fn unwatch_all(&mut self, pin: &Pin) {
+        let Some(kept) = self.copies.pins.get_mut(pin) else { return };
+        kept.watches = kept.watches.saturating_sub(1);
+        if kept.watches == 0 && !kept.is_lasting {
+            self.end_pin(pin);
+            self.trim_left();
+        }
+    }
+
+    /// Pins that this one covered are to be fed for themselves from now on.
+    fn end_pin(&mut self, pin: &Pin) {
+        self.copies.pins.remove(pin);
+        let freed: Vec<Pin> = self.pins().filter(|other| pin.covers(other)).cloned().collect();
+        self.copies.fresh.extend(freed);
     }
 
     /// What was pinned since the last call.
@@ -105,30 +155,58 @@ impl Store {
         core::mem::take(&mut self.copies.fresh)
     }
 
-    fn write_pin(&mut self, pin: Pin, fed: Fed) {
-        let value = postcard::to_allocvec(&fed).expect("a number always serialises to a Vec");
-        self.batch.ops.push(Op { table: Table::Meta, key: pin_row(&pin).into(), value: Some(value) });
-        self.copies.pins.insert(pin, fed);
+    fn write_pin(&mut self, pin: &Pin, fed: Option<Fed>) {
+        let value = fed.map(|fed| postcard::to_allocvec(&fed).expect("a number always serialises to a Vec"));
+        self.batch.ops.push(Op { table: Table::Meta, key: pin_row(pin).into(), value });
     }
 
-    /// Keep it no longer: copies that no other pin names are dropped. Tells how many; `None`: it was not pinned.
+    /// Keep it for good no longer: copies that neither another pin nor a watch names are dropped. Tells how many;
+    /// `None`: it was not pinned for good.
     pub fn unpin(&mut self, pin: &Pin) -> Option<usize> {
-        self.copies.pins.remove(pin)?;
-        self.batch.ops.push(Op { table: Table::Meta, key: pin_row(pin).into(), value: None });
-        let dropped = self.unpinned();
+        let kept = self.copies.pins.get_mut(pin).filter(|kept| kept.is_lasting)?;
+        kept.is_lasting = false;
+        if kept.watches == 0 {
+            self.end_pin(pin);
+        }
+        self.write_pin(pin, None);
+        let mut dropped = self.left();
+        dropped.retain(|key| pin.names(key));
         dropped.iter().for_each(|key| self.drop_copy(key));
         Some(dropped.len())
     }
 
     /// The keys of copies that no pin names any more.
-    fn unpinned(&self) -> Vec<Key> {
+    fn left(&self) -> Vec<Key> {
         let keys = self.copies.objects.keys().map(|(_, key)| key);
         keys.filter(|key| !self.copies.is_pinned(key)).cloned().collect()
     }
 
-    /// What is pinned, in order.
-    pub fn pins(&self) -> impl ExactSizeIterator<Item = &Pin> {
-        self.copies.pins.keys()
+    /// What is left goes, if it is much.
+    fn trim_left(&mut self) {
+        let left = self.left();
+        self.copies.has_left = !left.is_empty();
+        let sizes = left.iter().filter_map(|key| self.copy(key).map(|object| size(key, object)));
+        if sizes.sum::<u64>() > self.settings.left_bytes_max {
+            left.iter().for_each(|key| self.drop_copy(key));
+        }
+    }
+
+    /// What is pinned, in order; none that another one covers.
+    pub fn pins(&self) -> impl Iterator<Item = &Pin> {
+        // In order of their bytes, whoever is covered comes behind who covers it, and nobody else between them.
+        let mut last: Option<&Pin> = None;
+        self.copies.pins.keys().filter(move |pin| {
+            let is_covered = last.is_some_and(|last| last.covers(pin));
+            if !is_covered {
+                last = Some(pin);
+            }
+            !is_covered
+        })
+    }
+
+    /// Whether anything is pinned.
+    pub fn has_pins(&self) -> bool {
+        !self.copies.pins.is_empty()
     }
 
     /// Whether a key is pinned.
@@ -139,15 +217,20 @@ impl Store {
     /// All owners of what is pinned were compared with, at this minute of the wall clock. It is written down once an
     /// hour at most.
     pub fn note_fed(&mut self, pin: &Pin, minutes: u32) {
-        let Some(fed) = self.copies.pins.get(pin).copied() else { return };
-        if minutes >= fed.minutes + 60 {
-            self.write_pin(pin.clone(), Fed { minutes });
+        let mut due = Vec::new();
+        for (other, kept) in self.copies.pins.iter_mut().filter(|(other, _)| pin.covers(other)) {
+            if minutes >= kept.fed.minutes + 60 {
+                kept.fed.minutes = minutes;
+                due.extend(kept.is_lasting.then(|| other.clone()));
+            }
         }
+        due.iter().for_each(|pin| self.write_pin(pin, Some(Fed { minutes })));
     }
 
     /// Whether what is pinned of a key was compared with its owners since that minute.
     pub fn was_fed_since(&self, key: &Key, minutes: u32) -> bool {
-        self.copies.pins.iter().any(|(pin, fed)| pin.names(key) && fed.minutes > 0 && fed.minutes >= minutes)
+        let is_fed = |kept: &Kept| kept.fed.minutes > 0 && kept.fed.minutes >= minutes;
+        self.copies.pins.iter().any(|(pin, kept)| pin.names(key) && is_fed(kept))
     }
 
     /// The copy of a key that others own.
@@ -202,7 +285,7 @@ impl Store {
             return None;
         }
         let held = self.copy(key).cloned();
-        if held.is_none() && self.copies.bytes >= self.settings.copy_bytes_max {
+        if held.is_none() && !self.has_room() {
             self.copies.is_overfull = true;
             return None;
         }
@@ -214,6 +297,14 @@ impl Store {
         let after = rivals(&object);
         self.put_copy(key, object);
         Some(Changed { before, after })
+    }
+
+    /// Whether there is room for one more, if need be after what is left has gone.
+    fn has_room(&mut self) -> bool {
+        if self.copies.bytes >= self.settings.copy_bytes_max && core::mem::take(&mut self.copies.has_left) {
+            self.left().iter().for_each(|key| self.drop_copy(key));
+        }
+        self.copies.bytes < self.settings.copy_bytes_max
     }
 
     /// What is held of a pinned key that others own is in its copy too, which stays when that is let go.
@@ -231,10 +322,13 @@ impl Store {
 
     fn load_copy(&mut self, key: &Key, object: Object) {
         let (place, fingerprint) = (self.place(key), self.fingerprint_of(key, &object));
-        self.copies.bytes += size(key, &object);
+        let (bytes, expiries) = (size(key, &object), expiries::of(&object));
         if let Some(old) = self.copies.objects.insert(place, Stored { object, fingerprint }) {
             self.copies.bytes -= size(key, &old.object);
+            self.copies.expiries.forget(key, &old.object);
         }
+        self.copies.bytes += bytes;
+        self.copies.expiries.note(key, expiries);
     }
 
     /// Keep the copy of a key no longer.
@@ -242,6 +336,7 @@ impl Store {
         let place = self.place(key);
         let Some(old) = self.copies.objects.remove(&place) else { return };
         self.copies.bytes -= size(key, &old.object);
+        self.copies.expiries.forget(key, &old.object);
         self.batch.ops.push(Op { table: Table::Meta, key: copy_row(key).into(), value: None });
     }
 
@@ -309,17 +404,18 @@ impl Store {
         true
     }
 
-    /// All rows are read: copies of which no pin was read are dropped.
-    pub(super) fn drop_unpinned(&mut self) {
-        self.unpinned().iter().for_each(|key| self.drop_copy(key));
+    /// All rows are read: copies of which no pin was read are left.
+    pub(super) fn settle_copies(&mut self) {
+        self.trim_left();
         self.settings.marks.hit_if(Mark::CopiesRestored, || !self.copies.objects.is_empty());
     }
 
     /// What the disk should hold in this row. `None`: it is neither a pin's nor a copy's.
     pub(super) fn copy_row_value(&self, row: &[u8]) -> Option<Option<Vec<u8>>> {
         if let Some(pin) = row.strip_prefix(PINS) {
-            let fed = Pin::from_bytes(pin).ok().and_then(|pin| self.copies.pins.get(&pin));
-            return Some(fed.map(|fed| postcard::to_allocvec(fed).expect("a number always serialises to a Vec")));
+            let kept = Pin::from_bytes(pin).ok().and_then(|pin| self.copies.pins.get(&pin));
+            let fed = kept.filter(|kept| kept.is_lasting).map(|kept| kept.fed);
+            return Some(fed.map(|fed| postcard::to_allocvec(&fed).expect("a number always serialises to a Vec")));
         }
         let key = Key::from_bytes(row.strip_prefix(COPIES)?).ok()?;
         let copy = self.copy(&key);
@@ -336,82 +432,4 @@ fn copy_row(key: &Key) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::tests::{disk, key, open, store, value};
-    use super::*;
-    use crate::store::{Batch, Restored};
-
-    fn carts(prefix: &str) -> Pin {
-        Pin::new("carts", prefix).unwrap()
-    }
-
-    /// What another node has written.
-    fn others(name: &str, byte: u8) -> Object {
-        let mut other = open(Restored::default(), u64::from(byte));
-        other.put(&key(name), &VersionVector::new(), value(byte));
-        other.object(&key(name)).unwrap().clone()
-    }
-
-    #[test]
-    fn a_copy_is_shown_and_is_no_part_of_what_is_held() {
-        let mut store = open(Restored::default(), 1);
-        let (before, sum) = (store.counts(), store.sum(&RangeSet::full()));
-        assert!(store.keep_copy(&key("a"), &others("a", 7)).is_none(), "it is not pinned");
-        assert!(store.pin(carts("")));
-        assert!(store.keep_copy(&key("a"), &others("a", 7)).is_some());
-        assert!(store.keep_copy(&key("a"), &others("a", 7)).is_none(), "that is not new");
-        assert_eq!((store.view(&key("a")).values().len(), store.known(&key("a")).is_unknown()), (1, true));
-        assert_eq!((store.counts(), store.sum(&RangeSet::full())), (before, sum));
-        assert_eq!(store.copy_counts().0, 1);
-        // A write of our own is not sent with it, and supersedes it if it has seen it.
-        let seen = store.seen(&key("a")).unwrap();
-        store.put(&key("a"), &seen, value(8));
-        assert_eq!(store.object(&key("a")).unwrap().values().len(), 1);
-        assert_eq!(Vec::from_iter(store.view(&key("a")).values().cloned()), [value(8)]);
-    }
-
-    #[test]
-    fn pins_and_copies_are_there_after_a_restart_and_gone_after_an_unpin() {
-        let mut first = open(Restored::default(), 1);
-        assert!(first.pin(carts("")) && first.pin(carts("a")));
-        for name in ["a", "b"] {
-            first.keep_copy(&key(name), &others(name, 7));
-        }
-        let mut batches = Vec::from_iter(first.take_batch());
-        let mut second = store(disk(batches.clone()), 2);
-        assert_eq!((second.pins().len(), second.copy_counts()), (2, first.copy_counts()));
-        assert_eq!(second.view(&key("b")), first.view(&key("b")));
-        // What the disk refused is handed over again as it is by now.
-        let rows = batches.iter().flat_map(|batch| &batch.ops).map(|op| (op.table, op.key.clone())).collect::<Vec<_>>();
-        second.retry(rows);
-        let again = Vec::from_iter(second.take_batch());
-        let copies_of = |batches: &[Batch]| {
-            let ops = batches.iter().flat_map(|batch| batch.ops.clone());
-            BTreeMap::from_iter(ops.filter(|op| op.key.starts_with(COPIES)).map(|op| (op.key, op.value)))
-        };
-        assert_eq!(copies_of(&again), copies_of(&batches));
-        assert_eq!(first.unpin(&carts("")), Some(1), "another pin names the other one");
-        assert_eq!(first.unpin(&carts("")), None);
-        batches.extend(first.take_batch());
-        let third = store(disk(batches.clone()), 3);
-        assert_eq!((third.pins().len(), third.copy_counts().0), (1, 1));
-        // A copy whose pin the disk has lost goes.
-        batches.push(Batch {
-            ops: alloc::vec![Op { table: Table::Meta, key: pin_row(&carts("a")).into(), value: None }],
-            ..Batch::default()
-        });
-        assert_eq!(store(disk(batches), 4).copy_counts(), (0, 0));
-    }
-
-    #[test]
-    fn so_many_pins_and_so_many_bytes_and_no_more() {
-        let mut store = open(Restored::default(), 1);
-        (store.settings.pins_max, store.settings.copy_bytes_max) = (1, 1);
-        assert!(store.pin(carts("")) && store.pin(carts("")) && !store.pin(carts("a")));
-        assert!(store.keep_copy(&key("a"), &others("a", 1)).is_some());
-        assert!(store.keep_copy(&key("b"), &others("b", 2)).is_none() && store.take_overfull());
-        assert!(store.keep_copy(&key("a"), &others("a", 3)).is_some(), "what is kept is kept up to date");
-        store.drop_copy(&key("a"));
-        assert_eq!((store.copy_counts(), store.take_overfull()), ((0, 0), false));
-    }
-}
+mod tests;

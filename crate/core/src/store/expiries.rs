@@ -7,6 +7,8 @@
 //! Nor because one is months ahead: where there are other devices, nothing is dropped before they have confirmed the
 //! clock.
 //!
+//! Copies of what others own have an index of their own: of them nothing is dropped here, for their owners do it.
+//!
 //! The clock is the wall clock as it was last believed: while it is suspended nothing expires, and nothing comes back.
 //! If a device's clock is set back, what had gone out of sight too early is shown again.
 
@@ -61,7 +63,7 @@ impl Expiries {
     }
 
     /// Set the clock. Tells the keys of which something goes out of sight by that, or comes back.
-    fn advance(&mut self, wall: WallTime) -> Vec<Key> {
+    pub(super) fn advance(&mut self, wall: WallTime) -> Vec<Key> {
         let (from, to) = match self.clock.replace(wall) {
             Some(before) if before == wall => return Vec::new(),
             Some(before) => (Excluded(before.min(wall)), Included(before.max(wall))),
@@ -77,7 +79,7 @@ impl Expiries {
     }
 
     /// The wall time of the next change.
-    fn next(&self) -> Option<WallTime> {
+    pub(super) fn next(&self) -> Option<WallTime> {
         let clock = self.clock?;
         let hidden = self.due.range((Excluded(clock), Unbounded)).next().map(|(due, _)| *due);
         let first = self.due.first_key_value().filter(|_| self.may_drop);
@@ -89,7 +91,7 @@ impl Expiries {
 impl Store {
     /// Whether anything that is held expires at all.
     pub fn has_expiries(&self) -> bool {
-        !self.expiries.due.is_empty()
+        !self.expiries.due.is_empty() || !self.copies.expiries.due.is_empty()
     }
 
     /// All that expires until then is out of sight. `None`: the wall time was never known, and nothing is.
@@ -104,7 +106,7 @@ impl Store {
         let Some(wall) = wall else { return Vec::new() };
         self.expiries.may_drop = may_drop;
         let before = self.expiries.clock();
-        let keys = self.expiries.advance(wall);
+        let mut keys = self.expiries.advance(wall);
         for key in &keys {
             let Some(object) = self.object(key) else { continue };
             let (lived, lives) = (lives(&object, before), lives(&object, Some(wall)));
@@ -117,12 +119,13 @@ impl Store {
                 self.replace(self.room.position(&key), &key, object);
             }
         }
+        keys.extend(self.copies.expiries.advance(wall));
         keys
     }
 
     /// The wall time at which [`Store::expire`] has something to do next.
     pub fn next_expiry(&self) -> Option<WallTime> {
-        self.expiries.next()
+        self.expiries.next().into_iter().chain(self.copies.expiries.next()).min()
     }
 }
 

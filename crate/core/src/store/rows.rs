@@ -95,7 +95,7 @@ impl Store {
         }
         store.load(objects);
         store.batch = Batch { ops: outdated, ..Batch::default() };
-        store.drop_unpinned();
+        store.settle_copies();
         store.hints.hand_over(&mut Vec::new());
         epoch.into_iter().for_each(|reason| store.mark_epoch(reason));
         store.settings.marks.hit_if(Mark::HintsRestored, || !store.hints.is_empty());

@@ -14,6 +14,8 @@ pub struct Settings {
     pub pins_max: usize,
     /// How many bytes of keys and values are held as copies of what others own.
     pub copy_bytes_max: u64,
+    /// How many of these bytes stay when nobody wants them any more.
+    pub left_bytes_max: u64,
     /// The bug it has on purpose, if any.
     pub planted: Planted,
     /// Who counts how often rare branches are taken.
@@ -23,7 +25,14 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Settings {
         let (planted, marks) = (Planted::default(), Marks::default());
-        let (pins_max, copy_bytes_max) = (64, 1 << 29);
-        Settings { memo_keys_max: 10_000, ghosts_max: 20_000, pins_max, copy_bytes_max, planted, marks }
+        Settings {
+            memo_keys_max: 10_000,
+            ghosts_max: 20_000,
+            pins_max: 64,
+            copy_bytes_max: 1 << 29,
+            left_bytes_max: 1 << 22,
+            planted,
+            marks,
+        }
     }
 }

@@ -371,6 +371,8 @@ pub enum Scope {
         ring: u64,
         /// Of which keys.
         pin: Pin,
+        /// Owners that do not answer: whoever comes behind them is asked in their place.
+        passed: Vec<NodeId>,
     },
 }
 

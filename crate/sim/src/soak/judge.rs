@@ -119,6 +119,7 @@ impl Soak {
             self.judge_read(key, index);
             self.judge_copies(key);
         }
+        self.judge_scans();
         for tab in self.world.alive() {
             let hints = self.world.node(tab).view().metrics().hints;
             if hints > 0 {
@@ -313,13 +314,13 @@ impl Soak {
         }
     }
 
-    /// Whoever has pinned a key shows by itself what its owners hold of it; and where disks have lost something, what
-    /// only it has still, as long as nothing has superseded that.
+    /// Whoever has pinned a key, or watches it as one of many, shows by itself what its owners hold of it; and where
+    /// disks have lost something, what only it has still, as long as nothing has superseded that.
     fn judge_copies(&mut self, key: &Key) {
         let owned = self.joined(key);
         for tab in self.world.alive() {
             let view = self.world.node(tab).view();
-            if !view.pins().any(|pin| pin.names(key)) {
+            if !view.pins().any(|pin| pin.names(key)) && !self.is_scanned(tab, key) {
                 continue;
             }
             let shown = view.shown(key);
@@ -334,7 +335,7 @@ impl Soak {
                 self.oracle.judge(key, &all);
             } else {
                 let (found, expected) = (Vec::from_iter(shown.dots()), Vec::from_iter(owned.dots()));
-                self.oracle.accuse(format!("{key:?}: tab {tab} has pinned it and shows {found:?} of {expected:?}"));
+                self.oracle.accuse(format!("{key:?}: tab {tab} wants it here and shows {found:?} of {expected:?}"));
             }
         }
     }

@@ -13,6 +13,7 @@
 //! - `watch`: what is checked whenever something was answered.
 //! - `shown`: what each session was shown, and that its writes supersede no more.
 //! - `custody`: hints, and what lies on disks.
+//! - `scans`: watches of many keys.
 //! - `judge`: what is checked in the end.
 //! - `shrink`: a failing plan, made shorter.
 
@@ -22,6 +23,7 @@ mod judge;
 mod plan;
 mod rare;
 mod run;
+mod scans;
 mod shown;
 mod shrink;
 mod watch;

@@ -73,6 +73,8 @@ pub enum Step {
     Pin,
     /// They are pinned no longer.
     Unpin,
+    /// All keys are watched as one, or those that begin with a 1; or, where they are, no longer.
+    Scan,
     /// Something is added to a counter.
     Add,
     /// An item is added to a set.
@@ -219,6 +221,9 @@ const PIN_SHARE: u8 = 128;
 const PINS_MAX: u32 = 6;
 /// Of three such steps, two pin something and one ends that.
 const PINNING: [(Step, u32); 2] = [(Step::Pin, 2), (Step::Unpin, 1)];
+/// In so many rooms of 256 keys are watched as one; and how often such a watch begins, or ends, at most.
+const SCAN_SHARE: u8 = 100;
+const SCANS_MAX: u32 = 6;
 /// Those of a large room, where not all are linked.
 const OVERLAY_FAULTS: [(Step, u32); 2] = [(Step::RelayDrops, 3), (Step::CutVertex, 1)];
 const OVERLAY_FAULTS_MAX: u32 = 6;
@@ -243,7 +248,7 @@ impl Step {
     /// Whether an application asks it.
     pub fn is_request(self) -> bool {
         let kinds = REQUESTS.iter().chain(&PINNING);
-        self.is_edit() || kinds.clone().any(|(step, _)| *step == self)
+        self.is_edit() || self == Step::Scan || kinds.clone().any(|(step, _)| *step == self)
     }
 
     /// Whether it edits a counter, a set or a map.
@@ -293,6 +298,7 @@ impl Plan {
         }
         plan.add_edits(pause_ms_max);
         plan.add_pins(pause_ms_max);
+        plan.add_rarely((Step::Scan, SCAN_SHARE, SCANS_MAX), 0x5ca9, pause_ms_max);
         if plan.is_large() {
             plan.enlarge(pause_ms_max);
         }
@@ -460,7 +466,7 @@ mod tests {
     #[test]
     fn every_step_is_drawn_by_some_seed_and_left_out_by_another() {
         let kinds = REQUESTS.iter().chain(&EDITS).chain(&PINNING).chain(&FAULTS).chain(&OVERLAY_FAULTS);
-        for (step, _) in kinds.chain(&[(Step::Leave, 1), (Step::Leap, 1), (Step::Overload, 1)]) {
+        for (step, _) in kinds.chain(&[(Step::Leave, 1), (Step::Leap, 1), (Step::Overload, 1), (Step::Scan, 1)]) {
             let rooms = if OVERLAY_FAULTS.iter().any(|(fault, _)| fault == step) { 20..60 } else { 3..17 };
             let has = |seed: u64| Plan::of(seed, &rooms).acts.iter().any(|act| act.step == *step);
             assert!((0..60).any(has), "{step:?} never happens");

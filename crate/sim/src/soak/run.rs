@@ -12,6 +12,7 @@ use roundtable_core::wire::Payload;
 
 use super::custody::Held;
 use super::plan::TABS_MAX;
+use super::scans::Scan;
 use super::shown::Shown;
 use super::watch::Watch;
 use super::{Act, Plan, Step};
@@ -48,6 +49,8 @@ pub(crate) struct Soak {
     pub(crate) steps: BTreeMap<Step, u64>,
     pub(crate) watch: Watch,
     pub(super) shown: Shown,
+    /// Watches of many keys.
+    pub(super) scans: Vec<Scan>,
     /// The hints of each tab.
     pub(super) held: BTreeMap<usize, Held>,
     /// Tabs that run under the identity of another: they end before peace and do not come back.
@@ -66,6 +69,7 @@ impl Soak {
             steps: BTreeMap::new(),
             watch: Watch::default(),
             shown: Shown::default(),
+            scans: Vec::new(),
             held: BTreeMap::new(),
             twins: BTreeSet::new(),
             written: 0,
@@ -353,6 +357,7 @@ impl Soak {
                 self.world.request(tab, Request::Keys { bucket: "soak".into(), prefix: String::new(), terms });
             }
             Step::Pin | Step::Unpin => self.pin(tab, step, other),
+            Step::Scan => self.scan(tab, some_or_all(other)),
             _ => {
                 let context = (step == Step::Delete).then(read);
                 if context.is_none() {
@@ -366,7 +371,7 @@ impl Soak {
     /// A pin is one of all keys, or of a few. Its end drops copies alone: what the node holds for others stays, and
     /// nobody is told.
     fn pin(&mut self, tab: usize, step: Step, other: u32) {
-        let pin = Pin::new("soak", if other.is_multiple_of(3) { "1" } else { "" }).expect("a short name");
+        let pin = some_or_all(other);
         if step == Step::Pin {
             self.world.request(tab, Request::Pin { pin });
             return;
@@ -413,4 +418,9 @@ impl Soak {
             }
         }
     }
+}
+
+/// All keys, or those that begin with a 1.
+fn some_or_all(number: u32) -> Pin {
+    Pin::new("soak", if number.is_multiple_of(3) { "1" } else { "" }).expect("a short name")
 }

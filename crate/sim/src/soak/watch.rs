@@ -102,6 +102,7 @@ impl Soak {
                     self.on_receipt(tab, id, &receipt);
                 }
                 Some(Reply::Read(read)) => self.on_read(tab, id, &read),
+                Some(Reply::Changes(_)) => self.on_changes(tab, id),
                 Some(Reply::Left { handed_off: true }) => {
                     self.on_left(tab, id);
                     gone.push(tab);

@@ -240,7 +240,7 @@ impl PeerHandle {
     ///
     /// `{code, message}`.
     pub fn pin(&self, bucket: &str, on_kept: Function) -> Result<f64, JsValue> {
-        self.ask(Request::Pin { pin: pin(bucket)? }, on_kept)
+        self.ask(Request::Pin { pin: pin(bucket, "")? }, on_kept)
     }
 
     /// Ask that what others own of a bucket be dropped: `{pinned}`; the number of the request.
@@ -249,7 +249,7 @@ impl PeerHandle {
     ///
     /// `{code, message}`.
     pub fn unpin(&self, bucket: &str, on_kept: Function) -> Result<f64, JsValue> {
-        self.ask(Request::Unpin { pin: pin(bucket)? }, on_kept)
+        self.ask(Request::Unpin { pin: pin(bucket, "")? }, on_kept)
     }
 
     /// Ask to be told of a key until the request is cancelled; the number of the request.
@@ -269,8 +269,7 @@ impl PeerHandle {
     /// `{code, message}`.
     #[wasm_bindgen(js_name = watchAll)]
     pub fn watch_all(&self, bucket: &str, prefix: &str, on_changes: Function) -> Result<f64, JsValue> {
-        key(bucket, prefix)?;
-        self.ask(Request::WatchAll { bucket: bucket.into(), prefix: prefix.into() }, on_changes)
+        self.ask(Request::WatchAll { pin: pin(bucket, prefix)? }, on_changes)
     }
 
     /// Ask to leave for good: `{handedOff}`; the number of the request. A node that has handed everything off is to be
@@ -449,8 +448,8 @@ fn key(bucket: &str, name: &str) -> Result<Key, Failure> {
     Key::new(bucket, name).map_err(|error| Failure::argument(error.to_string()))
 }
 
-fn pin(bucket: &str) -> Result<Pin, Failure> {
-    Pin::new(bucket, "").map_err(|error| Failure::argument(error.to_string()))
+fn pin(bucket: &str, prefix: &str) -> Result<Pin, Failure> {
+    Pin::new(bucket, prefix).map_err(|error| Failure::argument(error.to_string()))
 }
 
 fn node_id(text: &str) -> Result<NodeId, Failure> {
