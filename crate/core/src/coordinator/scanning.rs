@@ -22,8 +22,6 @@ struct Scan {
     has_begun: bool,
 }
 
-impl Scan {}
-
 /// All watches of many keys.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scanning {

@@ -63,7 +63,7 @@ impl Expiries {
     }
 
     /// Set the clock. Tells the keys of which something goes out of sight by that, or comes back.
-    pub(super) fn advance(&mut self, wall: WallTime) -> Vec<Key> {
+    fn advance(&mut self, wall: WallTime) -> Vec<Key> {
         let (from, to) = match self.clock.replace(wall) {
             Some(before) if before == wall => return Vec::new(),
             Some(before) => (Excluded(before.min(wall)), Included(before.max(wall))),
@@ -79,7 +79,7 @@ impl Expiries {
     }
 
     /// The wall time of the next change.
-    pub(super) fn next(&self) -> Option<WallTime> {
+    fn next(&self) -> Option<WallTime> {
         let clock = self.clock?;
         let hidden = self.due.range((Excluded(clock), Unbounded)).next().map(|(due, _)| *due);
         let first = self.due.first_key_value().filter(|_| self.may_drop);
