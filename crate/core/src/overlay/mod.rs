@@ -135,6 +135,8 @@ pub struct Overlay {
     dormant: Option<(Instant, NodeId)>,
     /// Whether the room is a large one, by the members of this revision; `None`: it is to be counted.
     counted: Option<(u64, bool)>,
+    /// Goes on whenever the links, or who is wanted, may have changed.
+    revision: u64,
 }
 
 impl Overlay {
@@ -158,6 +160,7 @@ impl Overlay {
 
     fn look_through(&mut self) {
         (self.planned, self.counted) = (None, None);
+        self.revision += 1;
     }
 
     /// A link has opened.
@@ -199,6 +202,13 @@ impl Overlay {
                 attempt.put_off_after = attempt.failures;
                 attempt.next = attempt.next.max(now + DORMANT_MS - RETRY_MS_MAX);
             }
+        }
+        let is_due = |attempt: &Attempt| match attempt.dialling_since {
+            Some(since) => now.since(since) >= DIAL_MS,
+            None => attempt.next <= now,
+        };
+        if !self.attempts.values().any(is_due) {
+            return Vec::new();
         }
         let mut room = self.room(membership);
         let mut slots = [false, true].map(|is_retry| self.slots(now, is_retry, membership));
@@ -254,6 +264,7 @@ impl Overlay {
     fn plan(&mut self, now: Instant, me: NodeId, membership: &Membership, routes: &Routes) {
         self.put_off.clear();
         self.wanted.clear();
+        self.revision += 1;
         if membership.is_sparse() && self.count(membership) > self.settings.mesh_again() {
             return self.plan_sparse(now, me, membership, routes);
         }
@@ -380,7 +391,11 @@ impl Overlay {
             return Vec::new();
         }
         let links = || membership.links().iter().map(|id| (*id, self.wanted.contains(id))).collect();
-        routes.tell(now, membership.patience_ms(TELL_MS), links, out);
+        routes.tell(now, membership.patience_ms(TELL_MS), self.revision, links, out);
+        let revision = (self.revision, routes.wishes());
+        if !self.surplus.is_due(now, membership.links().len(), revision) {
+            return Vec::new();
+        }
         let needed = 2 * self.settings.ring;
         self.surplus.choose(now, me, membership, &self.wanted, needed, routes, marks)
     }

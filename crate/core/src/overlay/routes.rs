@@ -85,7 +85,10 @@ pub struct Routes {
     /// Those whose answer is waited for, and some whose answer is not any more.
     waiting: BTreeSet<NodeId>,
     neighbours: BTreeMap<NodeId, Vec<(NodeId, bool)>>,
-    told: Option<(Instant, Vec<(NodeId, bool)>)>,
+    /// Goes on whenever what the neighbours say of their links may have changed.
+    wishes: u64,
+    /// What was told of this node's links and when; and up to which revision of them that is what they are.
+    told: Option<(Instant, Vec<(NodeId, bool)>, u64)>,
     loads: Loads,
 }
 
@@ -105,6 +108,7 @@ impl Routes {
     /// A link has closed. Tells whether what its other end has asked may still be answered, over others.
     pub fn on_link_down(&mut self, now: Instant, id: NodeId, is_sparse: bool) -> bool {
         self.neighbours.remove(&id);
+        self.wishes += 1;
         self.loads.forget(id);
         if !is_sparse {
             self.peers.remove(&id);
@@ -153,8 +157,14 @@ impl Routes {
         }
         if membership.links().contains(&from) {
             self.neighbours.insert(from, links);
+            self.wishes += 1;
         }
         Ok(())
+    }
+
+    /// A number that is another when a neighbour may have said something else of its links.
+    pub(super) fn wishes(&self) -> u64 {
+        self.wishes
     }
 
     /// Whether a neighbour has said that it wants its link with this node, and how many links it wants and has.
@@ -173,23 +183,26 @@ impl Routes {
         promoted.into_iter().take(PROMOTED_MAX).map(|(_, id)| id).collect()
     }
 
-    /// Tell all neighbours of this node's links, if it is time.
+    /// Tell all neighbours of this node's links, if it is time. Links of one revision are the same links.
     pub(super) fn tell(
         &mut self,
         now: Instant,
         pause_ms: Millis,
+        revision: u64,
         links: impl FnOnce() -> Vec<(NodeId, bool)>,
         out: &mut Outbox,
     ) {
-        let told = self.told.as_ref().map(|(at, told)| (now.since(*at), told));
+        let told = self.told.as_ref().map(|(at, told, known)| (now.since(*at), told, *known == revision));
         let soon = |told: &[(NodeId, bool)]| pause_ms * (told.len() as u64).max(TELL_LINKS) / TELL_LINKS;
-        if told.is_some_and(|(ago, told)| ago < soon(told)) {
+        if told.is_some_and(|(ago, told, is_known)| ago < soon(told) || is_known && ago < TELL_AGAIN_MS) {
             return;
         }
         let links = links();
-        if told.is_none_or(|(ago, told)| ago >= TELL_AGAIN_MS || *told != links) {
+        if told.is_none_or(|(ago, told, _)| ago >= TELL_AGAIN_MS || *told != links) {
             out.extend(links.iter().map(|(link, _)| (*link, Message::Links(links.clone()))));
-            self.told = Some((now, links));
+            self.told = Some((now, links, revision));
+        } else if let Some((.., known)) = &mut self.told {
+            *known = revision;
         }
     }
 

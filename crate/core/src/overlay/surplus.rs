@@ -27,9 +27,21 @@ const CAPPED_PAUSE_MS: Millis = 100;
 pub(super) struct Surplus {
     since: BTreeMap<NodeId, Instant>,
     last: Option<Instant>,
+    /// The links and wishes for which `since` is what it has to be; `None`: it was not looked at.
+    seen: Option<(u64, u64)>,
 }
 
 impl Surplus {
+    /// Whether there may be something to hang up, or something to note: for nothing else are all links looked through.
+    pub(super) fn is_due(&mut self, now: Instant, links: usize, revision: (u64, u64)) -> bool {
+        let is_seen = self.seen == Some(revision) && links <= LINKS_MAX;
+        let is_due = !is_seen || self.since.values().any(|since| now.since(*since) >= UNWANTED_MS);
+        // During the pause nothing is noted; what has changed then is looked at after it.
+        let is_pause = self.last.is_some_and(|last| now.since(last) < PAUSE_MS);
+        self.seen = (!is_pause).then_some(revision);
+        is_due
+    }
+
     /// The links to hang up now: of those that neither end wants one at a time, and as many as there are above the cap.
     #[expect(clippy::too_many_arguments, reason = "all that speaks for a link, or against it")]
     pub(super) fn choose(
@@ -73,7 +85,7 @@ impl Surplus {
         if let Some(id) = long {
             marks.hit(Mark::HungUp);
             self.since.remove(&id);
-            self.last = Some(now);
+            (self.last, self.seen) = (Some(now), None);
         }
         long.into_iter().collect()
     }
