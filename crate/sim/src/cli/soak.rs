@@ -21,6 +21,9 @@ pub(crate) struct Arguments {
     /// How many tabs a room has at first, as MIN..MAX, both included.
     #[arg(long, value_parser = range::<usize>, default_value = "3..16")]
     nodes: Range<usize>,
+    /// After how many steps each story ends; without it, stories have 40 to some 200.
+    #[arg(long, default_value_t = usize::MAX, hide_default_value = true)]
+    steps: usize,
     /// With this bug in every node; `plants` lists them.
     #[arg(long, value_parser = plant)]
     plant: Option<Plant>,
@@ -43,13 +46,34 @@ const SHRINK_MAX: Duration = Duration::from_secs(60);
 
 /// Random requests and faults, then peace, then judgement, for every seed.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let Arguments { seeds, nodes, plant, marks, json } = arguments;
+    let Arguments { seeds, nodes, steps, plant, marks, json } = arguments;
     let is_long = seeds.end.saturating_sub(seeds.start) >= ROOMS_WITH_ALL_MARKS && nodes.start <= 3 && nodes.end >= 8;
-    let needs_marks = plant.is_none() && (*marks || is_long);
-    soak(seeds, &(nodes.start..nodes.end + 1), *plant, needs_marks, *json)
+    let needs_marks = plant.is_none() && (*marks || is_long && *steps == usize::MAX);
+    let stories = Stories { nodes: nodes.start..nodes.end + 1, steps: *steps };
+    soak(seeds, &stories, *plant, needs_marks, *json)
 }
 
-fn soak(seeds: &Range<u64>, nodes: &Range<usize>, plant: Option<Plant>, needs_marks: bool, is_quiet: bool) -> ExitCode {
+/// How large the rooms are, and how long what happens in them.
+struct Stories {
+    nodes: Range<usize>,
+    steps: usize,
+}
+
+impl Stories {
+    fn plan(&self, seed: u64) -> Plan {
+        Plan::of(seed, &self.nodes).first(self.steps)
+    }
+
+    /// The flags that draw this seed's story again.
+    fn flags(&self, seed: u64) -> String {
+        let (from, to) = (self.nodes.start, self.nodes.end - 1);
+        let steps = if self.steps == usize::MAX { String::new() } else { format!(" --steps {}", self.steps) };
+        format!("--seeds {seed}..{} --nodes {from}..{to}{steps}", seed + 1)
+    }
+}
+
+fn soak(seeds: &Range<u64>, stories: &Stories, plant: Option<Plant>, needs_marks: bool, is_quiet: bool) -> ExitCode {
+    let nodes = &stories.nodes;
     if seeds.is_empty() || nodes.is_empty() || nodes.start == 0 {
         eprintln!("there is nothing to run: give at least one seed and at least one node");
         return ExitCode::from(2);
@@ -57,9 +81,9 @@ fn soak(seeds: &Range<u64>, nodes: &Range<usize>, plant: Option<Plant>, needs_ma
     let begun = Instant::now();
     let planted = plant.map(Planted::with).unwrap_or_default();
     let reports = on_all_cores(seeds, |seed| {
-        let report = soak::run_planted(seed, nodes, planted);
+        let report = soak::run_plan(&stories.plan(seed), planted, false);
         if !is_quiet {
-            tell(&report, nodes, plant);
+            tell(&report, stories, plant);
         }
         report
     });
@@ -84,7 +108,7 @@ fn soak(seeds: &Range<u64>, nodes: &Range<usize>, plant: Option<Plant>, needs_ma
         "plant": plant.map(Plant::name), "seconds": begun.elapsed().as_secs(),
     });
     if let Some(seed) = first.filter(|_| !is_quiet && plant.is_none()) {
-        tell_shortest(seed, nodes);
+        tell_shortest(seed, stories);
     }
     if lacks_marks && !is_quiet {
         missed.iter().for_each(|when| println!("never happened: {when}"));
@@ -100,13 +124,13 @@ fn rooms_by_mark(reports: &[Report]) -> BTreeMap<&'static str, u64> {
 }
 
 /// Shorten the schedule of a seed that failed, print it, and write it where `replay` finds it.
-fn tell_shortest(seed: u64, nodes: &Range<usize>) {
+fn tell_shortest(seed: u64, stories: &Stories) {
     let begun = Instant::now();
     let hook = std::panic::take_hook();
     // A shorter plan may panic hundreds of times.
     std::panic::set_hook(Box::new(|_| {}));
     let fails = |plan: &Plan| !soak::run_plan(plan, Planted::default(), false).violations.is_empty();
-    let plan = soak::shrink(&Plan::of(seed, nodes), fails, || begun.elapsed() < SHRINK_MAX);
+    let plan = soak::shrink(&stories.plan(seed), fails, || begun.elapsed() < SHRINK_MAX);
     let report = soak::run_plan(&plan, Planted::default(), false);
     std::panic::set_hook(hook);
     print!("shortened: {plan}");
@@ -119,16 +143,15 @@ fn tell_shortest(seed: u64, nodes: &Range<usize>) {
     }
 }
 
-fn tell(report: &Report, nodes: &Range<usize>, plant: Option<Plant>) {
+fn tell(report: &Report, stories: &Stories, plant: Option<Plant>) {
     if report.violations.is_empty() {
         return;
     }
     println!("seed {}:", report.seed);
     report.violations.iter().take(5).for_each(|violation| println!("  {violation}"));
-    let (seed, from, to) = (report.seed, nodes.start, nodes.end - 1);
     println!(
-        "  again: cargo run --release -p roundtable-sim -- soak --seeds {seed}..{} --nodes {from}..{to}{}",
-        seed + 1,
+        "  again: cargo run --release -p roundtable-sim -- soak {}{}",
+        stories.flags(report.seed),
         plant.map(|plant| format!(" --plant {}", plant.name())).unwrap_or_default()
     );
 }

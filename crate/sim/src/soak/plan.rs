@@ -305,6 +305,12 @@ impl Plan {
         plan
     }
 
+    /// The same story, cut off after so many steps.
+    pub fn first(mut self, steps: usize) -> Plan {
+        self.acts.truncate(steps);
+        self
+    }
+
     /// Drawn apart, so that a room in which nothing is pinned is what it was before anything could be.
     fn add_pins(&mut self, pause_ms_max: u64) {
         let mut random = fastrand::Rng::with_seed(self.seed ^ 0x9117);
