@@ -100,6 +100,63 @@ describe("the lab's lessons", { timeout: 1_500_000 }, () => {
     });
   }
 
+  /** A write of the reader's own, on a key of the lesson's bucket that the lesson does not touch. */
+  async function writeTea(page) {
+    await page.by("tab-key").click();
+    await page.by("ask-key").fill("my-own");
+    await page.by("ask-value").fill("tea");
+    await page.by("ask-put").click();
+  }
+  const phaseOf = (page) => page.by("lesson").getAttribute("data-phase");
+  const done = (page) => page.until("the step is done", async () => (await phaseOf(page)) === "done");
+  const own = (page) => page.by("request").filter({ hasText: "my-own" });
+  async function skip(page) {
+    await page.by("lesson-go").click();
+    await page.by("lesson-finish").click();
+    await done(page);
+  }
+
+  test("going back keeps what the reader had done before that step, and nothing since", { timeout }, async () => {
+    const page = await lab.page({ path: "/lab/#lesson=a-hint-goes-home" });
+    await skip(page);
+    await writeTea(page);
+    await page.by("lesson-next").click();
+    const began = [await page.now(), await page.trace()];
+    await skip(page);
+    await page.by("lesson-next").click();
+    await page.by("lesson-back").click();
+    assert.match(await page.by("lesson-step").textContent(), /^2 of/);
+    assert.deepEqual([await page.now(), await page.trace()], began, "to the moment at which that step began");
+    await page.by("tab-key").click();
+    assert.equal(await own(page).count(), 1, "the write of the step before is still there");
+    await skip(page);
+    await page.by("tab-key").click();
+    assert.equal(await own(page).getAttribute("data-met"), "true", "and is answered in this step's time");
+    await page.by("lesson-back").click();
+    await page.by("tab-key").click();
+    assert.equal(await own(page).count(), 0, "what came after the first step's beginning never was");
+    assert.deepEqual(await page.troubles(), []);
+  });
+
+  test("skipping to a step's end keeps what the reader did meanwhile", { timeout }, async () => {
+    const page = await lab.page({ path: "/lab/#lesson=a-hint-goes-home" });
+    await skip(page);
+    await page.by("lesson-next").click();
+    await page.by("speed").selectOption("0.02");
+    await page.by("lesson-go").click();
+    await page.by("lesson-pause").click();
+    await writeTea(page);
+    await page.by("lesson-finish").click();
+    await done(page);
+    await page.by("tab-key").click();
+    assert.equal(await own(page).count(), 1);
+    await page.by("tab-log").click();
+    const acts = page.page.locator('[data-testid="log-entry"][data-kind="act"]');
+    await page.until("both acts are in the log", async () => (await acts.count()) >= 2);
+    assert.equal(await acts.filter({ hasText: "crash" }).count(), 1, "and the lesson's own act is done once");
+    assert.deepEqual(await page.troubles(), []);
+  });
+
   test("a presenter's remote turns the pages", { timeout }, async () => {
     const page = await lab.page({ path: `/lab/#lesson=${lessons[0].id}` });
     const step = () => page.by("lesson-step").textContent();

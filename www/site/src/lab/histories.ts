@@ -60,7 +60,7 @@ function nameOf(index: number): string {
 }
 
 /** After a panic even letting go may throw; there is nothing left to lose then. */
-function letGo(lab: Lab) {
+export function letGo(lab: Lab) {
   try {
     lab.free();
   } catch {

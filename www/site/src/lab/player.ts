@@ -3,9 +3,13 @@
 // A step's acts and time are data of the lesson, the same that the native simulator runs in the tests; nothing here
 // adds to them. So after the last step the trace hash must be the one that the lesson's file names, unless the reader
 // did something of their own.
+//
+// As each step begins, the room is kept as it is: going back is going to that room, with all that the reader had done
+// before. What they did since then is undone with the step.
 import { batch, createSignal } from "solid-js";
-import type { Lesson, LessonHead, LessonStep } from "./contract";
+import type { Lab, Lesson, LessonHead, LessonStep } from "./contract";
 import type { Desk, Panel } from "./desk";
+import { letGo } from "./histories";
 
 /** say: its words stand, nothing has happened. running: time passes. done: what it shows is there. */
 export type Phase = "say" | "running" | "done";
@@ -17,6 +21,9 @@ export function createPlayer(desk: Desk) {
   const [index, setIndex] = createSignal(0);
   const [phase, setPhase] = createSignal<Phase>("say");
   const [choice, setChoice] = createSignal<number>();
+  const kept: (Lab | undefined)[] = []; // the room as each step began
+  let deeds: number | undefined; // how many there have been, while of this step's all are the lesson's
+  let ran = 0; // when this step's time began to pass, in the lab's time
 
   const step = (): LessonStep | undefined => lesson()?.steps[index()];
   const isLast = () => index() + 1 >= (lesson()?.steps.length ?? 0);
@@ -46,13 +53,20 @@ export function createPlayer(desk: Desk) {
       next.setup,
     );
     if (!opened) return false;
+    forget(0);
     setLesson(next);
     if (next.key !== undefined && next.key !== null) desk.setKey(next.key);
     arrive(0);
     return true;
   }
 
+  /** The rooms of this step and those after it are not needed any more. */
+  function forget(from: number) {
+    for (const lab of kept.splice(from)) if (lab !== undefined) letGo(lab);
+  }
+
   function arrive(at: number) {
+    keep(at);
     batch(() => {
       setIndex(at);
       setPhase("say");
@@ -61,6 +75,30 @@ export function createPlayer(desk: Desk) {
     look(step());
     const here = step();
     if (here !== undefined && !acts(here) && !hasAsk(here)) setPhase("done");
+  }
+
+  function keep(at: number) {
+    forget(at);
+    kept[at] = desk.attempt("Keeping the room as this step begins", () => desk.histories.lab()?.fork());
+    deeds = desk.deeds();
+  }
+
+  /** The room as a step began. Whether it is still there: a link brings the room of one step alone. */
+  function restore(at: number): boolean {
+    const room = kept[at];
+    if (room === undefined) return false;
+    desk.clock.cancel();
+    desk.histories.replace(room.fork());
+    batch(() => {
+      desk.setSeenFrom(undefined);
+      desk.setNode(undefined);
+      desk.setMessage(undefined);
+      desk.setRequest(undefined);
+    });
+    const { key } = lesson() ?? {};
+    if (isSet(key)) desk.setKey(key);
+    desk.refresh();
+    return true;
   }
 
   function look(at: LessonStep | undefined) {
@@ -77,10 +115,13 @@ export function createPlayer(desk: Desk) {
   async function go() {
     const here = step();
     if (here === undefined || phase() !== "say" || waitsForChoice()) return;
+    const isOwn = desk.deeds() !== deeds;
     setPhase("running");
     for (const act of here.act ?? []) {
       if (desk.act("The lesson's next act", act) === undefined) break;
     }
+    deeds = isOwn ? undefined : desk.deeds();
+    ran = desk.histories.lab()?.now() ?? 0;
     const complete = await pass(here);
     if (complete && step() === here && phase() === "running") finish(here);
   }
@@ -129,30 +170,40 @@ export function createPlayer(desk: Desk) {
     else if (phase() === "done" && !isLast()) arrive(index() + 1);
   }
 
-  /** The step before: the room anew, and all that led there at once, so that it is the same each time. */
+  /** The step before, in the room as it was when that began. */
   function previous() {
-    const at = lesson();
-    if (at !== undefined) replayTo(at, Math.max(0, index() - 1));
+    const at = Math.max(0, index() - 1);
+    if (restore(at)) arrive(at);
+    else replayTo(at);
   }
 
-  function replayTo(at: Lesson, target: number) {
-    if (!begin(at.id)) return;
+  /** A room anew, and all that the lesson did until this step at once. */
+  function replayTo(target: number) {
+    const at = lesson();
+    if (at === undefined || !begin(at.id)) return;
     for (let i = 0; i < target; i++) {
+      keep(i);
       const earlier = at.steps[i];
       if (earlier !== undefined) doAtOnce(earlier);
     }
     arrive(target);
   }
 
-  /** All that is left of this step, at once. */
+  /**
+   * All that is left of this step, at once. If the reader did nothing meanwhile, from the step's beginning: whoever
+   * looks at the room as time passes looks at other moments than the tests do, and it is to end as there.
+   */
   function finishNow() {
     const here = step();
-    const at = lesson();
-    if (here === undefined || at === undefined || phase() === "done" || waitsForChoice()) return;
+    if (here === undefined || phase() !== "running") return;
     const chosen = choice();
-    const wanted = index();
-    replayTo(at, wanted);
-    doAtOnce(here);
+    if (desk.deeds() === deeds) {
+      if (!restore(index())) replayTo(index());
+      doAtOnce(here);
+    } else {
+      desk.clock.cancel();
+      doAtOnce(here, Math.max(0, (desk.histories.lab()?.now() ?? 0) - ran));
+    }
     batch(() => {
       setChoice(chosen);
       setPhase("done");
@@ -160,17 +211,19 @@ export function createPlayer(desk: Desk) {
     look(here);
   }
 
-  function doAtOnce(at: LessonStep) {
+  /** A step, or what is left of one whose acts are done and of whose time so much has passed. */
+  function doAtOnce(at: LessonStep, passed?: number) {
     const lab = desk.histories.lab();
     if (lab === undefined) return;
-    for (const act of at.act ?? []) desk.act("The lesson's next act", act);
+    if (passed === undefined) for (const act of at.act ?? []) desk.act("The lesson's next act", act);
     desk.attempt("Letting the lesson's time pass", () => {
-      if (isSet(at.run)) runAll(lab, at.run);
+      if (isSet(at.run)) runAll(lab, Math.max(0, at.run - (passed ?? 0)));
       if (isSet(at.until)) lab.run_until(JSON.stringify(at.until), untilMsMax);
     });
   }
 
   function close() {
+    forget(0);
     batch(() => {
       setLesson(undefined);
       setIndex(0);
@@ -183,6 +236,8 @@ export function createPlayer(desk: Desk) {
   function resume(id: string, at: number, was: Phase, chosen: number | undefined) {
     try {
       const known: Lesson = JSON.parse(desk.labs.lesson(id));
+      forget(0);
+      deeds = desk.deeds();
       batch(() => {
         setLesson(known);
         setIndex(Math.max(0, Math.min(at, known.steps.length - 1)));
