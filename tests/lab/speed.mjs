@@ -54,6 +54,12 @@ for (let index = 0; index < SCRUBS; index++) {
   const to = (end * ((index * 7) % SCRUBS)) / SCRUBS;
   scrubs.push(took(() => lab.seek(to)));
 }
+// As a slider is dragged: a little further back each time.
+const drags = [];
+for (let index = 0; index < SCRUBS; index++) {
+  const to = lab.now() - 500;
+  drags.push(took(() => lab.seek(to)));
+}
 const back = took(() => {
   lab.seek(end);
   lab.seek(end - 3_600_000 > 0 ? end - 3_600_000 : 1_000);
@@ -69,6 +75,7 @@ console.log(
   `speed     ${usual.toFixed(0)} x real time (the slowest minute ${slowest.toFixed(0)} x); at least ${TIMES_MIN}`,
 );
 console.log(`scrub     ${median.toFixed(0)} ms (the longest ${longest.toFixed(0)} ms); at most ${SCRUB_MS_MAX}`);
+console.log(`dragged   ${middle(drags).toFixed(0)} ms (the longest ${Math.max(...drags).toFixed(0)} ms)`);
 console.log(`there and back over all of it ${back.toFixed(0)} ms`);
 console.log(`state     ${took(() => lab.state("{}")).toFixed(1)} ms, ${lab.state("{}").length} bytes`);
 console.log(`link      ${took(() => lab.link()).toFixed(1)} ms, ${lab.link().length} bytes`);

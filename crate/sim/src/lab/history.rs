@@ -2,7 +2,8 @@
 //!
 //! Checkpoints are clones of moments, evenly apart. When there are too many of them, or they take too much memory,
 //! every other one goes and the next come twice as far apart. So an hour has a hundred of them, and a scrub replays a
-//! quarter of a minute.
+//! quarter of a minute. Whoever drags the slider asks for one moment after another of the same stretch: of one that is
+//! gone back to twice in a row a few moments more are kept.
 
 use std::rc::Rc;
 
@@ -21,6 +22,10 @@ const CHECKPOINTS_MAX: usize = 128;
 const BYTES_MAX: usize = 320 * 1_024 * 1_024;
 /// How far apart they are at first.
 const SPACING_MS: u64 = 2_000;
+/// Into so many parts a stretch is divided that is gone back to again and again.
+const PARTS: u64 = 4;
+/// A part is no shorter.
+const PART_MS_MIN: u64 = 1_000;
 /// After so many ticks a caller's patience is asked after.
 const PATIENCE_TICKS: u32 = 64;
 
@@ -30,11 +35,20 @@ pub(super) struct Checkpoints {
     /// Shared with forks.
     kept: Vec<(Rc<Moment>, usize)>,
     spacing_ms: u64,
+    /// Moments between one of the kept and the next, in order.
+    between: Vec<Rc<Moment>>,
+    /// Where the stretch begins that was last gone back to, and whether it was twice in a row.
+    dragged: (Option<u64>, bool),
 }
 
 impl Checkpoints {
     pub(super) fn from(first: &Moment) -> Checkpoints {
-        Checkpoints { kept: vec![(Rc::new(first.clone()), first.bytes())], spacing_ms: SPACING_MS }
+        Checkpoints {
+            kept: vec![(Rc::new(first.clone()), first.bytes())],
+            spacing_ms: SPACING_MS,
+            between: Vec::new(),
+            dragged: (None, false),
+        }
     }
 
     /// Keep a moment, if the last one kept is long ago.
@@ -55,15 +69,49 @@ impl Checkpoints {
         }
     }
 
-    /// The last moment not after this one.
+    /// How many of the kept are not after this time.
+    fn kept_until(&self, ms: u64) -> usize {
+        self.kept.partition_point(|(moment, _)| moment.now() <= ms)
+    }
+
+    /// Somebody goes back to this time. A clone takes as long as some seconds of a room: none is made for who comes once.
+    fn go_back(&mut self, ms: u64) {
+        let begin = self.kept[self.kept_until(ms).saturating_sub(1)].0.now();
+        self.dragged = (Some(begin), self.dragged.0 == Some(begin));
+    }
+
+    /// Keep a moment that is lived through again, for whoever comes back to this stretch.
+    fn offer_again(&mut self, moment: &Moment) {
+        if !self.dragged.1 {
+            return;
+        }
+        let later = self.kept_until(moment.now());
+        if self.between.first().is_some_and(|first| self.kept_until(first.now()) != later) {
+            self.between.clear();
+        }
+        let part_ms = (self.spacing_ms / PARTS).max(PART_MS_MIN);
+        let place = self.between.partition_point(|known| known.now() <= moment.now());
+        let before = self.between[..place].last().or(self.kept[..later].last().map(|(kept, _)| kept));
+        let after = self.between.get(place).or(self.kept.get(later).map(|(kept, _)| kept));
+        if before.is_none_or(|before| moment.now() >= before.now() + part_ms)
+            && after.is_none_or(|after| moment.now() + part_ms <= after.now())
+        {
+            self.between.insert(place, Rc::new(moment.clone()));
+        }
+    }
+
+    /// The last moment not after this time.
     fn before(&self, ms: u64) -> Rc<Moment> {
-        let later = self.kept.partition_point(|(moment, _)| moment.now() <= ms);
-        Rc::clone(&self.kept[later.saturating_sub(1)].0)
+        let kept = &self.kept[self.kept_until(ms).saturating_sub(1)].0;
+        let between = self.between.iter().rev().find(|moment| moment.now() <= ms && moment.now() > kept.now());
+        Rc::clone(between.unwrap_or(kept))
     }
 
     /// Only what lies before this moment, or is it.
     pub(super) fn truncate(&mut self, moment: &Moment) {
-        self.kept.retain(|(kept, _)| kept.ticks <= moment.ticks && kept.acts_done <= moment.acts_done);
+        let is_past = |kept: &Moment| kept.ticks <= moment.ticks && kept.acts_done <= moment.acts_done;
+        self.kept.retain(|(kept, _)| is_past(kept));
+        self.between.retain(|kept| is_past(kept));
     }
 }
 
@@ -134,12 +182,14 @@ impl Lab {
     /// Go to the end of a millisecond that was lived through already.
     pub fn seek(&mut self, ms: u64) {
         let ms = ms.min(self.end.ms);
+        self.checkpoints.go_back(ms);
         let from = self.checkpoints.before(ms);
         if ms < self.now() || from.now() > self.now() {
             self.moment = Moment::clone(&from);
         }
         let to = if ms == self.end.ms { self.end } else { Place::after(ms) };
         self.forward(to, &mut || true, &mut |_, _| false);
+        self.checkpoints.dragged.1 = false;
     }
 
     /// What was done and seen after this moment never was.
@@ -163,8 +213,10 @@ impl Lab {
             let next = act.map_or(to, |recorded| recorded.place);
             while let Some(tick) = self.moment.tick(next) {
                 self.logbook.on_tick(&mut self.moment, &tick);
-                if matches!(tick, Tick::Look) && self.moment.place() > self.end {
-                    self.checkpoints.offer(&self.moment);
+                match tick {
+                    Tick::Look if self.moment.place() > self.end => self.checkpoints.offer(&self.moment),
+                    Tick::Look => self.checkpoints.offer_again(&self.moment),
+                    _ => {}
                 }
                 self.end = self.end.max(self.moment.place());
                 if is_enough(&self.moment, &tick) {
@@ -255,6 +307,37 @@ mod tests {
         let apart = at.windows(2).map(|two| two[1] - two[0]).max().unwrap_or(0);
         assert!(apart <= lab.checkpoints.spacing_ms && apart <= 20 * 60 * 1_000 / 60, "{apart} ms of {at:?}");
         assert_eq!(at.first(), Some(&0), "there is always a way back to the beginning");
+    }
+
+    #[test]
+    fn of_a_stretch_that_is_looked_at_again_a_few_moments_are_kept_and_no_other_is_reached_by_them() {
+        let mut lab = lab(4, 3);
+        lab.run(20 * 60 * 1_000, || true);
+        let apart = lab.checkpoints.spacing_ms;
+        let trace_at = |lab: &mut Lab, ms: u64| {
+            lab.seek(ms);
+            (lab.now(), lab.moment.play.soak.world.trace())
+        };
+        let base = lab.checkpoints.before(600_000).now();
+        let wanted = [10, 11, 12, 13].map(|part| base + part * apart / 16);
+        let mut fresh = lab.fork();
+        let first: Vec<_> = wanted.iter().map(|&ms| trace_at(&mut fresh.fork(), ms)).collect();
+        fresh.seek(base + apart - 1);
+        assert_eq!(fresh.checkpoints.between.len(), 0, "none for who comes once");
+        fresh.seek(base + apart - 2);
+        let between = fresh.checkpoints.between.len();
+        assert!((2..PARTS as usize).contains(&between), "{between} of a stretch of {apart} ms");
+        for (&ms, expected) in wanted.iter().zip(&first) {
+            let from = fresh.checkpoints.before(ms).now();
+            assert!(from > ms.saturating_sub(apart / 2), "{from} for {ms}");
+            assert_eq!(trace_at(&mut fresh, ms), *expected);
+        }
+        fresh.seek(300_000);
+        fresh.seek(299_999);
+        fresh.run(apart, || true);
+        let is_near = |moment: &Rc<Moment>| moment.now() < 300_000 + 2 * apart;
+        assert!(fresh.checkpoints.between.iter().all(is_near), "those of another stretch are let go");
+        assert!(fresh.checkpoints.between.len() <= PARTS as usize);
     }
 
     #[test]
