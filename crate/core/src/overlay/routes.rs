@@ -77,6 +77,15 @@ pub enum Arrival {
     Nowhere,
 }
 
+/// What was told of this node's links, and when.
+#[derive(Debug, Clone)]
+struct Told {
+    at: Instant,
+    links: Vec<(NodeId, bool)>,
+    /// Up to this revision of the links that is what they are.
+    revision: u64,
+}
+
 /// Ways over others, and what has gone over them.
 #[derive(Debug, Clone, Default)]
 pub struct Routes {
@@ -87,8 +96,7 @@ pub struct Routes {
     neighbours: BTreeMap<NodeId, Vec<(NodeId, bool)>>,
     /// Goes on whenever what the neighbours say of their links may have changed.
     wishes: u64,
-    /// What was told of this node's links and when; and up to which revision of them that is what they are.
-    told: Option<(Instant, Vec<(NodeId, bool)>, u64)>,
+    told: Option<Told>,
     loads: Loads,
 }
 
@@ -192,17 +200,18 @@ impl Routes {
         links: impl FnOnce() -> Vec<(NodeId, bool)>,
         out: &mut Outbox,
     ) {
-        let told = self.told.as_ref().map(|(at, told, known)| (now.since(*at), told, *known == revision));
-        let soon = |told: &[(NodeId, bool)]| pause_ms * (told.len() as u64).max(TELL_LINKS) / TELL_LINKS;
-        if told.is_some_and(|(ago, told, is_known)| ago < soon(told) || is_known && ago < TELL_AGAIN_MS) {
+        let ago = self.told.as_ref().map(|told| (now.since(told.at), told));
+        let soon = |told: &Told| pause_ms * (told.links.len() as u64).max(TELL_LINKS) / TELL_LINKS;
+        let is_known = |told: &Told| told.revision == revision;
+        if ago.is_some_and(|(ago, told)| ago < soon(told) || is_known(told) && ago < TELL_AGAIN_MS) {
             return;
         }
         let links = links();
-        if told.is_none_or(|(ago, told, _)| ago >= TELL_AGAIN_MS || *told != links) {
+        if ago.is_none_or(|(ago, told)| ago >= TELL_AGAIN_MS || told.links != links) {
             out.extend(links.iter().map(|(link, _)| (*link, Message::Links(links.clone()))));
-            self.told = Some((now, links, revision));
-        } else if let Some((.., known)) = &mut self.told {
-            *known = revision;
+            self.told = Some(Told { at: now, links, revision });
+        } else if let Some(told) = &mut self.told {
+            told.revision = revision;
         }
     }
 

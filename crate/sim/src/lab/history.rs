@@ -74,7 +74,7 @@ impl Checkpoints {
         self.kept.partition_point(|(moment, _)| moment.now() <= ms)
     }
 
-    /// Somebody goes back to this time. A clone takes as long as some seconds of a room: none is made for who comes once.
+    /// Somebody goes back to this time. A clone takes as long as seconds of a room: for who comes once, none is made.
     fn go_back(&mut self, ms: u64) {
         let begin = self.kept[self.kept_until(ms).saturating_sub(1)].0.now();
         self.dragged = (Some(begin), self.dragged.0 == Some(begin));
