@@ -236,11 +236,12 @@ export function createPlayer(desk: Desk) {
   function resume(id: string, at: number, was: Phase, chosen: number | undefined) {
     try {
       const known: Lesson = JSON.parse(desk.labs.lesson(id));
+      const found = Math.max(0, Math.min(at, known.steps.length - 1));
       forget(0);
-      deeds = desk.deeds();
+      if (was === "say") keep(found);
       batch(() => {
         setLesson(known);
-        setIndex(Math.max(0, Math.min(at, known.steps.length - 1)));
+        setIndex(found);
         setPhase(was === "running" ? "done" : was);
         setChoice(chosen);
       });
