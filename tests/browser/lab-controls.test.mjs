@@ -308,4 +308,24 @@ describe("the lab's controls", { timeout: 1_500_000 }, () => {
     await page.by("lessons").waitFor();
     assert.deepEqual(await page.troubles(), []);
   });
+
+  test("a key that follows a dialog's closing at once opens the next one", { timeout }, async () => {
+    const page = await lab.page();
+    await page.page.evaluate(() => document.activeElement?.blur());
+    await page.page.keyboard.press("?");
+    await page.by("help").waitFor();
+    // The browser closes it, and the key is there before the "close" event is: no hand is that fast, a busy page is.
+    const told = await page.by("help").evaluate(async (help) => {
+      const closed = new Promise((resolve) => help.addEventListener("close", resolve, { once: true }));
+      help.close();
+      document.dispatchEvent(new KeyboardEvent("keydown", { key: "l", bubbles: true }));
+      const before = document.querySelector("dialog[open]")?.dataset.testid;
+      await closed;
+      return [before, document.querySelector("dialog[open]")?.dataset.testid];
+    });
+    assert.deepEqual(told, ["lessons", "lessons"]);
+    await page.page.keyboard.press("Escape");
+    await page.by("lessons").waitFor({ state: "hidden" });
+    assert.deepEqual(await page.troubles(), []);
+  });
 });

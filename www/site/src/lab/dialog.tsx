@@ -14,6 +14,15 @@ export function Dialog(props: {
     if (props.open && !dialog.open) dialog.showModal();
     if (!props.open && dialog.open) dialog.close();
   });
+  // The browser tells of a closing in a task of its own, later: by then the next key may have opened another dialog,
+  // which is not to be shut by what was told of this one. So Escape goes through the signal, as the button does.
+  const onCancel = (event: Event) => {
+    event.preventDefault();
+    props.onClose();
+  };
+  const onClosed = () => {
+    if (props.open && !dialog.open) props.onClose();
+  };
   const onBackdrop = (event: MouseEvent) => {
     if (event.target === dialog) props.onClose();
   };
@@ -24,7 +33,8 @@ export function Dialog(props: {
       classList={{ wide: props.wide ?? false }}
       aria-labelledby={`${props.testid}-title`}
       data-testid={props.testid}
-      onClose={() => props.onClose()}
+      onCancel={onCancel}
+      onClose={onClosed}
       onClick={onBackdrop}
       onKeyDown={() => {}}
     >
