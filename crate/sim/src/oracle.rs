@@ -294,21 +294,25 @@ impl Oracle {
             }
         }
         let changes = self.superseding.get(key).map(|changes| &changes.kept[..]).unwrap_or_default();
-        for (number, written) in self.writes.iter().filter(|(_, written)| written.key == *key) {
-            let is_superseded = |by: &&Superseding| by.write != Some(*number) && by.supersedes(&written.dot);
-            let is_known = end.context().covers(&written.dot);
-            let own = changes.iter().find(|by| by.write == Some(*number));
-            let is_reaped = self.has_reaped && self.is_deleted(changes, written.dot);
-            if own.is_some_and(|own| !own.ackers.is_empty()) && !is_known && !is_reaped {
-                self.violations.push(format!("{key:?}: acknowledged write {number} is lost"));
-            }
-            let may_be_dropped = self.expiring.contains(number) || changes.iter().any(|by| is_superseded(&by));
-            if is_known && !values.contains(number) && !may_be_dropped {
-                self.violations.push(format!("{key:?}: write {number} was dropped, and nothing superseded it"));
+        for (place, own) in changes.iter().enumerate() {
+            let Some(number) = own.write else { continue };
+            let is_superseded = |by: &&Superseding| by.write != own.write && by.supersedes(&own.dot);
+            // What superseded it was mostly made soon after it.
+            let mut others = changes[place..].iter().chain(&changes[..place]);
+            if !end.context().covers(&own.dot) {
+                let is_reaped = || self.has_reaped && self.is_deleted(changes, own.dot);
+                if !own.ackers.is_empty() && !is_reaped() {
+                    self.violations.push(format!("{key:?}: acknowledged write {number} is lost"));
+                }
+            } else if !values.contains(&number) {
+                let may_be_dropped = self.expiring.contains(&number) || others.any(|by| is_superseded(&by));
+                if !may_be_dropped {
+                    self.violations.push(format!("{key:?}: write {number} was dropped, and nothing superseded it"));
+                }
             }
             // Whoever superseded it and is itself known must have taken its place.
             let has_taken_effect = |by: &&Superseding| end.context().covers(&by.dot);
-            if values.contains(number) && changes.iter().filter(is_superseded).any(|by| has_taken_effect(&by)) {
+            if values.contains(&number) && others.filter(is_superseded).any(|by| has_taken_effect(&by)) {
                 self.violations.push(format!("{key:?}: write {number} has returned"));
             }
         }

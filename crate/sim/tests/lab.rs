@@ -54,6 +54,13 @@ fn play(seed: u64, plant: Option<&str>) -> Option<Value> {
     }
     assert_eq!(state["now"], violation["at"], "time stands where it was found");
     assert_eq!(lab.run(1_000, || true), 0, "and does not go on");
+    for ms in [lab.now() / 2, lab.now().saturating_sub(1)] {
+        lab.seek(ms);
+        lab.run(60_000_000, || true);
+        let again = found(&lab);
+        let ends = ["violation", "now", "trace"].map(|what| (&again[what], &state[what]));
+        assert!(ends.iter().all(|(again, first)| again == first), "lived through again from {ms}: {ends:#?}");
+    }
     Some(violation)
 }
 

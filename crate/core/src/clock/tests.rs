@@ -1,5 +1,6 @@
 //! The kernel's algebra. Histories that others have published are in `vectors`.
 
+use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -108,6 +109,30 @@ fn copies() -> impl Strategy<Value = Vec<Siblings<u32>>> {
 }
 
 proptest! {
+    /// Both may be short or long: they are gone through in another way then.
+    #[test]
+    fn two_vectors_are_compared_and_merged_as_maps_are(
+        left in prop::collection::btree_map(0u8..24, 1u64..6, 0..16),
+        right in prop::collection::btree_map(0u8..24, 1u64..6, 0..16),
+    ) {
+        let vector = |of: &BTreeMap<u8, u64>| -> VersionVector {
+            of.iter().map(|(&node, &counter)| dot(node, counter)).collect()
+        };
+        let (a, b) = (vector(&left), vector(&right));
+        let mut joined = left.clone();
+        for (&node, &counter) in &right {
+            let known = joined.entry(node).or_default();
+            *known = counter.max(*known);
+        }
+        let mut merged = a.clone();
+        merged.merge(&b);
+        prop_assert_eq!(&merged, &vector(&joined));
+        prop_assert_eq!(a.union_len(&b), joined.len());
+        prop_assert_eq!(a.descends(&b), joined == left);
+        prop_assert!(merged.descends(&a) && merged.descends(&b));
+        prop_assert_eq!(merged.counter(&dot(3, 1).actor), joined.get(&3).copied().unwrap_or(0));
+    }
+
     #[test]
     fn sync_is_commutative_associative_and_idempotent(nodes in copies()) {
         let join = |a: &Siblings<u32>, b: &Siblings<u32>| { let mut c = a.clone(); c.sync(b); c };

@@ -15,6 +15,9 @@ use crate::id::Actor;
 /// be.
 pub const ACTORS_MAX: usize = 4096;
 
+/// Of so many actors each is looked for by itself when two vectors are merged.
+const FEW: usize = 4;
+
 /// Counters in the order of their actors. Most keys are written by one actor, and its counter lies in the vector
 /// itself.
 type Entries = SmallVec<[(Actor, u64); 1]>;
@@ -73,12 +76,23 @@ impl VersionVector {
 
     /// Whether all that `other` has seen has been seen here.
     pub fn descends(&self, other: &VersionVector) -> bool {
-        other.entries.iter().all(|&(actor, counter)| self.counter(&actor) >= counter)
+        self.beside(other).all(|(own, dot)| own.is_some_and(|own| own >= dot.counter))
     }
 
     /// How many actors either has seen.
     pub fn union_len(&self, other: &VersionVector) -> usize {
-        self.len() + other.entries.iter().filter(|(actor, _)| self.find(actor).is_err()).count()
+        self.len() + self.beside(other).filter(|(own, _)| own.is_none()).count()
+    }
+
+    /// What another vector has seen, in order, each beside the counter of the same actor here. Both are in the order of
+    /// the actors, so they are gone through once, side by side.
+    fn beside<'a>(&'a self, other: &'a VersionVector) -> impl Iterator<Item = (Option<u64>, Dot)> + 'a {
+        let mut rest = &self.entries[..];
+        other.iter().map(move |dot| {
+            let before = rest.iter().position(|(actor, _)| *actor >= dot.actor).unwrap_or(rest.len());
+            rest = &rest[before..];
+            (rest.first().filter(|(actor, _)| *actor == dot.actor).map(|&(_, counter)| counter), dot)
+        })
     }
 
     /// Whether nothing has been seen.
@@ -109,7 +123,28 @@ impl VersionVector {
 
     /// See all that `other` has seen: the pointwise maximum.
     pub fn merge(&mut self, other: &VersionVector) {
-        other.iter().for_each(|dot| self.see(dot));
+        if other.len() <= FEW || self.is_empty() {
+            return other.iter().for_each(|dot| self.see(dot));
+        }
+        let both = self.union_len(other);
+        if both == self.len() {
+            let mut own = self.entries.iter_mut();
+            for &(actor, counter) in &other.entries {
+                if let Some((_, known)) = own.find(|(known, _)| *known == actor) {
+                    *known = counter.max(*known);
+                }
+            }
+            return;
+        }
+        let mut own = core::mem::replace(&mut self.entries, Entries::with_capacity(both)).into_iter().peekable();
+        for &(actor, counter) in &other.entries {
+            while let Some(before) = own.next_if(|known| known.0 < actor) {
+                self.entries.push(before);
+            }
+            let known = own.next_if(|known| known.0 == actor).map_or(0, |known| known.1);
+            self.entries.push((actor, counter.max(known)));
+        }
+        self.entries.extend(own);
     }
 
     /// The bytes an application keeps and hands back.

@@ -3,27 +3,28 @@
 //! A range holds both of its ends and never wraps; a set is ranges in order that neither touch nor overlap. For a
 //! comparison, a set can be cut into parts of equal length, in two again and again, however scattered it is.
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
 /// Deeper cuts of 2^64 positions in two would be empty.
 pub(crate) const PART_DEPTH_MAX: u8 = 64;
 
-/// A set of positions, as ranges in order.
+/// A set of positions, as ranges in order. It never changes, so copies share them.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RangeSet {
-    ranges: Vec<(u64, u64)>,
+    ranges: Arc<[(u64, u64)]>,
 }
 
 impl RangeSet {
     /// No position.
-    pub const fn empty() -> RangeSet {
-        RangeSet { ranges: Vec::new() }
+    pub fn empty() -> RangeSet {
+        RangeSet::default()
     }
 
     /// Every position.
     pub fn full() -> RangeSet {
-        RangeSet { ranges: alloc::vec![(0, u64::MAX)] }
+        RangeSet { ranges: Arc::from([(0, u64::MAX)]) }
     }
 
     /// The set of these ranges, which come in order; neighbours are joined.
@@ -36,7 +37,7 @@ impl RangeSet {
                 _ => joined.push((start, end)),
             }
         }
-        RangeSet { ranges: joined }
+        RangeSet { ranges: joined.into() }
     }
 
     /// Read ranges that somebody else sent: each must be in order, and after the one before it.
@@ -52,7 +53,7 @@ impl RangeSet {
 
     /// The ranges as pairs, to be sent.
     pub fn to_pairs(&self) -> Vec<(u64, u64)> {
-        self.ranges.clone()
+        self.ranges.to_vec()
     }
 
     /// Whether no position is in it.
@@ -90,7 +91,7 @@ impl RangeSet {
 
     /// The positions that are in any of these.
     pub fn union_of<'a>(sets: impl IntoIterator<Item = &'a RangeSet>) -> RangeSet {
-        let mut ranges: Vec<(u64, u64)> = sets.into_iter().flat_map(|set| &set.ranges).copied().collect();
+        let mut ranges: Vec<(u64, u64)> = sets.into_iter().flat_map(|set| &*set.ranges).copied().collect();
         // Each set is in order already, which a stable sort makes use of.
         ranges.sort();
         RangeSet::from_sorted(ranges)
@@ -117,7 +118,7 @@ impl RangeSet {
     fn complement(&self) -> RangeSet {
         let mut gaps = Vec::new();
         let mut from = Some(0u64);
-        for &(start, end) in &self.ranges {
+        for &(start, end) in &*self.ranges {
             if let Some(gap) = from.filter(|&gap| gap < start) {
                 gaps.push((gap, start - 1));
             }
@@ -145,7 +146,7 @@ impl RangeSet {
     /// The positions from the `from`-th to before the `to`-th of the set.
     fn slice(&self, from: u128, to: u128) -> RangeSet {
         let (mut offset, mut ranges) = (0u128, Vec::new());
-        for &(start, end) in &self.ranges {
+        for &(start, end) in &*self.ranges {
             let next = offset + u128::from(end - start) + 1;
             let (low, high) = (from.max(offset), to.min(next));
             if low < high {
@@ -158,7 +159,7 @@ impl RangeSet {
             }
             offset = next;
         }
-        RangeSet { ranges }
+        RangeSet { ranges: ranges.into() }
     }
 }
 

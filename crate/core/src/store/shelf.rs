@@ -32,8 +32,8 @@ pub(super) struct Stored {
 enum Held {
     /// One plain value, and nothing else was ever seen.
     Plain { actor: Arc<Actor>, counter: u64, payload: Payload },
-    /// Anything else.
-    Whole(Box<Object>),
+    /// Anything else. A copy of a node, of which a history keeps many, has the same one.
+    Whole(Arc<Object>),
 }
 
 impl Held {
@@ -43,7 +43,7 @@ impl Held {
                 let payload = version.payload.clone();
                 Held::Plain { actor: actors.shared(dot.actor), counter: dot.counter, payload }
             }
-            None => Held::Whole(Box::new(object)),
+            None => Held::Whole(Arc::new(object)),
         }
     }
 
@@ -57,7 +57,7 @@ impl Held {
     fn into_object(self) -> Object {
         match self {
             Held::Plain { actor, counter, payload } => plain(&actor, counter, payload),
-            Held::Whole(object) => *object,
+            Held::Whole(object) => Arc::unwrap_or_clone(object),
         }
     }
 

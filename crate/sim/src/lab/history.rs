@@ -1,5 +1,8 @@
 //! Going to another point of time: forwards by ticks, backwards by a checkpoint and ticks.
 //!
+//! What is lived through again was judged the first time, and is not judged again: it was found to be right, for what is
+//! wrong ends a history.
+//!
 //! Checkpoints are clones of moments, evenly apart. When there are too many of them, or they take too much memory,
 //! every other one goes and the next come twice as far apart. So an hour has a hundred of them, and a scrub replays a
 //! quarter of a minute. Whoever drags the slider asks for one moment after another of the same stretch: of one that is
@@ -211,7 +214,7 @@ impl Lab {
         loop {
             let act = self.acts.get(self.moment.acts_done).filter(|recorded| recorded.place <= to);
             let next = act.map_or(to, |recorded| recorded.place);
-            while let Some(tick) = self.moment.tick(next) {
+            while let Some(tick) = self.moment.tick(next, self.end) {
                 self.logbook.on_tick(&mut self.moment, &tick);
                 match tick {
                     Tick::Look if self.moment.place() > self.end => self.checkpoints.offer(&self.moment),

@@ -134,8 +134,8 @@ impl Moment {
         (soonest.0.max(OPENED_MS) - OPENED_MS, soonest.1)
     }
 
-    /// Do the next tick, if it is due by then and nothing is broken.
-    pub(super) fn tick(&mut self, by: Place) -> Option<Tick> {
+    /// Do the next tick, if it is due by then and nothing is broken. What comes before `judged` is known to be right.
+    pub(super) fn tick(&mut self, by: Place, judged: Place) -> Option<Tick> {
         let (due, what) = self.next();
         let due = due.max(self.place.ms);
         let nth = if due == self.place.ms { self.place.nth + 1 } else { 1 };
@@ -165,7 +165,8 @@ impl Moment {
                 self.take_news();
                 self.figures.on_look(&self.play, due);
                 if self.violation.is_none() {
-                    self.violation = self.watcher.look(&mut self.play, due, self.figures.settled_since());
+                    let is_right = self.place < judged;
+                    self.violation = self.watcher.look(&mut self.play, due, self.figures.settled_since(), is_right);
                 }
                 Tick::Look
             }
