@@ -58,7 +58,7 @@ fn play(seed: u64, plant: Option<&str>) -> Option<Value> {
         lab.seek(ms);
         lab.run(60_000_000, || true);
         let again = found(&lab);
-        let ends = ["violation", "now", "trace"].map(|what| (&again[what], &state[what]));
+        let ends = ["violation", "now", "trace", "next"].map(|what| (&again[what], &state[what]));
         assert!(ends.iter().all(|(again, first)| again == first), "lived through again from {ms}: {ends:#?}");
     }
     Some(violation)

@@ -1,7 +1,7 @@
 //! Going to another point of time: forwards by ticks, backwards by a checkpoint and ticks.
 //!
-//! What is lived through again was judged the first time, and is not judged again: it was found to be right, for what is
-//! wrong ends a history.
+//! What is lived through again was judged the first time, and is not judged again: it was found to be right, for what
+//! is wrong ends a history.
 //!
 //! Checkpoints are clones of moments, evenly apart. When there are too many of them, or they take too much memory,
 //! every other one goes and the next come twice as far apart. So an hour has a hundred of them, and a scrub replays a
@@ -199,7 +199,7 @@ impl Lab {
     pub(super) fn drop_future(&mut self, before: &Moment) {
         self.acts.truncate(before.acts_done);
         self.checkpoints.truncate(before);
-        self.logbook.truncate(before.ticks, before.acts_done);
+        self.logbook.truncate(before);
     }
 
     /// Go on to a place, taking the acts that lie on the way, until patience ends, something is broken, or it is
@@ -243,8 +243,7 @@ impl Lab {
                 self.moment.acts_done += 1;
                 self.note.get_or_insert_with(|| super::link::OTHER_VERSION.into());
             }
-            self.logbook.on_act(&self.moment, &recorded.text);
-            self.logbook.take(&mut self.moment);
+            self.logbook.on_act(&mut self.moment, &recorded.text);
         }
         self.moment.rest_until(to.ms);
         self.end = self.end.max(self.moment.place());

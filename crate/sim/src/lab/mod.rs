@@ -147,8 +147,7 @@ impl Lab {
             Ok(asked) => {
                 self.drop_future(&before);
                 self.acts.push(Recorded { place, text: text.clone(), act });
-                self.logbook.on_act(&self.moment, &text);
-                self.logbook.take(&mut self.moment);
+                self.logbook.on_act(&mut self.moment, &text);
                 self.end = self.moment.place();
                 Ok(asked.map_or(json!({}), |id| json!({ "request": id.0 })).to_string())
             }

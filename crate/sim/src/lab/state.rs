@@ -60,7 +60,7 @@ impl Lab {
         };
         let key = view.key.as_ref().map(key).transpose()?;
         let (ring, members, tokens) = moment.believed(seen_from, view.ring.as_deref());
-        let (first, next) = self.logbook.bounds(moment.ticks);
+        let (first, next) = self.logbook.bounds(moment);
         let violation = moment.violation.as_ref().map(|found| {
             json!({
                 "at": found.at, "checker": found.checker, "rule": found.rule, "what": found.what,

@@ -36,6 +36,7 @@ fn story(lab: &mut Lab) {
     act(lab, json!({ "partition": [["n0", "n2"], ["n3", "n4"]] }));
     lab.run(5_000, || true);
     act(lab, json!("heal"));
+    act(lab, json!({ "introduce": ["n0", "n3"] }));
     act(lab, json!({ "open": "n1" }));
     act(lab, json!({ "close": "n4" }));
     lab.run(9_000, || true);
@@ -95,6 +96,34 @@ fn a_link_leads_to_the_same_state() {
     lab.seek(6_000);
     let other = Lab::from_link(&lab.link().expect("a short history")).expect("a good link");
     assert_eq!((other.now(), other.end(), other.trace()), (6_000, 6_000, lab.trace()));
+}
+
+#[test]
+fn what_was_seen_is_told_once_however_often_it_is_lived_through_and_nothing_of_what_is_to_come() {
+    let mut lab = lab(7, 5);
+    story(&mut lab);
+    let told = |lab: &Lab| [lab.log(0), lab.diagram(0, 30_000), state(lab, json!({}))["next"].to_string()];
+    let (end, first) = (lab.end(), told(&lab));
+    for ms in [0, 4_100, end / 2, end - 1] {
+        lab.seek(ms);
+        lab.seek(end);
+        assert_eq!(told(&lab), first, "after going back to {ms}");
+    }
+    // Two acts with no happening between them: after the first the second is still to come.
+    let mut quiet = Lab::new(&setup(3, 2)).expect("a good setup");
+    let quiet_at = |quiet: &mut Lab| {
+        let ticks = quiet.moment.ticks;
+        quiet.run(1, || true);
+        quiet.moment.ticks == ticks
+    };
+    while !(quiet_at(&mut quiet) && quiet_at(&mut quiet)) {}
+    let (now, before) = (quiet.now(), quiet.log(0));
+    act(&mut quiet, json!({ "crash": "n0" }));
+    assert_ne!(quiet.log(0), before);
+    quiet.seek(now - 1);
+    assert_eq!(quiet.log(0), before, "it is in the future");
+    act(&mut quiet, json!({ "freeze": "n1" }));
+    assert!(!quiet.log(0).contains("crash"), "it never was: {}", quiet.log(0));
 }
 
 #[test]
