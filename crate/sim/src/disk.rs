@@ -1,6 +1,7 @@
 //! A virtual disk: tables of rows, changed by whole batches, which can be taken back to how it was.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 
 use roundtable_core::id::ShortBytes;
 use roundtable_core::store::{Batch, Rows, Table};
@@ -9,13 +10,15 @@ use roundtable_core::store::{Batch, Rows, Table};
 pub(crate) const HISTORY_MAX: usize = 256;
 
 type Row = (Table, ShortBytes);
+/// What is in a row: copies of a disk, of which a history keeps many, share it.
+type Value = Rc<[u8]>;
 
 /// The rows that are durable.
 #[derive(Debug, Clone, Default)]
 pub struct Disk {
-    rows: BTreeMap<Row, Vec<u8>>,
+    rows: BTreeMap<Row, Value>,
     /// What the rows of each of the last batches held before it, in the order of its changes.
-    history: VecDeque<Vec<(Row, Option<Vec<u8>>)>>,
+    history: VecDeque<Vec<(Row, Option<Value>)>>,
     /// How many rows of objects and of hints it was ever told to change.
     data_changes: u64,
 }
@@ -28,7 +31,7 @@ impl Disk {
             let row = (op.table, op.key);
             self.data_changes += u64::from(matches!(row.0, Table::Objects | Table::Hints));
             let old = match op.value {
-                Some(value) => self.rows.insert(row.clone(), value),
+                Some(value) => self.rows.insert(row.clone(), value.into()),
                 None => self.rows.remove(&row),
             };
             before.push((row, old));
@@ -65,12 +68,12 @@ impl Disk {
 
     /// What a node that starts is given.
     pub fn rows(&self) -> Rows {
-        self.rows.iter().map(|((table, key), value)| (*table, key.to_vec(), value.clone())).collect()
+        self.rows.iter().map(|((table, key), value)| (*table, key.to_vec(), value.to_vec())).collect()
     }
 
     /// One row.
     pub fn row(&self, table: Table, key: &[u8]) -> Option<&[u8]> {
-        self.rows.get(&(table, key.into())).map(Vec::as_slice)
+        self.rows.get(&(table, key.into())).map(|value| &**value)
     }
 
     /// The rows of a table, in the order of their keys.
@@ -86,7 +89,7 @@ impl Disk {
     /// About how many bytes of memory it takes, with what can be undone.
     pub fn bytes(&self) -> usize {
         let rows: usize = self.rows.iter().map(|((_, key), value)| 96 + key.len() + value.len()).sum();
-        let undo = |(row, old): &(Row, Option<Vec<u8>>)| 96 + row.1.len() + old.as_ref().map_or(0, Vec::len);
+        let undo = |(row, old): &(Row, Option<Value>)| 96 + row.1.len() + old.as_ref().map_or(0, |old| old.len());
         rows + self.history.iter().flatten().map(undo).sum::<usize>()
     }
 

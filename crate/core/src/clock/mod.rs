@@ -14,6 +14,7 @@
 //!
 //! It is not a lattice of values: what siblings mean is the application's business, or a data type's.
 
+mod entries;
 mod siblings;
 mod vector;
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use smallvec::SmallVec;
 
 use super::Dot;
+use super::entries::{Entries, Entry};
 use crate::id::Actor;
 
 /// More actors than this have never written one key; a longer vector is refused when it is read, so none must come to
@@ -18,30 +19,17 @@ pub const ACTORS_MAX: usize = 4096;
 /// Of so many actors each is looked for by itself when two vectors are merged.
 const FEW: usize = 4;
 
-/// Counters in the order of their actors. Most keys are written by one actor, and its counter lies in the vector
-/// itself.
-type Entries = SmallVec<[(Actor, u64); 1]>;
-
 /// Counters by actor, in the order of the actors; no counter is zero.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct VersionVector {
     entries: Entries,
-}
-
-// A derived one would copy entry by entry.
-impl Clone for VersionVector {
-    fn clone(&self) -> VersionVector {
-        VersionVector { entries: Entries::from_slice(&self.entries) }
-    }
 }
 
 impl From<Dot> for VersionVector {
     /// A vector that has seen this dot, and with it all earlier ones of its actor.
     fn from(dot: Dot) -> VersionVector {
         let mut vector = VersionVector::new();
-        if dot.counter > 0 {
-            vector.entries.push((dot.actor, dot.counter));
-        }
+        vector.see(dot);
         vector
     }
 }
@@ -61,7 +49,7 @@ impl core::error::Error for ContextError {}
 impl VersionVector {
     /// A vector that has seen nothing.
     pub const fn new() -> VersionVector {
-        VersionVector { entries: SmallVec::new_const() }
+        VersionVector { entries: Entries::None }
     }
 
     /// Up to which of this actor's dots have been seen; zero for none.
@@ -116,35 +104,35 @@ impl VersionVector {
             return;
         }
         match self.find(&dot.actor) {
-            Ok(index) => self.entries[index].1 = self.entries[index].1.max(dot.counter),
+            Ok(index) if self.entries[index].1 >= dot.counter => {}
+            Ok(index) => self.entries.as_mut()[index].1 = dot.counter,
             Err(index) => self.entries.insert(index, (dot.actor, dot.counter)),
         }
     }
 
     /// See all that `other` has seen: the pointwise maximum.
     pub fn merge(&mut self, other: &VersionVector) {
-        if other.len() <= FEW || self.is_empty() {
+        if other.len() <= FEW {
             return other.iter().for_each(|dot| self.see(dot));
         }
-        let both = self.union_len(other);
-        if both == self.len() {
-            let mut own = self.entries.iter_mut();
-            for &(actor, counter) in &other.entries {
-                if let Some((_, known)) = own.find(|(known, _)| *known == actor) {
-                    *known = counter.max(*known);
-                }
-            }
+        if self.descends(other) {
             return;
         }
-        let mut own = core::mem::replace(&mut self.entries, Entries::with_capacity(both)).into_iter().peekable();
-        for &(actor, counter) in &other.entries {
+        if other.descends(self) {
+            self.entries = other.entries.clone();
+            return;
+        }
+        let mut merged = Vec::with_capacity(self.union_len(other));
+        let mut own = self.entries.iter().copied().peekable();
+        for &(actor, counter) in &*other.entries {
             while let Some(before) = own.next_if(|known| known.0 < actor) {
-                self.entries.push(before);
+                merged.push(before);
             }
             let known = own.next_if(|known| known.0 == actor).map_or(0, |known| known.1);
-            self.entries.push((actor, counter.max(known)));
+            merged.push((actor, counter.max(known)));
         }
-        self.entries.extend(own);
+        merged.extend(own);
+        self.entries = merged.into();
     }
 
     /// The bytes an application keeps and hands back.
@@ -172,10 +160,10 @@ impl VersionVector {
 }
 
 impl VersionVector {
-    fn of(entries: Entries) -> Result<VersionVector, ContextError> {
+    fn of(entries: &[Entry]) -> Result<VersionVector, ContextError> {
         let ordered = entries.windows(2).all(|pair| pair[0].0 < pair[1].0);
         if ordered && entries.len() <= ACTORS_MAX && entries.iter().all(|&(_, counter)| counter > 0) {
-            Ok(VersionVector { entries })
+            Ok(VersionVector { entries: entries.into() })
         } else {
             Err(ContextError)
         }
@@ -184,7 +172,7 @@ impl VersionVector {
 
 impl<'de> Deserialize<'de> for VersionVector {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<VersionVector, D::Error> {
-        VersionVector::of(deserialize_few(deserializer)?).map_err(serde::de::Error::custom)
+        VersionVector::of(&deserialize_few(deserializer)?).map_err(serde::de::Error::custom)
     }
 }
 
@@ -215,7 +203,7 @@ pub(super) fn deserialize_few<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
 
 impl Serialize for VersionVector {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(&self.entries)
+        serializer.collect_seq(&*self.entries)
     }
 }
 

@@ -22,7 +22,7 @@ use crate::scenario::Expect;
 /// So many checkpoints are kept.
 const CHECKPOINTS_MAX: usize = 128;
 /// So many bytes of them, by an estimate.
-const BYTES_MAX: usize = 320 * 1_024 * 1_024;
+const BYTES_MAX: usize = 448 * 1_024 * 1_024;
 /// How far apart they are at first.
 const SPACING_MS: u64 = 2_000;
 /// Into so many parts a stretch is divided that is gone back to again and again.
@@ -275,17 +275,18 @@ impl Moment {
         })
     }
 
-    /// About how much memory it takes.
+    /// About how much memory it takes beside what it shares with others: the ring, and values and clocks that are not
+    /// changed.
     pub(super) fn bytes(&self) -> usize {
         let world = &self.play.soak.world;
-        let alive = world.alive();
-        let tokens = alive.first().map_or(0, |&at| world.node(at).view().tokens().len()) * alive.len();
-        let held: u64 = alive.iter().map(|&at| world.node(at).view().metrics().bytes).sum();
+        let tabs = world.hosts.len();
+        let held: u64 = world.alive().iter().map(|&at| world.node(at).view().metrics().bytes).sum();
         let rows: usize = world.hosts.iter().map(|host| host.disk.bytes()).sum();
         // What tabs have told of is shared.
         let replies: usize = world.hosts.iter().map(|host| host.replies.len()).sum();
-        let oracle = self.play.soak.oracle.len() * 300;
-        tokens * 28 + held as usize * 2 + rows + replies * 500 + oracle + world.hosts.len() * 40_000
+        // Each knows something of every other.
+        let nodes = tabs * (40_000 + 1_200 * tabs);
+        nodes + held as usize * 2 + rows + replies * 500 + self.play.soak.oracle.len() * 300
     }
 
     fn happening(&self, tick: &Tick) -> Value {
