@@ -21,8 +21,9 @@ use crate::id::Actor;
 pub(super) type Entry = (Actor, u64);
 
 /// Counters in the order of their actors: a slice of them.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub(super) enum Entries {
+    #[default]
     None,
     One(Entry),
     Many(Arc<[Entry]>),
@@ -74,12 +75,6 @@ impl Deref for Entries {
             Entries::One(entry) => slice::from_ref(entry),
             Entries::Many(entries) => entries,
         }
-    }
-}
-
-impl Default for Entries {
-    fn default() -> Entries {
-        Entries::None
     }
 }
 
