@@ -7,7 +7,6 @@
 //! Invariant: those of two or more lie apart, and no fewer do.
 
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::cmp::Ordering;
 use core::fmt;
 use core::hash::{Hash, Hasher};
@@ -57,12 +56,6 @@ impl From<&[Entry]> for Entries {
             [entry] => Entries::One(*entry),
             many => Entries::Many(many.into()),
         }
-    }
-}
-
-impl From<Vec<Entry>> for Entries {
-    fn from(entries: Vec<Entry>) -> Entries {
-        Entries::from(&entries[..])
     }
 }
 

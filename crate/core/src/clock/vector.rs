@@ -112,6 +112,10 @@ impl VersionVector {
 
     /// See all that `other` has seen: the pointwise maximum.
     pub fn merge(&mut self, other: &VersionVector) {
+        if self.is_empty() {
+            self.entries = other.entries.clone();
+            return;
+        }
         if other.len() <= FEW {
             return other.iter().for_each(|dot| self.see(dot));
         }
@@ -132,7 +136,7 @@ impl VersionVector {
             merged.push((actor, counter.max(known)));
         }
         merged.extend(own);
-        self.entries = merged.into();
+        self.entries = merged[..].into();
     }
 
     /// The bytes an application keeps and hands back.
