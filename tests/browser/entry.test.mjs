@@ -37,8 +37,22 @@ describe("coming in", { timeout: 300_000 }, () => {
       assert.equal((await tab.members()).length, 2, `${tab.name} knows its own kind alone`);
       assert.equal((await tab.get("ours", { level: "local" })).found, false);
     }
-    const links = await tabs[0].run(() => window.links.map(({ via }) => via));
-    assert.ok(links.includes("broadcast"), `${links}`);
+  });
+
+  // With a rendezvous, whoever of the two is heard first introduces: only without one is it the channel for certain.
+  test("the secret also decides on the broadcast channel, which serves with no rendezvous at all", { timeout }, async () => {
+    const room = uniqueName();
+    const rendezvous = [];
+    const secret = "00112233445566778899aabbccddeeff";
+    const tabs = await table(room, [left, left], { secret, rendezvous });
+    const others = await table(room, [left, left], { secret: `f${secret.slice(1)}`, rendezvous });
+    const open = await table(room, [left, left], { rendezvous });
+    for (const group of [tabs, others, open]) await gather(world, group);
+    for (const tab of [...tabs, ...others, ...open]) {
+      const ways = await tab.run(() => window.links.map(({ via }) => via));
+      assert.deepEqual([...new Set(ways)], ["broadcast"], tab.name);
+      assert.equal((await tab.members()).length, 2, `${tab.name} knows its own kind alone`);
+    }
   });
 
   test("a secret that a person types serves in every browser", { timeout }, async () => {
