@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::{Event, Node, Output, near};
+use super::{Config, Event, Node, Output, near};
 use crate::coordinator::{Made, Surroundings};
 use crate::handoff::{Doubt, Released, doubt, follow, follow_strays};
 use crate::id::{Key, NodeId, Pin};
@@ -121,7 +121,8 @@ impl Node {
         } else {
             let is_odd = self.me.as_bytes()[0] % 2 == 1;
             let planted = Some(self.config.limits.planted).filter(|planted| is_odd || !planted.has(Plant::WrongOrder));
-            let ring = self.config.limits.rings.of(&self.config.room, seating, planted.unwrap_or_default());
+            let Config { room, limits, .. } = &self.config;
+            let ring = limits.rings.of(room, seating, &self.ring, planted.unwrap_or_default());
             core::mem::replace(&mut self.ring, ring)
         };
         self.release.on_ring_change(now);

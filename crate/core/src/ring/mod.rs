@@ -105,6 +105,37 @@ impl Seating {
     }
 }
 
+/// All tokens clockwise, each with the place of its node. To hash and to sort them is most of what a ring costs, so those
+/// of who sat on the ring before are taken from there, where they are in order: that of the places is that of the ids
+/// on both.
+fn laid_out(room: &Room, seats: &[Seat], before: Option<&Ring>) -> Vec<(Position, u16)> {
+    let mut fresh = Vec::new();
+    // Where those sit now who sat there then; nowhere if they are gone, or have other tokens.
+    let mut now_at = alloc::vec![NOBODY; before.map_or(0, |before| before.seats.len())];
+    for (seat, place) in seats.iter().zip(0u16..) {
+        let then = before.and_then(|before| Some((before, usize::from(before.place(seat.id)?))));
+        match then.filter(|(before, then)| before.seats[*then].capacity == seat.capacity) {
+            Some((_, then)) => now_at[then] = place,
+            None => fresh.extend((0..seat.capacity).map(|index| (room.token(&seat.id, index), place))),
+        }
+    }
+    fresh.sort_unstable();
+    let Some(before) = before.filter(|before| !before.tokens.is_empty()) else { return fresh };
+    let mut tokens = Vec::with_capacity(fresh.len() + before.tokens.len());
+    let mut fresh = fresh.into_iter().peekable();
+    for &(position, then) in &before.tokens {
+        let token = (position, now_at[usize::from(then)]);
+        if token.1 != NOBODY {
+            while let Some(sooner) = fresh.next_if(|one| *one < token) {
+                tokens.push(sooner);
+            }
+            tokens.push(token);
+        }
+    }
+    tokens.extend(fresh);
+    tokens
+}
+
 /// Who is given which arc.
 pub trait Placement {
     /// For each token of the ring the places of those who own the arc that it ends, in their order: as many as there
@@ -169,18 +200,15 @@ impl Ring {
 
     /// The ring of these nodes, with arcs given out in some other way.
     pub fn placed<P: Placement>(room: &Room, n: u8, nodes: impl IntoIterator<Item = (NodeId, DeviceId, u16)>) -> Ring {
-        Ring::of::<P>(room, Seating::new(room, n, nodes), Planted::default())
+        Ring::of::<P>(room, Seating::new(room, n, nodes), None, Planted::default())
     }
 
-    /// The ring of those who sit there, with the bug that was planted.
-    pub(crate) fn of<P: Placement>(room: &Room, seating: Seating, planted: Planted) -> Ring {
+    /// The ring of those who sit there, with the bug that was planted. `before`: another ring of this room, of which
+    /// most are the same.
+    pub(crate) fn of<P: Placement>(room: &Room, seating: Seating, before: Option<&Ring>, planted: Planted) -> Ring {
         let Seating { n, seats, hash } = seating;
-        let mut tokens: Vec<(Position, u16)> = seats
-            .iter()
-            .zip(0u16..)
-            .flat_map(|(seat, place)| (0..seat.capacity).map(move |index| (room.token(&seat.id, index), place)))
-            .collect();
-        tokens.sort_unstable();
+        let before = before.filter(|before| before.planted == Planted::default());
+        let mut tokens = laid_out(room, &seats, before);
         if planted.has(Plant::WrongOrder) {
             let places: Vec<u16> = tokens.iter().rev().map(|token| token.1).collect();
             tokens.iter_mut().zip(places).for_each(|(token, place)| token.1 = place);
@@ -219,8 +247,15 @@ impl Ring {
     /// About one part for each token.
     fn all_starts(&self) -> Vec<u32> {
         let bits = self.tokens.len().next_power_of_two().trailing_zeros().max(1);
-        let start = |part: u64| self.tokens.partition_point(|&(token, _)| token.0 >> (64 - bits) < part);
-        (0..=1u64 << bits).map(|part| u32::try_from(start(part)).unwrap_or(u32::MAX)).collect()
+        let mut starts = Vec::with_capacity((1 << bits) + 1);
+        for ((token, _), at) in self.tokens.iter().zip(0u32..) {
+            let part = (token.0 >> (64 - bits)) as usize;
+            while starts.len() <= part {
+                starts.push(at);
+            }
+        }
+        starts.resize((1 << bits) + 1, u32::try_from(self.tokens.len()).unwrap_or(u32::MAX));
+        starts
     }
 
     /// How many positions the arc has that a token ends, the wrap included.
@@ -317,9 +352,11 @@ impl Ring {
             if holds(firsts, place) || holds(seconds, place) {
                 continue;
             }
-            let device = self.seats[usize::from(place)].device;
-            let is_taken = !self.planted.has(Plant::SameDeviceReplicas)
-                && firsts.iter().any(|&taken| self.seats[usize::from(taken)].device == device);
+            // Nor is there anything to compare where each has a device of its own, as the planted bug believes.
+            let is_taken = self.devices < self.seats.len() && {
+                let device = self.seats[usize::from(place)].device;
+                firsts.iter().any(|&taken| self.seats[usize::from(taken)].device == device)
+            };
             if is_taken {
                 seconds.push(place);
             } else if firsts.len() < firsts_wanted {

@@ -28,16 +28,18 @@ pub struct Rings {
 
 #[cfg(not(feature = "shared-verdicts"))]
 impl Rings {
-    /// The ring of those who sit there, with the bug that was planted.
-    pub(crate) fn of(&self, room: &Room, seating: Seating, planted: Planted) -> Arc<Ring> {
-        Arc::new(Ring::of::<PlainWalk>(room, seating, planted))
+    /// The ring of those who sit there, with the bug that was planted. `before`: another ring of this room, of which
+    /// most are the same.
+    pub(crate) fn of(&self, room: &Room, seating: Seating, before: &Ring, planted: Planted) -> Arc<Ring> {
+        Arc::new(Ring::of::<PlainWalk>(room, seating, Some(before), planted))
     }
 }
 
 #[cfg(feature = "shared-verdicts")]
 impl Rings {
-    /// The ring of those who sit there, with the bug that was planted.
-    pub(crate) fn of(&self, room: &Room, seating: Seating, planted: Planted) -> Arc<Ring> {
+    /// The ring of those who sit there, with the bug that was planted. `before`: another ring of this room, of which
+    /// most are the same.
+    pub(crate) fn of(&self, room: &Room, seating: Seating, before: &Ring, planted: Planted) -> Arc<Ring> {
         let mut known = self.known.borrow_mut();
         let is_it = |ring: &&Arc<Ring>| {
             (ring.hash, ring.n, ring.planted) == (seating.hash, seating.n, planted) && ring.seats == seating.seats
@@ -45,7 +47,7 @@ impl Rings {
         if let Some(ring) = known.iter().rev().find(is_it) {
             return ring.clone();
         }
-        let ring = Arc::new(Ring::of::<PlainWalk>(room, seating, planted));
+        let ring = Arc::new(Ring::of::<PlainWalk>(room, seating, Some(before), planted));
         known.push_back(ring.clone());
         if known.len() > KEPT {
             known.pop_front();
@@ -70,10 +72,11 @@ mod tests {
     #[test]
     fn a_ring_that_is_shared_is_the_one_that_each_would_make() {
         let rings = Rings::default();
+        let mut before = Arc::new(Ring::new(&Room::open("ring").unwrap(), 3, []));
         for count in [5, 6, 5, 7, 5] {
             let (room, seating) = seating(count);
-            let ring = rings.of(&room, seating.clone(), Planted::default());
-            assert_eq!(*ring, Ring::of::<PlainWalk>(&room, seating, Planted::default()));
+            before = rings.of(&room, seating.clone(), &before, Planted::default());
+            assert_eq!(*before, Ring::of::<PlainWalk>(&room, seating, None, Planted::default()));
         }
     }
 
@@ -83,7 +86,7 @@ mod tests {
         let rings = Rings::default();
         let of = |count| {
             let (room, seating) = seating(count);
-            rings.clone().of(&room, seating, Planted::default())
+            rings.clone().of(&room, seating, &Ring::new(&room, 3, []), Planted::default())
         };
         assert!(Arc::ptr_eq(&of(3), &of(3)));
         (4..200).for_each(|count| drop(of(count)));

@@ -24,6 +24,15 @@ fn rooms() -> impl Strategy<Value = Vec<(u8, u8, u16)>> {
 }
 
 proptest! {
+    /// Some stay, some go, some come, and some have another capacity or device than before.
+    #[test]
+    fn a_ring_made_from_another_is_the_one_made_anew(before in rooms(), after in rooms(), n in 1u8..4) {
+        let (before, anew) = (ring(n, &before), ring(n, &after));
+        let seating = Seating { n: anew.n, seats: anew.seats.clone(), hash: anew.hash };
+        let room = Room::open("kitchen").unwrap();
+        prop_assert_eq!(Ring::of::<PlainWalk>(&room, seating, Some(&before), Planted::default()), anew);
+    }
+
     #[test]
     fn owners_are_distinct_nodes_on_distinct_devices_first(room in rooms(), n in 1u8..7, at in any::<u64>()) {
         let ring = ring(n, &room);
