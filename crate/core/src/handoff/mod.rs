@@ -134,6 +134,8 @@ pub struct Handoff {
     sources: BTreeMap<NodeId, RangeSet>,
     /// Since when a source has no link to this node.
     unlinked: BTreeMap<NodeId, Instant>,
+    /// Of which members it was last looked whether all sources are there.
+    looked: u64,
     incoming: RangeSet,
 }
 
@@ -163,10 +165,16 @@ impl Handoff {
         for &id in appeared {
             self.add_source(near, id, mine.clone());
         }
-        // Most have been asked about everything that was this node's.
-        let kept = was.intersection(&mine);
+        // Most are to be asked about everything that was this node's, in one set that they share: hundreds of times
+        // nothing but that is seen.
+        let mut last: Option<(RangeSet, RangeSet)> = None;
         for ranges in self.sources.values_mut().filter(|ranges| **ranges != mine) {
-            *ranges = if *ranges == was { kept.clone() } else { ranges.intersection(&mine) };
+            let known = last.take().filter(|(before, _)| before == ranges);
+            let (_, left) = last.insert(known.unwrap_or_else(|| {
+                let left = ranges.intersection(&mine);
+                (ranges.clone(), if left == mine { mine.clone() } else { left })
+            }));
+            *ranges = left.clone();
         }
         self.forget_sources(near);
         self.gather_incoming();
@@ -186,21 +194,28 @@ impl Handoff {
     pub fn on_compared(&mut self, near: &Surroundings<'_>, with: NodeId, ranges: &RangeSet) {
         if let Some(left) = self.sources.get_mut(&with) {
             *left = left.difference(ranges);
+            if left.is_empty() {
+                self.sources.remove(&with);
+                self.unlinked.remove(&with);
+            }
         }
-        self.forget_sources(near);
+        self.refresh(near);
         self.gather_less_incoming();
     }
 
     /// Drop the sources that are done or gone: an arc whose previous owners are all gone has arrived, such as it is.
     /// One that is here and to which no link comes about is given up too: what it has comes through others.
     pub fn refresh(&mut self, near: &Surroundings<'_>) {
-        if self.forget_sources(near) {
+        // There may be hundreds, and this is asked with all that happens.
+        let is_due = self.unlinked.values().any(|since| near.now.since(*since) >= UNLINKED_MS);
+        if (is_due || self.looked != near.membership.revision()) && self.forget_sources(near) {
             self.gather_less_incoming();
         }
     }
 
     /// Tells whether there were any to be dropped.
     fn forget_sources(&mut self, near: &Surroundings<'_>) -> bool {
+        self.looked = near.membership.revision();
         for id in self.sources.keys().filter(|id| !near.membership.reaches(**id)) {
             self.unlinked.entry(*id).or_insert(near.now);
         }
@@ -219,8 +234,10 @@ impl Handoff {
 
     fn gather_incoming(&mut self) {
         // In a room of hundreds nearly all are asked about the very same.
-        let widest = self.sources.values().max_by_key(|ranges| ranges.len());
-        let others = self.sources.values().filter(|ranges| widest.is_some_and(|widest| !ranges.is_within(widest)));
+        let mut distinct: Vec<&RangeSet> = self.sources.values().collect();
+        distinct.dedup();
+        let widest = distinct.iter().copied().max_by_key(|ranges| ranges.len());
+        let others = distinct.iter().copied().filter(|ranges| widest.is_some_and(|widest| !ranges.is_within(widest)));
         self.incoming = RangeSet::union_of(widest.into_iter().chain(others));
     }
 

@@ -13,6 +13,8 @@
 //! Nothing is derived from a wall clock that no other device has confirmed, nor of a node that never had a clock. It
 //! need not be agreed on: a dormant node and a departed one are equally absent from the ring.
 
+use alloc::vec::Vec;
+
 use super::suspicion::GOODBYES;
 use super::{Change, Member, Membership, Status};
 use crate::id::{KeyPair, NodeId};
@@ -97,11 +99,26 @@ impl Membership {
             self.rewrite(out, |record| record.refreshed = WallTime(wall.0 - wall.0 % ROUND_MS));
         }
         self.wall = confirmed;
-        let is_gone = |(id, member): (&NodeId, &Member)| {
-            let is_away = member.claim == Claim::Dormant && !self.links.contains(id);
-            (is_away && member.status() == Status::Dormant && self.is_past_horizon(member)).then_some(*id)
+        let Some(wall) = confirmed else { return };
+        let (revision, next) = self.departs_next;
+        if revision == self.revision && next.is_none_or(|next| wall < next) {
+            return;
+        }
+        let is_away = |(id, member): &(&NodeId, &Member)| {
+            let is_away = member.claim == Claim::Dormant && !self.links.contains(*id);
+            is_away && member.status() == Status::Dormant && member.signed.record().refreshed.0 > 0
         };
-        let gone: alloc::vec::Vec<NodeId> = self.members.iter().filter_map(is_gone).collect();
+        let mut gone = Vec::new();
+        let mut next: Option<WallTime> = None;
+        for (&id, member) in self.members.iter().filter(is_away) {
+            if self.is_past_horizon(member) {
+                gone.push(id);
+            } else {
+                let due = WallTime(member.signed.record().refreshed.0.saturating_add(self.horizon_ms));
+                next = Some(next.map_or(due, |next| next.min(due)));
+            }
+        }
+        self.departs_next = (self.revision, next);
         for id in gone {
             let Some(member) = self.members.get_mut(&id) else { continue };
             member.is_departed = true;

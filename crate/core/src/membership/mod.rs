@@ -220,6 +220,8 @@ pub struct Membership {
     changes: Vec<Change>,
     revision: u64,
     away: RefCell<Away>,
+    /// When the next one that is away counts as departed, and the revision that is of.
+    departs_next: (u64, Option<WallTime>),
     /// The room's N, and the revision it is of: it is asked with every answer to a write.
     declared: Cell<Option<(u64, u8)>>,
     /// The hash of the digest, and the revision it is of.
@@ -281,6 +283,7 @@ impl Membership {
             changes,
             revision: 1,
             away: RefCell::default(),
+            departs_next: (0, None),
             declared: Cell::default(),
             hashed: None,
         }

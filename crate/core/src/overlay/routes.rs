@@ -224,16 +224,21 @@ impl Routes {
         random: &mut fastrand::Rng,
         count: usize,
     ) -> Vec<NodeId> {
-        let mut ways: Vec<(bool, u128, NodeId)> = membership
-            .links()
-            .iter()
-            .filter(|&&id| is_free(id) && id != to)
-            .map(|&id| (!membership.answers(id), self.reach_of(id, to), id))
-            .collect();
+        let links = membership.links().iter().copied().filter(|&id| is_free(id) && id != to);
+        let mut ways: Vec<(u128, NodeId)> = links.map(|id| (self.reach_of(id, to), id)).collect();
         // Of those equally near, which many are who have a link with it, another each time.
         crate::id::shuffle(random, &mut ways);
-        ways.sort_by_key(|(is_away, near, _)| (*is_away, *near));
-        ways.into_iter().take(count).map(|(.., id)| id).collect()
+        ways.sort_by_key(|(near, _)| *near);
+        // Who does not answer comes last. Few are asked whether they do: the first mostly does.
+        let mut away = Vec::new();
+        let answers = |id: &NodeId| {
+            let answers = membership.answers(*id);
+            away.extend((!answers).then_some(*id));
+            answers
+        };
+        let mut found: Vec<NodeId> = ways.into_iter().map(|(_, id)| id).filter(answers).take(count).collect();
+        found.extend(away.into_iter().take(count - found.len()));
+        found
     }
 
     /// How near a neighbour, or one of its links, is to a node.

@@ -59,8 +59,8 @@ impl Repair {
         for (id, peer) in self.peers.iter_mut().filter(|(id, _)| near.ring.contains(**id)) {
             let task = Task::Interest(pin.clone());
             if !peer.tasks.contains(&task) {
-                self.planned.insert(*id);
                 peer.tasks.push_back(task);
+                self.planned.file(*id, &peer.tasks);
             }
         }
     }

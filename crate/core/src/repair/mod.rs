@@ -48,6 +48,7 @@ use crate::time::{Instant, Millis};
 use crate::wire::{Object, Part, PartSummary};
 use peer::{Peer, backoff};
 use session::Session;
+use starts::Planned;
 
 /// How long a difference that gossip shows may be that of a write on its way.
 const DIFFER_MS: Millis = 500;
@@ -130,8 +131,7 @@ pub struct Answer<'a> {
 #[derive(Debug, Clone, Default)]
 pub struct Repair {
     peers: BTreeMap<NodeId, Peer>,
-    /// Those with whom something is still to be compared, and some with whom nothing is any more.
-    planned: BTreeSet<NodeId>,
+    planned: Planned,
     /// When the next comparison may begin, as long as nothing changes here, and whether something was incoming then.
     starts: Cell<Option<(bool, Option<Instant>)>>,
     /// In a large room, when the ring has changed: at what time comparisons are planned with all. Before, none begins.
@@ -168,6 +168,9 @@ impl Repair {
         self.peers.retain(|id, _| {
             let answers = near.membership.answers(*id);
             has_lost_owner |= !answers && near.ring.contains(*id);
+            if !answers {
+                self.planned.forget(*id);
+            }
             answers
         });
         if has_lost_owner {
@@ -252,7 +255,9 @@ impl Repair {
     }
 
     fn begin(&mut self, near: &mut Surroundings<'_>, id: NodeId) {
-        let Some(task) = self.peers.get_mut(&id).and_then(|peer| peer.tasks.pop_front()) else { return };
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let Some(task) = peer.tasks.pop_front() else { return };
+        self.planned.file(id, &peer.tasks);
         let (scope, ring) = match &task {
             Task::Shared => {
                 let shared = self.peers.get_mut(&id).map(|peer| peer.shared(near, id).arcs.clone());
@@ -328,6 +333,7 @@ impl Repair {
             if peer.tasks.contains(&Task::Shared) {
                 self.starts.set(None);
                 peer.tasks.retain(|task| *task != Task::Shared);
+                self.planned.file(from, &peer.tasks);
             }
         }
     }
@@ -349,8 +355,8 @@ impl Repair {
         if let Some(number) = fresh {
             near.marks.hit(Mark::ComparisonYields);
             self.sessions.remove(&number);
-            self.planned.insert(from);
             peer.tasks.push_front(Task::Shared);
+            self.planned.file(from, &peer.tasks);
         }
     }
 
@@ -378,8 +384,8 @@ impl Repair {
             peer.differed_at = Some(near.now);
             peer.agreed = None;
             self.starts.set(None);
-            self.planned.insert(from);
             peer.tasks.push_back(Task::Shared);
+            self.planned.file(from, &peer.tasks);
             peer.next = near.now + DIFFER_MS + if near.me > from { SECOND_MS } else { 0 };
         }
         None
@@ -412,8 +418,8 @@ impl Repair {
             } else if session.ring.is_some() {
                 // Look once more that nothing differs: at once if something moved, later if that does not help.
                 let moved = outcome.received + outcome.sent > 0 && !session.was_refused;
-                self.planned.insert(outcome.with);
                 peer.tasks.push_back(Task::Shared);
+                self.planned.file(outcome.with, &peer.tasks);
                 peer.agreed = None;
                 peer.failures += 1;
                 peer.next = now + if moved && peer.failures <= AT_ONCE { 0 } else { backoff(peer.failures) };
@@ -435,8 +441,8 @@ impl Repair {
             if task == Task::Shared {
                 peer.agreed = None;
             }
-            self.planned.insert(session.with);
             peer.tasks.push_front(task);
+            self.planned.file(session.with, &peer.tasks);
             peer.failures += 1;
             peer.next = now + backoff(peer.failures);
         }

@@ -34,7 +34,13 @@ impl Repair {
     }
 
     fn plan_with_all(&mut self, near: &Surroundings<'_>, handoff: &Handoff) {
-        self.peers.retain(|id, _| near.ring.contains(*id));
+        self.peers.retain(|id, _| {
+            let stays = near.ring.contains(*id);
+            if !stays {
+                self.planned.forget(*id);
+            }
+            stays
+        });
         let leading = owners_of_strays(near);
         for id in near.membership.answering() {
             self.plan_with(near, handoff, id, &leading);
@@ -63,7 +69,6 @@ impl Repair {
 
     fn plan_with(&mut self, near: &Surroundings<'_>, handoff: &Handoff, id: NodeId, strayed_from: &BTreeSet<NodeId>) {
         self.starts.set(None);
-        self.planned.insert(id);
         let peer = self.peers.entry(id).or_default();
         peer.tasks.clear();
         peer.failures = 0;
@@ -76,6 +81,7 @@ impl Repair {
             peer.tasks.push_back(Task::Stray(near.ring.arcs_of_first(id, near.me)));
         }
         peer.tasks.extend(near.store.pins().cloned().map(Task::Interest));
+        self.planned.file(id, &peer.tasks);
         peer.agreed = None;
         // What is incoming does not wait for the other; what is shared may be settled by its comparison.
         let second = if near.me > id && !handoff.sources().contains_key(&id) { SECOND_MS } else { 0 };
@@ -93,16 +99,16 @@ impl Repair {
         if let Some(&id) = idle.get(turn % idle.len().max(1))
             && let Some(peer) = self.peers.get_mut(&id)
         {
-            self.planned.insert(id);
             peer.tasks.push_back(Task::Shared);
+            self.planned.file(id, &peer.tasks);
             peer.next = near.now + DIFFER_MS;
         }
         // Whoever does not answer is planned with when it does, or is given up.
         for (id, ranges) in handoff.sources().iter().filter(|(id, _)| near.membership.answers(**id)) {
-            self.planned.insert(*id);
             let peer = self.peers.entry(*id).or_default();
             if !peer.tasks.iter().any(|task| matches!(task, Task::Incoming(_))) {
                 peer.tasks.push_front(Task::Incoming(ranges.clone()));
+                self.planned.file(*id, &peer.tasks);
             }
         }
     }
