@@ -49,6 +49,13 @@ impl Sub<Millis> for Instant {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 pub struct WallTime(pub u64);
 
+impl WallTime {
+    /// Whole minutes since the epoch; zero for what no clock should tell.
+    pub fn minutes(self) -> u32 {
+        u32::try_from(self.0 / MINUTE_MS).unwrap_or(0)
+    }
+}
+
 /// A difference of wall clocks that no honest clock shows: a day.
 pub const JUMP_MS: Millis = 24 * 60 * 60 * 1_000;
 /// How long a node may be away before it counts as departed, and how old a tombstone is when it is reaped, if the
@@ -140,7 +147,7 @@ impl WallClock {
 
     /// What this node tells its neighbours, also while it does not believe it: that two devices agree is the evidence.
     pub fn minutes(&self, now: Instant) -> u32 {
-        self.read(now).map_or(0, |wall| u32::try_from(wall.0 / MINUTE_MS).unwrap_or(0))
+        self.read(now).map_or(0, WallTime::minutes)
     }
 }
 

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use roundtable_core::coordinator::{Keep, Level, Reply, Request, Terms};
-use roundtable_core::id::{Key, Pin};
+use roundtable_core::id::{Key, Pin, RequestId};
+use roundtable_core::node::Input;
 use roundtable_sim::World;
 
 const SEEDS: u64 = 8;
@@ -27,8 +28,8 @@ fn put(world: &mut World, tab: usize, number: usize, text: &str) {
     world.request(tab, Request::Put { key: key(number), value, context, keep: Keep::default(), terms: at(Level::All) });
 }
 
-/// A room of eight tabs on devices of their own, whose first tab has written all keys, and whose last has pinned them.
-fn pinned(seed: u64) -> World {
+/// A room of eight tabs on devices of their own, whose first tab has written all keys.
+fn room(seed: u64) -> World {
     let mut world = World::new(seed);
     (0..8).for_each(|device| {
         world.open(device);
@@ -36,6 +37,12 @@ fn pinned(seed: u64) -> World {
     assert!(world.settle(30_000), "seed {seed}: {}", world.unsettled());
     (0..KEYS).for_each(|number| put(&mut world, 0, number, "first"));
     world.run_for(2_000);
+    world
+}
+
+/// The same, and its last tab has pinned them.
+fn pinned(seed: u64) -> World {
+    let mut world = room(seed);
     let id = world.request(7, Request::Pin { pin: carts() });
     assert!(matches!(world.last(7, id), Some(Reply::Pinned)), "seed {seed}: {:?}", world.last(7, id));
     assert!(world.settle(30_000), "seed {seed}: {}", world.unsettled());
@@ -118,6 +125,80 @@ fn a_copy_confirms_nothing_and_is_no_stray() {
         });
         assert_eq!(strays.count(), 0, "seed {seed}");
         assert_eq!(shows(&mut world, 7, "own"), KEYS, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_key_that_is_watched_is_a_copy_which_is_told_of_changes_and_pushed_to_nobody() {
+    for seed in 0..SEEDS {
+        let mut world = room(seed);
+        let sent = |world: &World| {
+            let sent = world.node(7).view().metrics().sent;
+            (sent.repair, sent.transfer)
+        };
+        world.run_for(30_000);
+        let quiet = sent(&world);
+        world.run_for(60_000);
+        let quiet = (sent(&world).0 - quiet.0, sent(&world).1 - quiet.1);
+        let watches: Vec<RequestId> =
+            (0..KEYS).map(|number| world.request(7, Request::Watch { key: key(number) })).collect();
+        world.run_for(2_000);
+        let me = world.hosts[7].id;
+        let owned = |world: &World| {
+            let view = world.node(7).view();
+            (0..KEYS).filter(|&number| view.preference_list(&key(number)).owners.contains(&me)).count()
+        };
+        let held = |world: &World| (0..KEYS).filter(|&n| world.node(7).view().object(&key(n)).is_some()).count();
+        let others = KEYS - owned(&world);
+        assert!(others > KEYS / 3, "seed {seed}");
+        assert_eq!((copies(&world, 7), held(&world)), (others as u64, KEYS - others), "seed {seed}: no stray");
+        assert_eq!(shows(&mut world, 7, "first"), KEYS, "seed {seed}");
+        let before = sent(&world);
+        (0..KEYS).for_each(|number| put(&mut world, 0, number, "second"));
+        world.run_for(500);
+        assert_eq!((shows(&mut world, 7, "second"), held(&world)), (KEYS, KEYS - others), "seed {seed}");
+        world.run_for(59_500);
+        let of_copies = (sent(&world).0 - before.0, sent(&world).1 - before.1);
+        assert!(of_copies.0 <= quiet.0 + 200 && of_copies.1 <= quiet.1, "seed {seed}: {of_copies:?}, {quiet:?}");
+        // One that it missed, for it could not be told, is found by the next time it asks.
+        (0..7).for_each(|tab| world.cut(7, tab));
+        world.run_for(1_000);
+        (0..KEYS).for_each(|number| put(&mut world, 0, number, "third"));
+        world.run_for(5_000);
+        (0..7).for_each(|tab| world.heal(7, tab));
+        world.run_for(25_000);
+        assert_eq!(shows(&mut world, 7, "third"), KEYS, "seed {seed}");
+        // An end to all: what was copied stays for a while, and nobody tells of it any more.
+        watches.into_iter().for_each(|id| world.input(7, Input::Cancel(id)));
+        world.run_for(40_000);
+        (0..KEYS).for_each(|number| put(&mut world, 0, number, "fourth"));
+        world.run_for(1_000);
+        assert_eq!(shows(&mut world, 7, "third"), KEYS - owned(&world), "seed {seed}");
+    }
+}
+
+#[test]
+fn what_is_watched_alone_of_all_that_had_it_is_not_lost() {
+    for seed in 0..SEEDS {
+        let mut world = room(seed);
+        let owners = world.node(7).view().preference_list(&key(0)).owners;
+        let is_owner = |world: &World, tab: usize| owners.contains(&world.hosts[tab].id);
+        let watcher = (0..8).find(|&tab| !is_owner(&world, tab)).expect("three of eight are owners");
+        world.request(watcher, Request::Watch { key: key(0) });
+        world.run_for(2_000);
+        (0..8).filter(|&tab| is_owner(&world, tab)).collect::<Vec<_>>().into_iter().for_each(|tab| {
+            world.crash(tab);
+            world.wipe(tab);
+        });
+        world.run_for(200_000);
+        let others = world.alive();
+        let quorum = at(Level::Quorum);
+        for tab in others {
+            let id = world.request(tab, Request::Get { key: key(0), terms: quorum });
+            world.run_for(1_000);
+            let Some(Reply::Read(read)) = world.last(tab, id) else { panic!("seed {seed}: no read") };
+            assert!(read.met && read.siblings.len() == 1, "seed {seed}: tab {tab} reads {read:?}");
+        }
     }
 }
 

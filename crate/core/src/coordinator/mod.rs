@@ -334,7 +334,7 @@ impl Coordinator {
             Waiting::Delete(_) | Waiting::Edit(_) => true,
         };
         self.waiting.retain(|(waits, waiting)| *waits != id || has_effect(waiting));
-        self.watching.cancel(id);
+        self.watching.cancel(near, id);
         self.scanning.cancel(near, id);
         for write in self.writes.values_mut().filter(|write| write.is_for(id)) {
             write.is_listened_to = false;

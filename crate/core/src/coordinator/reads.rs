@@ -300,6 +300,11 @@ impl Coordinator {
             near.merge(&read.key, &read.merged, bringer);
         } else if near.store.is_pinned(&read.key) {
             near.keep_copy(&read.key, &read.merged, bringer);
+            let is_complete = owners.iter().all(|owner| read.quorum.answered().contains(owner));
+            let is_known = near.store.copy(&read.key).is_some_and(|copy| read.merged.includes(copy));
+            if let Some(wall) = near.wall.trusted(near.now).filter(|_| is_complete && is_known) {
+                near.store.note_key_fed(&read.key, wall.minutes());
+            }
         }
         for (node, theirs) in &read.answers {
             let lacks = !theirs.includes(&read.merged) || near.planted.has(Plant::RepairAlways);

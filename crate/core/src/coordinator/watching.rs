@@ -3,6 +3,9 @@
 //! An application sees at once what this node holds, then every change that reaches it, and once when a quorum has
 //! answered. A node that does not own a key it watches asks the first owner that answers to be told of changes, and
 //! renews that for as long as it watches: if the owner goes away, the next renewal finds another.
+//!
+//! What comes so is a copy for its user, an interest like any other (`store`, copies): it counts for nothing and is
+//! pushed to nobody. The read with which a watch begins is its comparison with the owners.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -36,8 +39,9 @@ pub(super) struct Watching {
 }
 
 impl Watching {
-    pub(super) fn cancel(&mut self, id: RequestId) {
-        self.own.remove(&id);
+    pub(super) fn cancel(&mut self, near: &mut Surroundings<'_>, id: RequestId) {
+        let Some(watch) = self.own.remove(&id) else { return };
+        near.store.unwatch_key(&watch.key);
         if self.own.is_empty() {
             self.renewal = None;
         }
@@ -73,7 +77,11 @@ impl Coordinator {
     pub(super) fn watch(&mut self, near: &mut Surroundings<'_>, id: RequestId, key: Key) {
         self.watching.own.insert(id, Watch { key: key.clone(), quorum: None });
         self.watching.renewal.get_or_insert(near.now + RENEW_MS);
-        self.tell_watch(near, id);
+        near.store.watch_key(&key);
+        if !near.ring.owns(near.me, near.position(&key)) {
+            near.store.follow(&key);
+        }
+        self.tell_watch(near, id, None);
         self.renew(near, &key);
         self.read(near, Reader::Watch(id), key, Terms::default());
     }
@@ -89,17 +97,21 @@ impl Coordinator {
         let Some(watch) = self.watching.own.get_mut(&id) else { return };
         let (key, bringer) = (watch.key.clone(), reply.answered.iter().copied().find(|&node| node != near.me));
         watch.quorum = Some(reply);
-        // What is watched is kept: an interest. If that changes the key, all its watches are told anyway.
-        if !keep(near, &key, merged, bringer.unwrap_or(near.me)) {
-            self.tell_watch(near, id);
+        // If that changes what is kept, all its watches are told anyway. If there is no room, this one is told.
+        if !near.keep_copy(&key, merged, bringer.unwrap_or(near.me)) {
+            self.tell_watch(near, id, Some(merged));
         }
     }
 
-    fn tell_watch(&mut self, near: &mut Surroundings<'_>, id: RequestId) {
+    /// Tell of what is here, and of what else is known.
+    fn tell_watch(&mut self, near: &mut Surroundings<'_>, id: RequestId, also: Option<&Object>) {
         let Some(watch) = self.watching.own.get(&id) else { return };
         let key = watch.key.clone();
         let mut object = near.store.object(&key).unwrap_or_default();
         near.store.add_copy(&key, &mut object);
+        also.into_iter().for_each(|also| {
+            object.sync(also);
+        });
         let quorum = Quorum::new(self.settings.r.needed(near.membership.n()));
         let mut reply = read_reply(&object, &quorum, near.store.expiry_clock());
         if let Some(quorum) = &watch.quorum {
@@ -116,7 +128,7 @@ impl Coordinator {
         let keys: BTreeSet<&Key> = keys.iter().collect();
         let ids: Vec<RequestId> =
             self.watching.own.iter().filter(|(_, watch)| keys.contains(&watch.key)).map(|(&id, _)| id).collect();
-        ids.into_iter().for_each(|id| self.tell_watch(near, id));
+        ids.into_iter().for_each(|id| self.tell_watch(near, id, None));
     }
 
     /// A key has changed here: tell the application, and those who asked.
@@ -124,7 +136,7 @@ impl Coordinator {
         self.scanning.on_changed(key);
         let ids: Vec<RequestId> =
             self.watching.own.iter().filter(|(_, watch)| watch.key == *key).map(|(&id, _)| id).collect();
-        ids.into_iter().for_each(|id| self.tell_watch(near, id));
+        ids.into_iter().for_each(|id| self.tell_watch(near, id, None));
         self.tell_interested(near, key, from);
         let Some(nodes) = self.watching.others.get(key) else { return };
         let Some(object) = near.store.object(key) else { return };
@@ -138,18 +150,20 @@ impl Coordinator {
     /// Another node wants to be told of a key.
     pub fn on_watch(&mut self, near: &mut Surroundings<'_>, from: NodeId, key: Key, have: u64) -> bool {
         let is_taken = self.watching.subscribe(&key, from, near.now, self.settings.subscriptions_max);
-        if near.store.fingerprint(&key) as u64 != have
-            && let Some(object) = near.store.object(&key)
-        {
-            near.out.push((from, Message::Changed { key, object: object.clone() }));
+        if near.store.fingerprint(&key) as u64 != have {
+            // What is remembered of a reaped tombstone takes away what it knows no more.
+            let object = near.store.known(&key);
+            if !object.is_unknown() {
+                near.out.push((from, Message::Changed { key, object }));
+            }
         }
         is_taken
     }
 
     /// Another node tells of a key; only one that is watched or pinned here is taken in.
     pub fn on_changed_elsewhere(&mut self, near: &mut Surroundings<'_>, from: NodeId, key: &Key, object: &Object) {
-        if near.store.is_pinned(key) || self.watching.own.values().any(|watch| watch.key == *key) {
-            keep(near, key, object, from);
+        if near.store.is_pinned(key) {
+            near.keep_copy(key, object, from);
         }
     }
 
@@ -180,9 +194,4 @@ impl Coordinator {
             near.out.push((owner, Message::Watch { key: key.clone(), have }));
         }
     }
-}
-
-/// Take in what another node knows of a key that is wanted here. Tells whether that changed anything.
-fn keep(near: &mut Surroundings<'_>, key: &Key, object: &Object, from: NodeId) -> bool {
-    if near.store.is_pinned(key) { near.keep_copy(key, object, from) } else { near.merge(key, object, from) }
 }

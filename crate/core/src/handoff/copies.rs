@@ -26,7 +26,7 @@ use crate::wire::{Message, Object, Purpose};
 
 /// What is held and pinned here, and owned by others: its copy follows it.
 pub fn follow_strays(near: &mut Surroundings<'_>) {
-    if !near.store.has_pins() {
+    if !near.store.wants_any() {
         return;
     }
     let strayed = RangeSet::full().difference(&near.ring.arcs_of(near.me));

@@ -10,7 +10,7 @@ use crate::marks::Mark;
 use crate::membership::{Change, Status};
 use crate::planted::Plant;
 use crate::ring::Seating;
-use crate::time::{Instant, MINUTE_MS};
+use crate::time::Instant;
 use crate::wire::{self, Message, Traffic};
 
 /// Room for so many messages, or changes, is kept from one input to the next.
@@ -162,7 +162,7 @@ impl Node {
         if let Some(wall) = self.wall.trusted(now).filter(|_| is_complete)
             && self.repair.is_fed(pin, &self.ring, self.answering.iter().copied())
         {
-            self.store.note_fed(pin, u32::try_from(wall.0 / MINUTE_MS).unwrap_or(0));
+            self.store.note_fed(pin, wall.minutes());
         }
     }
 

@@ -44,7 +44,7 @@ struct Kept {
     fed: Fed,
     /// For good: it has a row.
     is_lasting: bool,
-    /// How many watches of the application are of these keys.
+    /// How many watches of the application are of these keys, or of this key.
     watches: u32,
 }
 
@@ -52,6 +52,8 @@ struct Kept {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Copies {
     pins: BTreeMap<Pin, Kept>,
+    /// Keys that are watched, one by one.
+    keys: BTreeMap<Key, Kept>,
     objects: BTreeMap<(Position, Key), Stored>,
     bytes: u64,
     /// When what of them goes out of sight.
@@ -81,8 +83,8 @@ fn size(key: &Key, object: &Object) -> u64 {
 
 impl Copies {
     fn is_pinned(&self, key: &Key) -> bool {
-        // Few: a bounded number, and mostly one or none.
-        self.pins.keys().any(|pin| pin.names(key))
+        // Few pins: a bounded number, and mostly one or none.
+        self.pins.keys().any(|pin| pin.names(key)) || self.keys.contains_key(key)
     }
 
     /// Take in a row of the disk. `None`: it is not one of these.
@@ -143,6 +145,23 @@ impl Store {
         }
     }
 
+    /// A watch of this key has begun: it is wanted here until [`Store::unwatch_key`] was called as often.
+    pub fn watch_key(&mut self, key: &Key) {
+        self.copies.keys.entry(key.clone()).or_default().watches += 1;
+    }
+
+    /// A watch of this key has ended. A copy that nothing else names is left.
+    pub fn unwatch_key(&mut self, key: &Key) {
+        let Some(kept) = self.copies.keys.get_mut(key) else { return };
+        kept.watches = kept.watches.saturating_sub(1);
+        if kept.watches == 0 {
+            self.copies.keys.remove(key);
+            if self.copy(key).is_some() && !self.copies.is_pinned(key) {
+                self.trim_left();
+            }
+        }
+    }
+
     /// Pins that this one covered are to be fed for themselves from now on.
     fn end_pin(&mut self, pin: &Pin) {
         self.copies.pins.remove(pin);
@@ -175,7 +194,7 @@ impl Store {
         Some(dropped.len())
     }
 
-    /// The keys of copies that no pin names any more.
+    /// The keys of copies that no pin names any more, nor a watch.
     fn left(&self) -> Vec<Key> {
         let keys = self.copies.objects.keys().map(|(_, key)| key);
         keys.filter(|key| !self.copies.is_pinned(key)).cloned().collect()
@@ -209,7 +228,12 @@ impl Store {
         !self.copies.pins.is_empty()
     }
 
-    /// Whether a key is pinned.
+    /// Whether anything is wanted here: pinned, or watched.
+    pub fn wants_any(&self) -> bool {
+        self.has_pins() || !self.copies.keys.is_empty()
+    }
+
+    /// Whether a key is wanted here: a pin names it, or it is watched.
     pub fn is_pinned(&self, key: &Key) -> bool {
         self.copies.is_pinned(key)
     }
@@ -227,10 +251,18 @@ impl Store {
         due.iter().for_each(|pin| self.write_pin(pin, Some(Fed { minutes })));
     }
 
-    /// Whether what is pinned of a key was compared with its owners since that minute.
+    /// All owners of a key that is watched were compared with, at this minute of the wall clock.
+    pub fn note_key_fed(&mut self, key: &Key, minutes: u32) {
+        if let Some(kept) = self.copies.keys.get_mut(key) {
+            kept.fed.minutes = kept.fed.minutes.max(minutes);
+        }
+    }
+
+    /// Whether the copy of a key was compared with its owners since that minute.
     pub fn was_fed_since(&self, key: &Key, minutes: u32) -> bool {
         let is_fed = |kept: &Kept| kept.fed.minutes > 0 && kept.fed.minutes >= minutes;
-        self.copies.pins.iter().any(|(pin, kept)| pin.names(key) && is_fed(kept))
+        let by_pin = || self.copies.pins.iter().any(|(pin, kept)| pin.names(key) && is_fed(kept));
+        self.copies.keys.get(key).is_some_and(is_fed) || by_pin()
     }
 
     /// The copy of a key that others own.

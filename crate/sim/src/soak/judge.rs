@@ -120,6 +120,7 @@ impl Soak {
             self.judge_copies(key);
         }
         self.judge_scans();
+        self.judge_watches();
         for tab in self.world.alive() {
             let hints = self.world.node(tab).view().metrics().hints;
             if hints > 0 {
@@ -314,13 +315,14 @@ impl Soak {
         }
     }
 
-    /// Whoever has pinned a key, or watches it as one of many, shows by itself what its owners hold of it; and where
+    /// Whoever has pinned a key, or watches it, shows by itself what its owners hold of it; and where
     /// disks have lost something, what only it has still, as long as nothing has superseded that.
     fn judge_copies(&mut self, key: &Key) {
         let owned = self.joined(key);
         for tab in self.world.alive() {
             let view = self.world.node(tab).view();
-            if !view.pins().any(|pin| pin.names(key)) && !self.is_scanned(tab, key) {
+            let is_wanted = view.pins().any(|pin| pin.names(key));
+            if !is_wanted && !self.is_scanned(tab, key) && !self.is_watched(tab, key) {
                 continue;
             }
             let shown = view.shown(key);

@@ -14,6 +14,7 @@
 //! - `shown`: what each session was shown, and that its writes supersede no more.
 //! - `custody`: hints, and what lies on disks.
 //! - `scans`: watches of many keys.
+//! - `watches`: those of one.
 //! - `judge`: what is checked in the end.
 //! - `shrink`: a failing plan, made shorter.
 
@@ -27,6 +28,7 @@ mod scans;
 mod shown;
 mod shrink;
 mod watch;
+mod watches;
 
 pub(crate) use plan::snake;
 pub use plan::{Act, Plan, Step};

@@ -75,6 +75,8 @@ pub enum Step {
     Unpin,
     /// All keys are watched as one, or those that begin with a 1; or, where they are, no longer.
     Scan,
+    /// A key is watched by itself; or, where it is, no longer.
+    WatchKey,
     /// Something is added to a counter.
     Add,
     /// An item is added to a set.
@@ -224,6 +226,9 @@ const PINNING: [(Step, u32); 2] = [(Step::Pin, 2), (Step::Unpin, 1)];
 /// In so many rooms of 256 keys are watched as one; and how often such a watch begins, or ends, at most.
 const SCAN_SHARE: u8 = 100;
 const SCANS_MAX: u32 = 6;
+/// The same of watches of one key.
+const WATCH_SHARE: u8 = 100;
+const WATCHES_MAX: u32 = 12;
 /// Those of a large room, where not all are linked.
 const OVERLAY_FAULTS: [(Step, u32); 2] = [(Step::RelayDrops, 3), (Step::CutVertex, 1)];
 const OVERLAY_FAULTS_MAX: u32 = 6;
@@ -248,7 +253,7 @@ impl Step {
     /// Whether an application asks it.
     pub fn is_request(self) -> bool {
         let kinds = REQUESTS.iter().chain(&PINNING);
-        self.is_edit() || self == Step::Scan || kinds.clone().any(|(step, _)| *step == self)
+        self.is_edit() || matches!(self, Step::Scan | Step::WatchKey) || kinds.clone().any(|(step, _)| *step == self)
     }
 
     /// Whether it edits a counter, a set or a map.
@@ -299,6 +304,7 @@ impl Plan {
         plan.add_edits(pause_ms_max);
         plan.add_pins(pause_ms_max);
         plan.add_rarely((Step::Scan, SCAN_SHARE, SCANS_MAX), 0x5ca9, pause_ms_max);
+        plan.add_rarely((Step::WatchKey, WATCH_SHARE, WATCHES_MAX), 0x3a7c, pause_ms_max);
         if plan.is_large() {
             plan.enlarge(pause_ms_max);
         }
@@ -472,7 +478,8 @@ mod tests {
     #[test]
     fn every_step_is_drawn_by_some_seed_and_left_out_by_another() {
         let kinds = REQUESTS.iter().chain(&EDITS).chain(&PINNING).chain(&FAULTS).chain(&OVERLAY_FAULTS);
-        for (step, _) in kinds.chain(&[(Step::Leave, 1), (Step::Leap, 1), (Step::Overload, 1), (Step::Scan, 1)]) {
+        let rare = [Step::Leave, Step::Leap, Step::Overload, Step::Scan, Step::WatchKey].map(|step| (step, 1));
+        for (step, _) in kinds.chain(&rare) {
             let rooms = if OVERLAY_FAULTS.iter().any(|(fault, _)| fault == step) { 20..60 } else { 3..17 };
             let has = |seed: u64| Plan::of(seed, &rooms).acts.iter().any(|act| act.step == *step);
             assert!((0..60).any(has), "{step:?} never happens");

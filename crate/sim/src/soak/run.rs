@@ -15,6 +15,7 @@ use super::plan::TABS_MAX;
 use super::scans::Scan;
 use super::shown::Shown;
 use super::watch::Watch;
+use super::watches::KeyWatch;
 use super::{Act, Plan, Step};
 use crate::oracle::Oracle;
 use crate::{CrashPoint, World};
@@ -51,6 +52,8 @@ pub(crate) struct Soak {
     pub(super) shown: Shown,
     /// Watches of many keys.
     pub(super) scans: Vec<Scan>,
+    /// Those of one.
+    pub(super) watches: Vec<KeyWatch>,
     /// The hints of each tab.
     pub(super) held: BTreeMap<usize, Held>,
     /// Tabs that run under the identity of another: they end before peace and do not come back.
@@ -70,6 +73,7 @@ impl Soak {
             watch: Watch::default(),
             shown: Shown::default(),
             scans: Vec::new(),
+            watches: Vec::new(),
             held: BTreeMap::new(),
             twins: BTreeSet::new(),
             written: 0,
@@ -358,6 +362,7 @@ impl Soak {
             }
             Step::Pin | Step::Unpin => self.pin(tab, step, other),
             Step::Scan => self.scan(tab, some_or_all(other)),
+            Step::WatchKey => self.watch_key(tab, key),
             _ => {
                 let context = (step == Step::Delete).then(read);
                 if context.is_none() {

@@ -240,6 +240,9 @@ impl Soak {
     }
 
     fn on_read(&mut self, tab: usize, id: RequestId, read: &ReadReply) {
+        if self.on_watch_told(tab, id, read) {
+            return;
+        }
         let Some(Asked { key, due, level, is_merge }) = self.watch.gets.remove(&id) else { return };
         self.on_shown(tab, &key, &read.context);
         let is_quorum = matches!(level, Level::Quorum | Level::All | Level::Count(2));

@@ -119,6 +119,36 @@ fn what_is_left_makes_room_for_what_is_wanted() {
 }
 
 #[test]
+fn a_key_that_is_watched_is_wanted_and_no_other_until_the_last_watch_of_it_ends() {
+    let mut store = open(Restored::default(), 1);
+    store.watch_key(&key("a"));
+    store.watch_key(&key("a"));
+    assert_eq!((store.wants_any(), store.has_pins(), store.take_pinned()), (true, false, alloc::vec![]));
+    assert!(store.keep_copy(&key("a"), &others("a", 7)).is_some());
+    assert!(store.keep_copy(&key("ab"), &others("ab", 7)).is_none());
+    assert!(!store.was_fed_since(&key("a"), 0));
+    store.note_key_fed(&key("a"), 100);
+    store.note_key_fed(&key("a"), 90);
+    store.note_key_fed(&key("ab"), 100);
+    assert!(store.was_fed_since(&key("a"), 100) && !store.was_fed_since(&key("a"), 101));
+    assert!(!store.was_fed_since(&key("ab"), 0));
+    store.unwatch_key(&key("a"));
+    store.unwatch_key(&key("ab"));
+    assert!(store.keep_copy(&key("a"), &others("a", 8)).is_some(), "two watches were begun");
+    store.settings.left_bytes_max = 1_000;
+    store.unwatch_key(&key("a"));
+    assert!(store.keep_copy(&key("a"), &others("a", 9)).is_none() && !store.wants_any());
+    assert_eq!(store.copy_counts().0, 1, "it is left");
+    assert!(!store.was_fed_since(&key("a"), 0));
+    // As with watches of many, what is left goes where it is much.
+    store.settings.left_bytes_max = 1;
+    store.watch_key(&key("b"));
+    store.keep_copy(&key("b"), &others("b", 7));
+    store.unwatch_key(&key("b"));
+    assert_eq!(store.copy_counts(), (0, 0));
+}
+
+#[test]
 fn a_pin_for_good_and_a_watch_of_the_same_keys_end_apart() {
     let mut store = open(Restored::default(), 1);
     assert!(store.pin(carts("")));
