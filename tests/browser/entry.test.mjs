@@ -40,7 +40,7 @@ describe("coming in", { timeout: 300_000 }, () => {
   });
 
   // With a rendezvous, whoever of the two is heard first introduces: only without one is it the channel for certain.
-  test("the secret also decides on the broadcast channel, which serves with no rendezvous at all", { timeout }, async () => {
+  test("the secret decides on the broadcast channel too, and that serves with no rendezvous", { timeout }, async () => {
     const room = uniqueName();
     const rendezvous = [];
     const secret = "00112233445566778899aabbccddeeff";

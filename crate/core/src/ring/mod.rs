@@ -105,9 +105,9 @@ impl Seating {
     }
 }
 
-/// All tokens clockwise, each with the place of its node. To hash and to sort them is most of what a ring costs, so those
-/// of who sat on the ring before are taken from there, where they are in order: that of the places is that of the ids
-/// on both.
+/// All tokens clockwise, each with the place of its node. To hash and to sort them is most of what a ring costs, so
+/// those of who sat on the ring before are taken from there, where they are in order: that of the places is that of the
+/// ids on both.
 fn laid_out(room: &Room, seats: &[Seat], before: Option<&Ring>) -> Vec<(Position, u16)> {
     let mut fresh = Vec::new();
     // Where those sit now who sat there then; nowhere if they are gone, or have other tokens.
