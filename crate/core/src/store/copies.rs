@@ -58,8 +58,9 @@ pub(super) struct Copies {
     bytes: u64,
     /// When what of them goes out of sight.
     pub(super) expiries: Expiries,
-    /// Some of them may be named by no pin.
+    /// Some of them may be wanted by nobody; and at most so many bytes of them since that was last looked at.
     has_left: bool,
+    left_bytes: u64,
     /// Pinned since that was last asked.
     fresh: Vec<Pin>,
     /// Copies were refused for want of room since that was last asked.
@@ -154,9 +155,15 @@ impl Store {
     pub fn unwatch_key(&mut self, key: &Key) {
         let Some(kept) = self.copies.keys.get_mut(key) else { return };
         kept.watches = kept.watches.saturating_sub(1);
-        if kept.watches == 0 {
-            self.copies.keys.remove(key);
-            if self.copy(key).is_some() && !self.copies.is_pinned(key) {
+        if kept.watches > 0 {
+            return;
+        }
+        self.copies.keys.remove(key);
+        if let Some(bytes) = self.copy(key).map(|object| size(key, object)).filter(|_| !self.copies.is_pinned(key)) {
+            // A page may end hundreds of watches at once: only where it may be too much all of it is looked at.
+            self.copies.has_left = true;
+            self.copies.left_bytes += bytes;
+            if self.copies.left_bytes > self.settings.left_bytes_max {
                 self.trim_left();
             }
         }
@@ -205,8 +212,10 @@ impl Store {
         let left = self.left();
         self.copies.has_left = !left.is_empty();
         let sizes = left.iter().filter_map(|key| self.copy(key).map(|object| size(key, object)));
-        if sizes.sum::<u64>() > self.settings.left_bytes_max {
+        self.copies.left_bytes = sizes.sum();
+        if self.copies.left_bytes > self.settings.left_bytes_max {
             left.iter().for_each(|key| self.drop_copy(key));
+            self.copies.left_bytes = 0;
         }
     }
 

@@ -140,11 +140,17 @@ fn a_key_that_is_watched_is_wanted_and_no_other_until_the_last_watch_of_it_ends(
     assert!(store.keep_copy(&key("a"), &others("a", 9)).is_none() && !store.wants_any());
     assert_eq!(store.copy_counts().0, 1, "it is left");
     assert!(!store.was_fed_since(&key("a"), 0));
-    // As with watches of many, what is left goes where it is much.
-    store.settings.left_bytes_max = 1;
-    store.watch_key(&key("b"));
-    store.keep_copy(&key("b"), &others("b", 7));
-    store.unwatch_key(&key("b"));
+    // As with watches of many, what is left goes where it is much; what is wanted again meanwhile does not count.
+    let one = store.copy_counts().1;
+    store.settings.left_bytes_max = 2 * one;
+    store.watch_key(&key("a"));
+    for name in ["b", "c"] {
+        store.watch_key(&key(name));
+        store.keep_copy(&key(name), &others(name, 7));
+        store.unwatch_key(&key(name));
+    }
+    assert_eq!(store.copy_counts().0, 3, "two are left");
+    store.unwatch_key(&key("a"));
     assert_eq!(store.copy_counts(), (0, 0));
 }
 
