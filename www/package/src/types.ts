@@ -323,7 +323,7 @@ export interface MeshEvents {
 export interface Metrics {
   readonly keys: number;
   readonly bytes: number;
-  /** Keys that others own and this node keeps as well, for its `offline` buckets; in none of the other counts. */
+  /** Keys that others own and this node keeps as well: of `offline` buckets and what is watched; in none of the other counts. */
   readonly copies: number;
   readonly copyBytes: number;
   readonly hints: number;
