@@ -136,6 +136,8 @@ describe("what the package calls", { timeout: 240_000 }, () => {
     const [first] = await tabs[5].run(() => window.calls);
     assert.ok(first < keys.length, `the first call tells of the ${first} keys that this tab has`);
     for (const key of keys.slice(0, 6)) await tabs[1].delete(key);
+    // It has to be shown what it replaces: a tab that does not own the key knows nothing of it.
+    assert.equal((await tabs[2].get(keys[6])).value, keys[6]);
     await tabs[2].put(keys[6], "new", { level: "all" });
     await stage.world.until("and what happens to them", async () => {
       const now = await told();
