@@ -128,6 +128,13 @@ impl Surroundings<'_> {
         changed.is_some()
     }
 
+    /// If a key is owned by others and wanted here, its copy follows what is held of it.
+    pub fn follow(&mut self, key: &Key) {
+        if self.store.wants(key) && !self.ring.owns(self.me, self.position(key)) {
+            self.store.follow(key);
+        }
+    }
+
     /// A copy goes, as `from` has it: whoever watches its key is told.
     pub fn drop_copy(&mut self, key: &Key, from: NodeId) {
         self.store.drop_copy(key);

@@ -298,7 +298,7 @@ impl Coordinator {
         let bringer = read.answers.keys().next().copied().unwrap_or(near.me);
         if keeps {
             near.merge(&read.key, &read.merged, bringer);
-        } else if near.store.is_pinned(&read.key) {
+        } else if near.store.wants(&read.key) {
             near.keep_copy(&read.key, &read.merged, bringer);
             let is_complete = owners.iter().all(|owner| read.quorum.answered().contains(owner));
             let is_known = near.store.copy(&read.key).is_some_and(|copy| read.merged.includes(copy));

@@ -78,9 +78,7 @@ impl Coordinator {
         self.watching.own.insert(id, Watch { key: key.clone(), quorum: None });
         self.watching.renewal.get_or_insert(near.now + RENEW_MS);
         near.store.watch_key(&key);
-        if !near.ring.owns(near.me, near.position(&key)) {
-            near.store.follow(&key);
-        }
+        near.follow(&key);
         self.tell_watch(near, id, None);
         self.renew(near, &key);
         self.read(near, Reader::Watch(id), key, Terms::default());
@@ -162,7 +160,7 @@ impl Coordinator {
 
     /// Another node tells of a key; only one that is watched or pinned here is taken in.
     pub fn on_changed_elsewhere(&mut self, near: &mut Surroundings<'_>, from: NodeId, key: &Key, object: &Object) {
-        if near.store.is_pinned(key) {
+        if near.store.wants(key) {
             near.keep_copy(key, object, from);
         }
     }

@@ -31,15 +31,8 @@ pub fn follow_strays(near: &mut Surroundings<'_>) {
     }
     let strayed = RangeSet::full().difference(&near.ring.arcs_of(near.me));
     let items = near.store.items(&strayed).map(|(_, key, _)| key);
-    let keys: alloc::vec::Vec<Key> = items.filter(|key| near.store.is_pinned(key)).cloned().collect();
+    let keys: alloc::vec::Vec<Key> = items.filter(|key| near.store.wants(key)).cloned().collect();
     keys.iter().for_each(|key| near.store.follow(key));
-}
-
-/// A key has changed here: if it is owned by others and pinned, its copy follows it.
-pub fn follow(near: &mut Surroundings<'_>, key: &Key) {
-    if near.store.is_pinned(key) && !near.ring.owns(near.me, near.position(key)) {
-        near.store.follow(key);
-    }
 }
 
 /// The ring has been quiet for a while: copies of what this node owns become what it holds, or go. Alone it owns

@@ -19,7 +19,7 @@ mod copies;
 mod leaving;
 mod release;
 
-pub use copies::{Doubt, doubt, follow, follow_strays};
+pub use copies::{Doubt, doubt, follow_strays};
 pub use leaving::Leaving;
 pub use release::{Release, Released, answer_holds};
 

@@ -170,7 +170,7 @@ impl Release {
         keeps: impl Fn(&Key) -> bool,
         candidates: &mut BTreeMap<Key, Candidate>,
     ) {
-        let keeps = |key: &Key| keeps(key) || near.store.is_shown(key) && !near.store.is_pinned(key);
+        let keeps = |key: &Key| keeps(key) || near.store.is_shown(key) && !near.store.wants(key);
         let strayed = RangeSet::full().difference(&near.ring.arcs_of(near.me));
         let ahead = RangeSet::from_sorted([(self.cursor, u64::MAX)]).intersection(&strayed);
         let mut last = None;
@@ -199,7 +199,7 @@ impl Release {
         candidates: &mut BTreeMap<Key, Candidate>,
     ) {
         let Some(cursor) = self.kept.take() else { return };
-        let keeps = |key: &Key| keeps(key) || near.store.is_shown(key) && !near.store.is_pinned(key);
+        let keeps = |key: &Key| keeps(key) || near.store.is_shown(key) && !near.store.wants(key);
         let strayed = RangeSet::full().difference(&near.ring.arcs_of(near.me));
         let ahead = RangeSet::from_sorted([(cursor, u64::MAX)]).intersection(&strayed);
         for (position, key, fingerprint) in near.store.items(&ahead).filter(|(_, key, _)| keeps(key)) {

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::{Config, Event, Node, Output, near};
 use crate::coordinator::{Made, Surroundings};
-use crate::handoff::{Doubt, Released, doubt, follow, follow_strays};
+use crate::handoff::{Doubt, Released, doubt, follow_strays};
 use crate::id::{Key, NodeId, Pin};
 use crate::marks::Mark;
 use crate::membership::{Change, Status};
@@ -218,7 +218,7 @@ impl Node {
                 self.config.limits.marks.hit_if(Mark::ManySiblings, || changed.after > 8);
                 self.event(Event::SiblingsCreated { siblings: changed.after });
             }
-            follow(&mut near!(self, now), &key);
+            near!(self, now).follow(&key);
             self.coordinator.on_changed(&mut near!(self, now), &key, from);
         }
         keep_room(&mut self.scratch.changed, changes);

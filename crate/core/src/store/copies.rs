@@ -83,7 +83,7 @@ fn size(key: &Key, object: &Object) -> u64 {
 }
 
 impl Copies {
-    fn is_pinned(&self, key: &Key) -> bool {
+    fn wants(&self, key: &Key) -> bool {
         // Few pins: a bounded number, and mostly one or none.
         self.pins.keys().any(|pin| pin.names(key)) || self.keys.contains_key(key)
     }
@@ -159,7 +159,7 @@ impl Store {
             return;
         }
         self.copies.keys.remove(key);
-        if let Some(bytes) = self.copy(key).map(|object| size(key, object)).filter(|_| !self.copies.is_pinned(key)) {
+        if let Some(bytes) = self.copy(key).map(|object| size(key, object)).filter(|_| !self.copies.wants(key)) {
             // A page may end hundreds of watches at once: only where it may be too much all of it is looked at.
             self.copies.has_left = true;
             self.copies.left_bytes += bytes;
@@ -204,7 +204,7 @@ impl Store {
     /// The keys of copies that no pin names any more, nor a watch.
     fn left(&self) -> Vec<Key> {
         let keys = self.copies.objects.keys().map(|(_, key)| key);
-        keys.filter(|key| !self.copies.is_pinned(key)).cloned().collect()
+        keys.filter(|key| !self.copies.wants(key)).cloned().collect()
     }
 
     /// What is left goes, if it is much.
@@ -243,8 +243,8 @@ impl Store {
     }
 
     /// Whether a key is wanted here: a pin names it, or it is watched.
-    pub fn is_pinned(&self, key: &Key) -> bool {
-        self.copies.is_pinned(key)
+    pub fn wants(&self, key: &Key) -> bool {
+        self.copies.wants(key)
     }
 
     /// All owners of what is pinned were compared with, at this minute of the wall clock. It is written down once an
@@ -322,7 +322,7 @@ impl Store {
     /// beyond what can be stored; or there is no room for one more.
     pub fn keep_copy(&mut self, key: &Key, other: &Object) -> Option<Changed> {
         self.watch(other.context());
-        if other.is_unknown() || !self.copies.is_pinned(key) || self.would_overflow(key, other) {
+        if other.is_unknown() || !self.copies.wants(key) || self.would_overflow(key, other) {
             return None;
         }
         let held = self.copy(key).cloned();

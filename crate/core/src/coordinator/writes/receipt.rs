@@ -28,7 +28,7 @@ impl Write {
         if near.planted.has(Plant::CountNonOwner) && has(near.me) && !owners.contains(&near.me) {
             owners.push(near.me);
         }
-        let is_interest = || near.planted.has(Plant::CountInterest) && near.store.is_pinned(&self.key);
+        let is_interest = || near.planted.has(Plant::CountInterest) && near.store.wants(&self.key);
         if has(near.me) && !owners.contains(&near.me) && is_interest() {
             owners.push(near.me);
         }

@@ -88,7 +88,7 @@ fn what_is_watched_no_longer_is_left_and_is_there_after_a_restart_unless_it_is_m
     assert_eq!(first.take_pinned(), [carts("")]);
     first.keep_copy(&key("a"), &others("a", 7));
     first.unwatch_all(&carts(""));
-    assert!(first.is_pinned(&key("a")), "two watches were begun");
+    assert!(first.wants(&key("a")), "two watches were begun");
     first.unwatch_all(&carts(""));
     first.unwatch_all(&carts(""));
     assert!(!first.has_pins());
@@ -165,12 +165,12 @@ fn a_pin_for_good_and_a_watch_of_the_same_keys_end_apart() {
     store.note_fed(&carts(""), 100);
     store.keep_copy(&key("a"), &others("a", 7));
     store.unwatch_all(&carts(""));
-    assert!(store.is_pinned(&key("b")), "it is pinned for good");
+    assert!(store.wants(&key("b")), "it is pinned for good");
     store.watch_all(carts(""));
     assert_eq!(store.unpin(&carts("")), Some(0), "it is watched");
-    assert!(store.is_pinned(&key("b")));
+    assert!(store.wants(&key("b")));
     store.unwatch_all(&carts(""));
-    assert_eq!((store.is_pinned(&key("a")), store.is_pinned(&key("b"))), (true, false));
+    assert_eq!((store.wants(&key("a")), store.wants(&key("b"))), (true, false));
     assert_eq!(store.take_pinned(), [carts("a")], "it is fed for itself from now on");
     assert!(store.was_fed_since(&key("a"), 100), "that it was fed with the other is known");
     let rows = store.take_batch().map(|batch| batch.ops).unwrap_or_default();
