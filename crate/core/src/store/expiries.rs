@@ -30,6 +30,12 @@ pub(super) fn of(object: &Object) -> Vec<WallTime> {
     object.values().filter_map(|version| version.expires).collect()
 }
 
+/// What is told more than once stays where it was told first.
+fn once_each(keys: &mut Vec<Key>) {
+    let mut told = BTreeSet::new();
+    keys.retain(|key| told.insert(key.clone()));
+}
+
 /// Which keys have a version that expires when.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Expiries {
@@ -62,14 +68,17 @@ impl Expiries {
         }
     }
 
-    /// Set the clock. Tells the keys of which something goes out of sight by that, or comes back.
+    /// Set the clock. Tells the keys of which something goes out of sight by that, or comes back: each once, however
+    /// many of its versions do.
     fn advance(&mut self, wall: WallTime) -> Vec<Key> {
         let (from, to) = match self.clock.replace(wall) {
             Some(before) if before == wall => return Vec::new(),
             Some(before) => (Excluded(before.min(wall)), Included(before.max(wall))),
             None => (Unbounded, Included(wall)),
         };
-        self.due.range((from, to)).flat_map(|(_, keys)| keys).cloned().collect()
+        let mut keys: Vec<Key> = self.due.range((from, to)).flat_map(|(_, keys)| keys).cloned().collect();
+        once_each(&mut keys);
+        keys
     }
 
     fn long_over(&self) -> Vec<Key> {
@@ -120,6 +129,7 @@ impl Store {
             }
         }
         keys.extend(self.copies.expiries.advance(wall));
+        once_each(&mut keys);
         keys
     }
 
@@ -194,6 +204,19 @@ mod tests {
         assert_eq!(store.expire(Some(WallTime(15)), true), vec![key("a")]);
         assert_eq!(store.expire(Some(WallTime(9)), true), vec![key("a")]);
         assert_eq!((store.counts().0, store.next_expiry()), (1, Some(WallTime(10))));
+    }
+
+    #[test]
+    fn a_key_of_which_two_values_expire_at_once_is_counted_and_told_once() {
+        let mut store = open(Restored::default(), 1);
+        put(&mut store, "a", expiring(10));
+        put(&mut store, "a", expiring(12));
+        put(&mut store, "b", Version::plain(vec![1].into()));
+        assert_eq!((store.expire(Some(WallTime(5)), true), store.counts().0), (vec![], 2));
+        assert_eq!(store.expire(Some(WallTime(15)), true), vec![key("a")]);
+        assert_eq!((store.counts().0, store.counts().1), (1, 1));
+        assert_eq!(store.expire(Some(WallTime(9)), true), vec![key("a")]);
+        assert_eq!((store.counts().0, store.counts().1), (2, 0));
     }
 
     #[test]
