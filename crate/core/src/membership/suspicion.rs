@@ -22,13 +22,15 @@ use crate::wire::{Claim, Message, Outbox, Presence, Rumour, Standing, WireError}
 /// How often a goodbye is said: nobody is left to say it again if it is lost.
 pub(super) const GOODBYES: usize = 3;
 
-/// Who may become dormant, and how many could confirm it: what follows from the members of one revision, and is asked
-/// far more often than they change.
+/// Who may become dormant, how many could confirm it, and when the first one does: what follows from the members of one
+/// revision, and is asked far more often than they change.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Away {
     revision: u64,
     ids: Vec<NodeId>,
     confirmers: Option<usize>,
+    /// `None` until it has been looked for, and when what is held against one of them has changed.
+    first: Option<Option<Instant>>,
 }
 
 impl Membership {
@@ -49,6 +51,7 @@ impl Membership {
             self.marks.hit(Mark::SuspectHeard);
             member.since = now;
             member.accusers.clear();
+            self.away.get_mut().first = None;
         }
     }
 
@@ -111,6 +114,7 @@ impl Membership {
         }
         if let Some(accuser) = accuser.filter(|accuser| !member.accusers.contains(accuser)) {
             member.accusers.push(accuser);
+            self.away.get_mut().first = None;
             self.marks.hit_if(Mark::SuspicionConfirmed, || is_confirmation);
         }
         if !is_news {
@@ -172,6 +176,7 @@ impl Membership {
             // Others may have been enough before; that this node has looked for itself counts here all the same.
             if let Some(member) = self.members.get_mut(&id).filter(|member| !member.accusers.contains(&self.me)) {
                 member.accusers.push(self.me);
+                self.away.get_mut().first = None;
             }
         }
     }
@@ -197,8 +202,14 @@ impl Membership {
         self.answering().count()
     }
 
+    /// When the first of them does.
     pub(super) fn next_dormant(&self) -> Option<Instant> {
-        self.fading(|dues| dues.map(|(_, due)| due).min())
+        let known = self.away.borrow().first.filter(|_| self.away.borrow().revision == self.revision);
+        let find = || self.fading(|dues| dues.map(|(_, due)| due).min());
+        debug_assert!(known.is_none_or(|known| known == find()), "a change that was not noted");
+        let first = known.unwrap_or_else(find);
+        self.away.borrow_mut().first = Some(first);
+        first
     }
 
     /// Of all who may become dormant, when.
@@ -207,7 +218,7 @@ impl Membership {
         if away.revision != self.revision {
             let is_away = |member: &Member| matches!(member.claim, Claim::Suspect | Claim::Closed);
             let ids = self.members.iter().filter(|(_, member)| is_away(member)).map(|(id, _)| *id);
-            *away = Away { revision: self.revision, ids: ids.collect(), confirmers: None };
+            *away = Away { revision: self.revision, ids: ids.collect(), confirmers: None, first: None };
         }
         let Away { ids, confirmers, .. } = &mut *away;
         // Mostly there is nobody to be counted for.
@@ -218,6 +229,9 @@ impl Membership {
 
     /// From suspect to dormant, for those who have been away for long enough.
     pub(super) fn age(&mut self, now: Instant) {
+        if self.next_dormant().is_none_or(|due| due > now) {
+            return;
+        }
         let due = self.fading(|dues| dues.filter(|(_, due)| *due <= now).map(|(id, _)| id).collect::<Vec<NodeId>>());
         for id in due {
             let Some(member) = self.members.get_mut(&id) else { continue };
@@ -247,6 +261,7 @@ impl Membership {
         for member in self.members.values_mut().filter(|member| member.claim > Claim::Up) {
             member.since = now;
         }
+        self.away.get_mut().first = None;
         self.forgive(now, 0);
         self.is_closing = false;
         if self.own.record().standing != Standing::Departed {
@@ -262,6 +277,7 @@ impl Membership {
         for member in self.members.values_mut().filter(|member| member.claim > Claim::Up) {
             member.since = (member.since + slept_ms).min(now);
         }
+        self.away.get_mut().first = None;
         self.errands.clear();
         self.round_trip.forget();
         self.probing.forgive(now, &self.timing);
