@@ -68,6 +68,11 @@ proptest! {
             prop_assert_eq!(ring.arcs_of_first(one, other), first);
             prop_assert_eq!(ring.arcs_of_first(one, node(99)), ring.arcs_of(one));
         }
+        for &(one, ..) in &room {
+            let with = ring.nodes().filter(|other| *other != node(one));
+            let both = with.map(|other| (other, ring.arcs_of_both(node(one), other)));
+            prop_assert!(ring.arcs_of_both_by(node(one)).into_iter().eq(both.filter(|(_, arcs)| !arcs.is_empty())));
+        }
         let whole: u128 = room.iter().map(|seat| ring.arcs_of(node(seat.0)).len()).sum();
         prop_assert_eq!(whole, (1u128 << 64) * u128::from(n).min(room.len() as u128));
     }
