@@ -93,6 +93,7 @@ marks! {
     // Comparisons: `repair`.
     RingsDiffer: "a comparison cannot be made, for the rings differ",
     RingChanges: "the ring changes during a comparison",
+    SharedAsBefore: "the ring changes and what two own together does not, and they do not compare anew",
     ComparisonStalls: "a comparison in which nothing moves is given up",
     QuestionResent: "a question of a comparison is asked again",
     PartCut: "a part that differs is cut",

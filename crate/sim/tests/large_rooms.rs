@@ -129,6 +129,28 @@ fn who_come_one_after_the_other_into_a_large_room_are_compared_with_together() {
     assert!(begun < 3 * pairs, "{begun} comparisons among {pairs} pairs");
 }
 
+/// All who share anything compared anew when one of them had died, also those who share nothing that was its.
+#[test]
+fn who_owns_the_same_together_as_before_a_death_does_not_compare_anew() {
+    let mut world = World::new(7);
+    for device in 0..40 {
+        // So few tokens that most of what two share is not touched by the death of a third.
+        world.open_with(device, |config| config.capacity = 4);
+    }
+    assert!(world.settle(60_000), "{}", world.unsettled());
+    world.run_for(30_000);
+    world.crash(7);
+    let ring = world.ring_of(&world.alive());
+    world.tap = Some(Vec::new());
+    let has_closed = |world: &World| world.alive().iter().all(|&at| world.node(at).view().ring_hash() == ring.hash());
+    assert!(world.run_until(60_000, has_closed), "nobody takes its place");
+    world.run_for(5_000);
+    let begun = tapped(&mut world, |message| matches!(message, Message::Compare { begin: Some(_), .. }));
+    let sharing: usize = ring.nodes().map(|id| ring.arcs_of_both_by(id).len()).sum::<usize>() / 2;
+    assert!(begun < sharing, "{begun} comparisons among {sharing} pairs who share anything");
+    assert!(world.settle(60_000), "{}", world.unsettled());
+}
+
 /// Each looks at one of the others every ten seconds, and of forty somebody always does: the room was hardly ever seen
 /// settled as a whole.
 #[test]
@@ -173,10 +195,11 @@ fn forty_tabs_on_a_machine_that_is_too_slow_for_them_come_to_rest() {
 fn who_comes_into_a_large_room_dials_a_few_until_it_knows_the_others() {
     let mut world = room(8, 40);
     world.run_for(30_000);
-    let new = world.open(3);
     world.outputs.keep_lines();
+    let new = world.open(3);
     assert!(world.run_until(5_000, |world| world.node(new).view().links() > 0));
-    let dials = world.outputs.take_lines().iter().filter(|line| line.contains("Dial(")).count();
+    let by_new = format!(" {new} Dial(");
+    let dials = world.outputs.take_lines().iter().filter(|line| line.contains(&by_new)).count();
     assert!((1..=8).contains(&dials), "{dials} are dialled before the first link is open");
     assert!(world.settle(30_000), "{}", world.unsettled());
 }

@@ -123,7 +123,7 @@ impl Membership {
             let Some(member) = self.members.get_mut(&id) else { continue };
             member.is_departed = true;
             self.marks.hit(Mark::Departed);
-            self.changes.push(Change::Status { id, was: Some(Status::Dormant), now: Status::Departed });
+            self.change(Change::Status { id, was: Some(Status::Dormant), now: Status::Departed });
             self.revision += 1;
             if self.planted.has(Plant::ForgetDeparted) {
                 self.members.remove(&id);

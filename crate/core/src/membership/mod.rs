@@ -31,6 +31,7 @@ mod mesh_tests;
 mod probe;
 mod reach;
 mod relay;
+mod roll;
 mod round_trip;
 mod suspicion;
 #[cfg(test)]
@@ -45,19 +46,20 @@ pub use timing::Timing;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
-use core::cell::{Cell, RefCell};
+use core::cell::RefCell;
 
 use crate::id::{DeviceId, KeyPair, NodeId, Room};
 use crate::marks::{Mark, Marks};
 use crate::planted::{Plant, Planted};
 use crate::time::{Instant, Millis, WallTime};
-use crate::wire::{Claim, N_MAX, Outbox, Presence, Record, SignedRecord, Standing, Verified};
+use crate::wire::{Claim, Outbox, Presence, Record, SignedRecord, Standing, Verified};
 
 use gossip::News;
 use greeting::Greetings;
 use probe::Probing;
 use reach::Reach;
 use relay::Errand;
+use roll::Roll;
 use round_trip::RoundTrip;
 use suspicion::Away;
 use vitals::Telling;
@@ -222,8 +224,7 @@ pub struct Membership {
     away: RefCell<Away>,
     /// When the next one that is away counts as departed, and the revision that is of.
     departs_next: (u64, Option<WallTime>),
-    /// The room's N, and the revision it is of: it is asked with every answer to a write.
-    declared: Cell<Option<(u64, u8)>>,
+    roll: Roll,
     /// The hash of the digest, and the revision it is of.
     hashed: Option<(u64, u64)>,
 }
@@ -284,7 +285,7 @@ impl Membership {
             revision: 1,
             away: RefCell::default(),
             departs_next: (0, None),
-            declared: Cell::default(),
+            roll: Roll::default(),
             hashed: None,
         }
     }
@@ -350,37 +351,6 @@ impl Membership {
         self.members.get(&id).map(|member| member.signed.record().device)
     }
 
-    /// The records that the ring is made of: of all that are neither dormant nor departed, nor leaving, this node's
-    /// included.
-    pub fn present(&self) -> impl Iterator<Item = (NodeId, &Record)> {
-        self.here().filter(|(_, record)| record.standing == Standing::Member)
-    }
-
-    /// The same, with those that are leaving.
-    fn here(&self) -> impl Iterator<Item = (NodeId, &Record)> {
-        let others = self
-            .members
-            .iter()
-            .filter(|(_, member)| !matches!(member.status(), Status::Dormant | Status::Departed))
-            .map(|(id, member)| (*id, member.signed.record()));
-        core::iter::once((self.me, self.own.record())).chain(others)
-    }
-
-    /// How many copies the room keeps: the most that a member declares who is neither dormant nor departed, at most
-    /// seven.
-    pub fn n(&self) -> u8 {
-        let known = self.declared.get().filter(|(revision, _)| *revision == self.revision);
-        let n = known.map_or_else(|| self.most_declared(), |(_, n)| n);
-        debug_assert_eq!(n, self.most_declared(), "a change without a revision");
-        self.declared.set(Some((self.revision, n)));
-        n
-    }
-
-    fn most_declared(&self) -> u8 {
-        let n_max = if self.planted.has(Plant::BelieveAnyN) { u8::MAX } else { N_MAX };
-        self.here().map(|(_, record)| record.n.min(n_max)).max().unwrap_or(1)
-    }
-
     /// A link has opened. The other end hears of everybody from here.
     pub fn link_up(&mut self, id: NodeId, out: &mut Outbox) {
         self.links.insert(id);
@@ -426,7 +396,7 @@ impl Membership {
         change(&mut record);
         record.version += 1;
         self.own = SignedRecord::sign(&self.room, &self.keys, record);
-        self.changes.push(Change::Record(self.own.clone()));
+        self.change(Change::Record(self.own.clone()));
         self.revision += 1;
         self.spread_own(out);
     }
@@ -480,9 +450,9 @@ impl Membership {
         }
         let is = member.status();
         self.members.insert(id, member);
-        self.changes.push(Change::Record(signed.clone()));
+        self.change(Change::Record(signed.clone()));
         if was != Some(is) {
-            self.changes.push(Change::Status { id, was, now: is });
+            self.change(Change::Status { id, was, now: is });
         }
         self.revision += 1;
     }

@@ -125,7 +125,7 @@ impl Membership {
         let is = member.status();
         self.revision += 1;
         if was != is {
-            self.changes.push(Change::Status { id: rumour.about, was: Some(was), now: is });
+            self.change(Change::Status { id: rumour.about, was: Some(was), now: is });
         }
         // Whoever is accused learns of it from everybody who can still reach it.
         if rumour.claim != Claim::Closed && self.links.contains(&rumour.about) {
@@ -240,7 +240,7 @@ impl Membership {
             (member.claim, member.since) = (Claim::Dormant, now);
             let now = member.status();
             if was != now {
-                self.changes.push(Change::Status { id, was: Some(was), now });
+                self.change(Change::Status { id, was: Some(was), now });
             }
             self.revision += 1;
         }

@@ -153,8 +153,9 @@ pub struct Node {
     answering: BTreeSet<NodeId>,
     /// Who has been up since this node started.
     met: BTreeSet<NodeId>,
-    /// The membership revision that the ring was built from, and who answers was told by.
-    ring_revision: u64,
+    /// The membership revision by which who answers was told, and the number of the roll that the ring was made from.
+    revision: u64,
+    roll: Option<u64>,
     signals: BTreeMap<NodeId, (Instant, u32)>,
     clean_at: Option<Instant>,
     wall: WallClock,
@@ -266,7 +267,8 @@ impl Node {
             incoming: RangeSet::empty(),
             answering: BTreeSet::new(),
             met: BTreeSet::new(),
-            ring_revision: 0,
+            revision: 0,
+            roll: None,
             signals: BTreeMap::new(),
             clean_at: None,
             wall: WallClock::default(),

@@ -85,33 +85,58 @@ impl Node {
                 }
             }
         }
-        if self.ring_revision != self.membership.revision() {
-            let is_first = self.ring_revision == 0;
-            self.ring_revision = self.membership.revision();
-            self.settle_ring(now, &appeared, is_first);
+        if self.revision != self.membership.revision() {
+            self.revision = self.membership.revision();
+            let was_made = self.roll.replace(self.membership.roll());
+            if was_made != self.roll || !appeared.is_empty() {
+                self.settle_ring(now, &appeared, was_made.is_none());
+            }
+            debug_assert_eq!(self.seating().hash(), self.ring.hash(), "a change that is not on the roll");
             self.settle_answering(now);
         }
         debug_assert!(self.membership.answering().eq(self.answering.iter().copied()), "a change without a revision");
     }
 
     fn settle_answering(&mut self, now: Instant) {
-        if !self.membership.answering().eq(self.answering.iter().copied()) {
-            let before = core::mem::replace(&mut self.answering, self.membership.answering().collect());
-            self.repair.on_membership(&near!(self, now));
-            self.handoff.on_membership(&mut near!(self, now));
-            self.refresh_incoming();
-            let back: Vec<NodeId> = self.answering.difference(&before).copied().collect();
-            for id in back {
-                self.repair.plan(&near!(self, now), &self.handoff, id);
-            }
-            self.coordinator.on_membership(&mut near!(self, now));
-            self.coordinator.renew_all(&mut near!(self, now));
+        let (gone, back) = self.answering_since();
+        if gone.is_empty() && back.is_empty() {
+            return;
         }
+        gone.iter().for_each(|id| {
+            self.answering.remove(id);
+        });
+        self.answering.extend(&back);
+        self.repair.on_membership(&near!(self, now), &gone);
+        self.handoff.on_membership(&mut near!(self, now));
+        self.refresh_incoming();
+        for id in back {
+            self.repair.plan(&near!(self, now), &self.handoff, id);
+        }
+        self.coordinator.on_membership(&mut near!(self, now));
+        self.coordinator.renew_all(&mut near!(self, now));
+    }
+
+    /// Who has ceased to answer since this was last looked at, and who has begun to.
+    fn answering_since(&self) -> (Vec<NodeId>, Vec<NodeId>) {
+        let (mut gone, mut back) = (Vec::new(), Vec::new());
+        let mut before = self.answering.iter().copied().peekable();
+        for id in self.membership.answering() {
+            gone.extend(core::iter::from_fn(|| before.next_if(|other| *other < id)));
+            if before.next_if_eq(&id).is_none() {
+                back.push(id);
+            }
+        }
+        gone.extend(before);
+        (gone, back)
+    }
+
+    fn seating(&self) -> Seating {
+        let seats = self.membership.present().map(|(id, record)| (id, record.device, record.capacity));
+        Seating::new(&self.config.room, self.membership.n(), seats)
     }
 
     fn settle_ring(&mut self, now: Instant, appeared: &[NodeId], is_first: bool) {
-        let seats = self.membership.present().map(|(id, record)| (id, record.device, record.capacity));
-        let seating = Seating::new(&self.config.room, self.membership.n(), seats);
+        let seating = self.seating();
         let is_same = seating.hash() == self.ring.hash();
         if is_same && appeared.is_empty() {
             return;
@@ -137,7 +162,7 @@ impl Node {
             self.event(Event::ArcIncoming { sources });
         }
         follow_strays(&mut near!(self, now));
-        self.repair.on_ring_change(&near!(self, now), &self.handoff);
+        self.repair.on_ring_change(&near!(self, now), &self.handoff, &before);
         self.coordinator.on_ring_change(&mut near!(self, now), &before);
         self.coordinator.on_membership(&mut near!(self, now));
         self.coordinator.renew_all(&mut near!(self, now));

@@ -353,8 +353,7 @@ impl Overlay {
     /// How many nodes are here, this one and those only heard of included.
     fn count(&self, membership: &Membership) -> usize {
         let is_away = |status: Option<Status>| matches!(status, None | Some(Status::Dormant | Status::Departed));
-        let here = membership.others().filter(|(.., status)| !is_away(Some(*status))).count();
-        1 + here + self.strangers.keys().filter(|id| is_away(membership.status(**id))).count()
+        1 + membership.others_here_count() + self.strangers.keys().filter(|id| is_away(membership.status(**id))).count()
     }
 
     /// Whether the room is too large for links between all, by who is here now. One that has shrunk stays sparse until

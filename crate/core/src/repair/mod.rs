@@ -36,6 +36,7 @@ pub use answer::{Answering, Question, Want};
 pub use tags::LISTED_MAX;
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::cell::Cell;
 
@@ -136,6 +137,8 @@ pub struct Repair {
     starts: Cell<Option<(bool, Option<Instant>)>>,
     /// In a large room, when the ring has changed: at what time comparisons are planned with all. Before, none begins.
     replan: Option<Instant>,
+    /// The ring before it, by which comparisons were planned last.
+    before: Option<Arc<Ring>>,
     /// Whether the room is a large one, and when something was last done: what is due by then need not be told apart.
     large_at: Option<Instant>,
     sessions: BTreeMap<u32, Session>,
@@ -160,19 +163,16 @@ impl Repair {
         &mut self.answering
     }
 
-    /// Somebody is gone: comparisons with them end.
-    pub fn on_membership(&mut self, near: &Surroundings<'_>) {
+    /// Others answer than did: comparisons with those who are gone end.
+    pub fn on_membership(&mut self, near: &Surroundings<'_>, gone: &[NodeId]) {
         self.starts.set(None);
         self.sessions.retain(|_, session| near.membership.answers(session.with));
         let mut has_lost_owner = false;
-        self.peers.retain(|id, _| {
-            let answers = near.membership.answers(*id);
-            has_lost_owner |= !answers && near.ring.contains(*id);
-            if !answers {
-                self.planned.forget(*id);
-            }
-            answers
-        });
+        for id in gone {
+            self.planned.forget(*id);
+            has_lost_owner |= self.peers.remove(id).is_some() && near.ring.contains(*id);
+        }
+        debug_assert!(self.peers.keys().all(|id| near.membership.answers(*id)), "one is gone and was not named");
         if has_lost_owner {
             self.feed_anew(near);
         }

@@ -20,6 +20,8 @@ pub(super) struct Peer {
     pub(super) failures: u32,
     /// The ring for which the shared arcs were last found equal.
     pub(super) agreed: Option<u64>,
+    /// Whether they were when the ring changed, for which nothing has been planned yet: in a large room.
+    pub(super) was_agreed: bool,
     /// When gossip last said that the shared arcs are equal, and when it was last believed that they differ.
     pub(super) equal_at: Option<Instant>,
     pub(super) differed_at: Option<Instant>,

@@ -2,6 +2,7 @@
 //! turn when nothing has happened.
 
 use alloc::collections::BTreeSet;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::peer::Peer;
@@ -10,11 +11,11 @@ use crate::coordinator::Surroundings;
 use crate::handoff::Handoff;
 use crate::id::{NodeId, Position};
 use crate::marks::Mark;
-use crate::ring::RangeSet;
+use crate::ring::{RangeSet, Ring};
 
 impl Repair {
     /// The ring has changed: compare with everybody with whom something is shared, first what is incoming.
-    pub fn on_ring_change(&mut self, near: &Surroundings<'_>, handoff: &Handoff) {
+    pub fn on_ring_change(&mut self, near: &Surroundings<'_>, handoff: &Handoff, before: &Arc<Ring>) {
         self.note_change(near);
         near.marks.hit_if(Mark::RingChanges, || !self.sessions.is_empty());
         self.sessions.clear();
@@ -25,10 +26,17 @@ impl Repair {
         }
         if near.membership.is_sparse() {
             // It changes with each of hundreds who come: what follows is worked out once, when it is to begin.
+            let is_first = self.replan.is_none();
             self.replan = Some(self.round.max(near.now + SETTLE_MS));
-            self.peers.values_mut().for_each(|peer| peer.agreed = None);
+            if is_first {
+                self.before = Some(before.clone());
+            }
+            for peer in self.peers.values_mut() {
+                peer.was_agreed = if is_first { peer.agreed == Some(before.hash()) } else { peer.was_agreed };
+                peer.agreed = None;
+            }
         } else {
-            self.replan = None;
+            (self.replan, self.before) = (None, None);
             self.plan_with_all(near, handoff);
         }
     }
@@ -48,14 +56,25 @@ impl Repair {
     }
 
     /// Plan what follows from a change of the ring in a large room, when it is time. What a probe has shown to be equal
-    /// since is not compared.
+    /// since is not compared, nor what was equal before and is shared as it was: of a thousand nodes each shares arcs
+    /// with some two hundred, and one that dies changes a few of them. What this node has come to own between the two
+    /// rings is incoming, whatever the second one says.
     pub(super) fn replan_if_due(&mut self, near: &Surroundings<'_>, handoff: &Handoff) {
         let Some(due) = self.replan.filter(|due| *due <= near.now) else { return };
         self.replan = None;
         let ring = near.ring.hash();
-        let agreed: Vec<NodeId> =
+        let shared = near.ring.arcs_of_both_by(near.me);
+        let before = self.before.take().map(|before| before.arcs_of_both_by(near.me)).unwrap_or_default();
+        let is_as_before = |(id, peer): &(&NodeId, &Peer)| match shared.get(*id) {
+            None => true,
+            Some(arcs) => peer.was_agreed && before.get(*id) == Some(arcs),
+        };
+        let mut agreed: Vec<NodeId> =
             self.peers.iter().filter(|(_, peer)| peer.agreed == Some(ring)).map(|(&id, _)| id).collect();
         self.plan_with_all(near, handoff);
+        let as_before: Vec<NodeId> = self.peers.iter().filter(is_as_before).map(|(&id, _)| id).collect();
+        near.marks.hit_if(Mark::SharedAsBefore, || as_before.iter().any(|id| shared.contains_key(id)));
+        agreed.extend(as_before);
         for (id, peer) in &mut self.peers {
             peer.next = due + if near.me > *id && !handoff.sources().contains_key(id) { SECOND_MS } else { 0 };
         }
