@@ -93,7 +93,6 @@ marks! {
     // Comparisons: `repair`.
     RingsDiffer: "a comparison cannot be made, for the rings differ",
     RingChanges: "the ring changes during a comparison",
-    SharedAsBefore: "the ring changes and what two own together does not, and they do not compare anew",
     ComparisonStalls: "a comparison in which nothing moves is given up",
     QuestionResent: "a question of a comparison is asked again",
     PartCut: "a part that differs is cut",
@@ -125,6 +124,8 @@ marks! {
     RecordOvertaken: "a node hears of a later record of its own than it remembers",
     HelloAgain: "a link has opened and a hello was lost",
     NobodyHasSaid: "in a large room nobody says anything of a node, and that is held against nobody",
+    // Comparisons of a large room: `repair`.
+    SharedAsBefore: "the ring of a large room changes, and what two own together does not: they do not compare anew",
     // Links and ways over others in a large room: `overlay`.
     Sparse: "a room grows too large for links between all",
     Meshed: "a room has shrunk, and has links between all again",
