@@ -21,8 +21,11 @@ pub(super) struct Roll {
     others: Cell<Option<(u64, usize)>>,
 }
 
-fn is_off(status: Status) -> bool {
-    matches!(status, Status::Dormant | Status::Departed)
+impl Status {
+    /// Whether one of whom this is believed is no part of the room now.
+    pub(crate) fn is_off(self) -> bool {
+        matches!(self, Status::Dormant | Status::Departed)
+    }
 }
 
 impl Membership {
@@ -30,7 +33,7 @@ impl Membership {
     pub(super) fn change(&mut self, change: Change) {
         let is_of_roll = match &change {
             Change::Record(_) => true,
-            Change::Status { was, now, .. } => was.is_none_or(is_off) != is_off(*now),
+            Change::Status { was, now, .. } => was.is_none_or(Status::is_off) != now.is_off(),
         };
         self.roll.number += u64::from(is_of_roll);
         self.changes.push(change);
@@ -54,7 +57,7 @@ impl Membership {
     }
 
     fn others_here(&self) -> impl Iterator<Item = (&NodeId, &Member)> {
-        self.members.iter().filter(|(_, member)| !is_off(member.status()))
+        self.members.iter().filter(|(_, member)| !member.status().is_off())
     }
 
     /// How many others are neither dormant nor departed.

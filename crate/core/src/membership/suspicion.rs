@@ -261,7 +261,6 @@ impl Membership {
         for member in self.members.values_mut().filter(|member| member.claim > Claim::Up) {
             member.since = now;
         }
-        self.away.get_mut().first = None;
         self.forgive(now, 0);
         self.is_closing = false;
         if self.own.record().standing != Standing::Departed {

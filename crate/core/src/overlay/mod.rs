@@ -352,8 +352,8 @@ impl Overlay {
 
     /// How many nodes are here, this one and those only heard of included.
     fn count(&self, membership: &Membership) -> usize {
-        let is_away = |status: Option<Status>| matches!(status, None | Some(Status::Dormant | Status::Departed));
-        1 + membership.others_here_count() + self.strangers.keys().filter(|id| is_away(membership.status(**id))).count()
+        let is_away = |id: &&NodeId| membership.status(**id).is_none_or(Status::is_off);
+        1 + membership.others_here_count() + self.strangers.keys().filter(is_away).count()
     }
 
     /// Whether the room is too large for links between all, by who is here now. One that has shrunk stays sparse until
