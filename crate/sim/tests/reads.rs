@@ -5,7 +5,7 @@ use std::sync::Arc;
 use roundtable_core::coordinator::{Keep, Level, ReadReply, Reply, Request, Terms};
 use roundtable_core::id::Key;
 use roundtable_core::membership::Status;
-use roundtable_sim::World;
+use roundtable_sim::{Tuning, World};
 
 const TABS: u8 = 6;
 const TERMS: Terms = Terms { level: Some(Level::Quorum), timeout_ms: None };
@@ -13,6 +13,11 @@ const TERMS: Terms = Terms { level: Some(Level::Quorum), timeout_ms: None };
 /// A room in which a key was written, and a newcomer who is linked with one tab alone and thinks all to be there, none
 /// of the key's owners among the two; with the key and the newcomer. `mute`: it will never be linked with others.
 fn room(seed: u64, mute: bool) -> (World, Key, usize) {
+    room_as(seed, mute, |_| {})
+}
+
+/// The same where the network is as this makes it, from when the newcomer comes.
+fn room_as(seed: u64, mute: bool, network: impl FnOnce(&mut Tuning)) -> (World, Key, usize) {
     let mut world = World::new(seed);
     let tabs: Vec<usize> = (0..TABS).map(|device| world.open(device)).collect();
     assert!(world.settle(20_000), "{}", world.unsettled());
@@ -25,13 +30,14 @@ fn room(seed: u64, mute: bool) -> (World, Key, usize) {
         world.mute(newcomer, tab);
         world.mute(tab, newcomer);
     }
+    network(&mut world.tuning);
     world.tuning.heard_by = (!mute).then_some(1);
     world.reopen(newcomer);
     let knows_all = |world: &World| {
         let view = world.node(newcomer).view();
         view.members().iter().filter(|member| member.status == Status::Up).count() == tabs.len() + 1
     };
-    assert!(world.run_until(5_000, knows_all), "{}", world.unsettled());
+    assert!(world.run_until(10_000, knows_all), "{}", world.unsettled());
     let linked: Vec<usize> = tabs.iter().copied().filter(|&tab| world.is_linked(newcomer, tab)).collect();
     assert_eq!(linked.len(), 1, "seed {seed}: it has met one, and is about to meet the others");
     let near = [world.hosts[linked[0]].id, world.hosts[newcomer].id];
@@ -69,6 +75,22 @@ fn a_read_of_owners_that_are_about_to_be_linked_waits_for_them() {
         let (reply, took) = read(&mut world, newcomer, &key);
         assert!(reply.met, "seed {seed}: {} of {} within {took} ms", reply.answered.len(), reply.needed);
         assert_eq!(reply.siblings.len(), 1, "seed {seed}");
+    }
+}
+
+#[test]
+fn where_answers_take_long_a_read_waits_longer_for_links() {
+    for seed in 0..5 {
+        let (mut world, key, newcomer) = room_as(seed, false, |tuning| {
+            tuning.latency_ms = (250, 300);
+            tuning.dial_ms = (3_300, 3_600);
+        });
+        // Until its first pings are answered it does not know.
+        world.run_for(1_500);
+        assert_eq!(world.hosts.iter().enumerate().filter(|(tab, _)| world.is_linked(newcomer, *tab)).count(), 1);
+        let (reply, took) = read(&mut world, newcomer, &key);
+        assert!(reply.met, "seed {seed}: {} of {} within {took} ms", reply.answered.len(), reply.needed);
+        assert!(took > 2_000, "seed {seed}: {took} ms: it had not to wait, and shows nothing");
     }
 }
 

@@ -28,6 +28,8 @@ const RETRY_MS: Millis = 60;
 
 /// How long a read waits for links with owners that are here and not linked yet, as in the first second of a tab.
 const LINKS_MS: Millis = 2_000;
+/// And where answers take long, for as many times as long as one is waited for: to make a link takes several.
+const LINK_ANSWERS: u64 = 3;
 
 /// Whom a read is for.
 #[derive(Debug, Clone, PartialEq)]
@@ -150,7 +152,8 @@ impl Coordinator {
         let fingerprint = near.store.view_fingerprint(&key) as u64;
         let asked_with = (fingerprint, held);
         let deadline = self.deadline(near.now, terms);
-        let patience = if reader.takes_away() { deadline } else { deadline.min(near.now + LINKS_MS) };
+        let links_ms = LINKS_MS.max(LINK_ANSWERS * near.membership.patience_ms(0));
+        let patience = if reader.takes_away() { deadline } else { deadline.min(near.now + links_ms) };
         let mut read = Read {
             reader,
             key,
