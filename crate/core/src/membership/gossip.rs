@@ -243,7 +243,7 @@ mod tests {
         let mut slow = a.clone();
         assert_eq!(told_of_three(&mut a, b.me, 5_001), [1, 1, 1]);
         slow.round_trip.on_asked(Instant(0), c.me, 7);
-        slow.round_trip.on_answered(Instant(2_000), c.me, 7);
+        slow.round_trip.on_answered(Instant(2_000), c.me, 7, 0);
         assert_eq!(told_of_three(&mut slow, b.me, 10_999), [1], "the first at once");
         let mut out = vec![];
         assert_eq!(slow.next_news(), Some(Instant(11_000)));

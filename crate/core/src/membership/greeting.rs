@@ -80,7 +80,7 @@ mod tests {
         let mut a = member(1);
         let b = member(2).own().id();
         a.round_trip.on_asked(Instant(0), b, 7);
-        a.round_trip.on_answered(Instant(2_000), b, 7);
+        a.round_trip.on_answered(Instant(2_000), b, 7, 0);
         let at = greeted(&mut a);
         assert!(at.len() <= 4 && at[0] >= 6_000, "{at:?}");
     }

@@ -418,7 +418,9 @@ impl Membership {
         rumours: Vec<Rumour>,
         out: &mut Outbox,
     ) -> Result<(), WireError> {
-        self.round_trip.on_answered(now, from, seq);
+        let theirs = self.members.get(&from).map_or(0, |member| self.timing.patience_ms(member.presence()));
+        let own = self.timing.patience_ms(self.own.record().presence);
+        self.round_trip.on_answered(now, from, seq, theirs + own);
         self.on_rumours(now, from, rumours, out)?;
         if digest != self.digest_hash() && self.probing.digest_at <= now {
             self.probing.digest_at = now + self.patience_ms(DIGEST_PAUSE_MS);
