@@ -29,8 +29,12 @@ impl Repair {
         self.go_on_feeding(near);
     }
 
-    /// An owner answers no more: compare everything with those behind it.
+    /// An owner answers no more: compare everything with those behind it. Where nothing is pinned there is nothing to
+    /// be fed anew, and what was fed before is forgotten when something is.
     pub(super) fn feed_anew(&mut self, near: &Surroundings<'_>) {
+        if !near.store.has_pins() {
+            return;
+        }
         self.peers.values_mut().for_each(|peer| peer.fed.clear());
         near.store.pins().for_each(|pin| self.ask_for(near, pin));
     }
