@@ -124,10 +124,10 @@ impl Membership {
             member.is_departed = true;
             self.marks.hit(Mark::Departed);
             self.change(Change::Status { id, was: Some(Status::Dormant), now: Status::Departed });
-            self.revision += 1;
             if self.planted.has(Plant::ForgetDeparted) {
                 self.members.remove(&id);
             }
+            self.revised(id);
         }
     }
 

@@ -10,6 +10,7 @@
 //! Invariants: a version and an incarnation only rise; a rumour never outlives the incarnation it is about; this node
 //! never thinks of itself as anything but up; nobody becomes dormant here on hearsay while this node hears from it.
 //!
+//! - `answering`: to whom requests may be sent, kept up with each change.
 //! - `departure`: who goes, and who is gone for good.
 //! - `gossip`: digests and records, so that all know the same.
 //! - `probe`: who answers.
@@ -23,6 +24,7 @@
 //!
 //! It does not decide where keys live (`ring`) nor whom to be linked with (`overlay`).
 
+mod answering;
 mod departure;
 mod gossip;
 mod greeting;
@@ -46,7 +48,6 @@ pub use timing::Timing;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
-use core::cell::RefCell;
 
 use crate::id::{DeviceId, KeyPair, NodeId, Room};
 use crate::marks::{Mark, Marks};
@@ -54,6 +55,7 @@ use crate::planted::{Plant, Planted};
 use crate::time::{Instant, Millis, WallTime};
 use crate::wire::{Claim, Outbox, Presence, Record, SignedRecord, Standing, Verified};
 
+use answering::Answering;
 use gossip::News;
 use greeting::Greetings;
 use probe::Probing;
@@ -61,7 +63,7 @@ use reach::Reach;
 use relay::Errand;
 use roll::Roll;
 use round_trip::RoundTrip;
-use suspicion::Away;
+use suspicion::Fading;
 use vitals::Telling;
 
 /// What a node believes of a member.
@@ -221,7 +223,8 @@ pub struct Membership {
     random: fastrand::Rng,
     changes: Vec<Change>,
     revision: u64,
-    away: RefCell<Away>,
+    answering: Answering,
+    fading: Fading,
     /// When the next one that is away counts as departed, and the revision that is of.
     departs_next: (u64, Option<WallTime>),
     roll: Roll,
@@ -257,7 +260,7 @@ impl Membership {
         // A start draws both anew, 16 bits each: nothing else tells the lives of one name apart.
         let life = (own.record().version << 16 ^ own.record().incarnation) as u32;
         let changes = alloc::vec![Change::Record(own.clone())];
-        Membership {
+        let mut membership = Membership {
             room,
             keys,
             me,
@@ -282,12 +285,15 @@ impl Membership {
             telling: Telling::default(),
             random,
             changes,
-            revision: 1,
-            away: RefCell::default(),
+            revision: 0,
+            answering: Answering::default(),
+            fading: Fading::default(),
             departs_next: (0, None),
             roll: Roll::default(),
             hashed: None,
-        }
+        };
+        membership.revised_all();
+        membership
     }
 
     /// This node's own record.
@@ -358,7 +364,7 @@ impl Membership {
         if let Some(member) = self.members.get_mut(&id) {
             member.spoke = None;
         }
-        self.revision += 1;
+        self.revised_link(id);
         out.push((id, self.hello()));
         out.extend(self.own_vitals().map(|vitals| (id, vitals)));
     }
@@ -368,7 +374,7 @@ impl Membership {
     pub fn link_down(&mut self, id: NodeId, is_evidence: bool) {
         if self.links.remove(&id) {
             self.greetings.forget(id);
-            self.revision += 1;
+            self.revised_link(id);
             if is_evidence {
                 self.probing.hurry(id);
             }
@@ -454,6 +460,6 @@ impl Membership {
         if was != Some(is) {
             self.change(Change::Status { id, was, now: is });
         }
-        self.revision += 1;
+        self.revised(id);
     }
 }

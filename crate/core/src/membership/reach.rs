@@ -34,14 +34,16 @@ impl Membership {
     pub fn set_sparse(&mut self, is_sparse: bool) {
         if self.reach.is_sparse != is_sparse {
             self.reach = Reach { is_sparse, lost: BTreeSet::new() };
-            self.revision += 1;
+            self.revised_all();
         }
     }
 
     /// Nothing comes back from this node over others; or something has.
     pub fn set_lost(&mut self, id: NodeId, is_lost: bool) {
         let is_news = if is_lost { self.reach.lost.insert(id) } else { self.reach.lost.remove(&id) };
-        self.revision += u64::from(is_news);
+        if is_news {
+            self.revised(id);
+        }
     }
 
     /// Which life of this node this is: another after each start.
@@ -84,17 +86,6 @@ impl Membership {
     /// Whether requests may be sent to this node now: it can be reached and is not thought to be away.
     pub fn answers(&self, id: NodeId) -> bool {
         self.members.get(&id).is_some_and(Member::is_there) && self.reaches(id)
-    }
-
-    /// All to whom requests may be sent now, in the order of their ids.
-    pub fn answering(&self) -> impl Iterator<Item = NodeId> + '_ {
-        let mut links = self.links.iter().copied().peekable();
-        let up = self.members.iter().filter(|(_, member)| member.is_there()).map(|(id, _)| *id);
-        // Both are in order: one walk along the two finds what is in both.
-        up.filter(move |id| {
-            while links.next_if(|link| link < id).is_some() {}
-            links.next_if_eq(id).is_some() || self.is_passed_on(*id)
-        })
     }
 
     /// In a large room: the members next to this one by node id who can be asked, nearest first, this node left out.

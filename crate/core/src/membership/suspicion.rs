@@ -6,9 +6,8 @@
 //! not believed but put to that node, which refutes it for all. A goodbye is the node's own word: it needs no
 //! confirmation, and is passed on to everybody at once.
 
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
-use core::cell::LazyCell;
-use core::ops::Deref;
 
 use super::gossip::{FANOUT, LINES_MAX};
 use super::timing::CONFIRMATIONS;
@@ -22,15 +21,28 @@ use crate::wire::{Claim, Message, Outbox, Presence, Rumour, Standing, WireError}
 /// How often a goodbye is said: nobody is left to say it again if it is lost.
 pub(super) const GOODBYES: usize = 3;
 
-/// Who may become dormant, how many could confirm it, and when the first one does: what follows from the members of one
-/// revision, and is asked far more often than they change.
+/// Who may become dormant, and when: of each what follows from it alone, and filed by what comes first. It is asked with
+/// every event, and one who is suspected says nothing of the others.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Away {
-    revision: u64,
-    ids: Vec<NodeId>,
-    confirmers: Option<usize>,
-    /// `None` until it has been looked for, and when what is held against one of them has changed.
-    first: Option<Option<Instant>>,
+pub(super) struct Fading {
+    dues: BTreeMap<NodeId, Instant>,
+    by_due: BTreeSet<(Instant, NodeId)>,
+    /// Whether too few answer to confirm a suspicion: the only thing about all others that one of them goes by.
+    are_few: bool,
+}
+
+impl Fading {
+    /// This one becomes dormant then; `None`: not as things are.
+    fn file(&mut self, id: NodeId, due: Option<Instant>) {
+        let before = match due {
+            Some(due) => self.dues.insert(id, due),
+            None => self.dues.remove(&id),
+        };
+        if before != due {
+            before.map(|before| self.by_due.remove(&(before, id)));
+            due.map(|due| self.by_due.insert((due, id)));
+        }
+    }
 }
 
 impl Membership {
@@ -51,7 +63,7 @@ impl Membership {
             self.marks.hit(Mark::SuspectHeard);
             member.since = now;
             member.accusers.clear();
-            self.away.get_mut().first = None;
+            self.file_fading(id);
         }
     }
 
@@ -114,16 +126,16 @@ impl Membership {
         }
         if let Some(accuser) = accuser.filter(|accuser| !member.accusers.contains(accuser)) {
             member.accusers.push(accuser);
-            self.away.get_mut().first = None;
             self.marks.hit_if(Mark::SuspicionConfirmed, || is_confirmation);
         }
         if !is_news {
+            self.file_fading(rumour.about);
             return;
         }
         let was = member.status();
         (member.claim, member.since) = (rumour.claim, now);
         let is = member.status();
-        self.revision += 1;
+        self.revised(rumour.about);
         if was != is {
             self.change(Change::Status { id: rumour.about, was: Some(was), now: is });
         }
@@ -176,7 +188,7 @@ impl Membership {
             // Others may have been enough before; that this node has looked for itself counts here all the same.
             if let Some(member) = self.members.get_mut(&id).filter(|member| !member.accusers.contains(&self.me)) {
                 member.accusers.push(self.me);
-                self.away.get_mut().first = None;
+                self.file_fading(id);
             }
         }
     }
@@ -184,13 +196,13 @@ impl Membership {
     /// When a suspect becomes dormant; `None`: not before this node has probed it in vain. In a large room only those
     /// who have a link with it probe it; others go by their word, which it has longer to refute if it is one node's
     /// alone.
-    fn dormant_at(&self, id: NodeId, member: &Member, others: &impl Deref<Target = usize>) -> Option<Instant> {
+    fn dormant_at(&self, id: NodeId, member: &Member) -> Option<Instant> {
         let span: Millis = match member.claim {
             Claim::Closed => self.timing.dormant_after_ms,
             Claim::Suspect if member.presence() == Presence::Frozen => self.timing.frozen_dormant_after_ms,
             Claim::Suspect if member.accusers.contains(&self.me) || self.is_far(id) => {
                 let patience = self.timing.patience_ms(member.presence());
-                self.timing.suspicion_ms(member.accusers.len().saturating_sub(1), **others) + patience
+                self.timing.suspicion_ms(member.accusers.len().saturating_sub(1), self.confirmers()) + patience
             }
             Claim::Up | Claim::Suspect | Claim::Dormant => return None,
         };
@@ -199,32 +211,37 @@ impl Membership {
 
     /// How many others could confirm a suspicion.
     fn confirmers(&self) -> usize {
-        self.answering().count()
+        self.answering().len()
     }
 
     /// When the first of them does.
     pub(super) fn next_dormant(&self) -> Option<Instant> {
-        let known = self.away.borrow().first.filter(|_| self.away.borrow().revision == self.revision);
-        let find = || self.fading(|dues| dues.map(|(_, due)| due).min());
-        debug_assert!(known.is_none_or(|known| known == find()), "a change that was not noted");
-        let first = known.unwrap_or_else(find);
-        self.away.borrow_mut().first = Some(first);
-        first
+        debug_assert!(self.fading_anew().eq(self.fading.dues.iter().map(|(id, due)| (*id, *due))), "one is not filed");
+        self.fading.by_due.first().map(|(due, _)| *due)
     }
 
-    /// Of all who may become dormant, when.
-    fn fading<R>(&self, told: impl FnOnce(&mut dyn Iterator<Item = (NodeId, Instant)>) -> R) -> R {
-        let mut away = self.away.borrow_mut();
-        if away.revision != self.revision {
-            let is_away = |member: &Member| matches!(member.claim, Claim::Suspect | Claim::Closed);
-            let ids = self.members.iter().filter(|(_, member)| is_away(member)).map(|(id, _)| *id);
-            *away = Away { revision: self.revision, ids: ids.collect(), confirmers: None, first: None };
+    /// Of all who may become dormant, when, by a look at everybody.
+    fn fading_anew(&self) -> impl Iterator<Item = (NodeId, Instant)> {
+        self.members.iter().filter_map(|(id, member)| Some((*id, self.dormant_at(*id, member)?)))
+    }
+
+    /// What is held against a member may be something else than it was: and where so few answer, or no longer so few,
+    /// that it matters, against all.
+    pub(super) fn file_fading(&mut self, id: NodeId) {
+        let are_few = self.confirmers() < CONFIRMATIONS;
+        if self.fading.are_few != are_few {
+            self.file_all_fading();
+            return;
         }
-        let Away { ids, confirmers, .. } = &mut *away;
-        // Mostly there is nobody to be counted for.
-        let others = LazyCell::new(|| *confirmers.get_or_insert_with(|| self.confirmers()));
-        let dues = ids.iter().filter_map(|id| Some((*id, self.dormant_at(*id, self.members.get(id)?, &others)?)));
-        told(&mut { dues })
+        let due = self.members.get(&id).and_then(|member| self.dormant_at(id, member));
+        self.fading.file(id, due);
+    }
+
+    /// The same of all members.
+    pub(super) fn file_all_fading(&mut self) {
+        let dues: BTreeMap<NodeId, Instant> = self.fading_anew().collect();
+        let by_due = dues.iter().map(|(id, due)| (*due, *id)).collect();
+        self.fading = Fading { dues, by_due, are_few: self.confirmers() < CONFIRMATIONS };
     }
 
     /// From suspect to dormant, for those who have been away for long enough.
@@ -232,7 +249,8 @@ impl Membership {
         if self.next_dormant().is_none_or(|due| due > now) {
             return;
         }
-        let due = self.fading(|dues| dues.filter(|(_, due)| *due <= now).map(|(id, _)| id).collect::<Vec<NodeId>>());
+        let due = self.fading.by_due.iter().take_while(|(due, _)| *due <= now);
+        let due: BTreeSet<NodeId> = due.map(|(_, id)| *id).collect();
         for id in due {
             let Some(member) = self.members.get_mut(&id) else { continue };
             let was = member.status();
@@ -242,7 +260,7 @@ impl Membership {
             if was != now {
                 self.change(Change::Status { id, was: Some(was), now });
             }
-            self.revision += 1;
+            self.revised(id);
         }
     }
 
@@ -276,7 +294,7 @@ impl Membership {
         for member in self.members.values_mut().filter(|member| member.claim > Claim::Up) {
             member.since = (member.since + slept_ms).min(now);
         }
-        self.away.get_mut().first = None;
+        self.file_all_fading();
         self.errands.clear();
         self.round_trip.forget();
         self.probing.forgive(now, &self.timing);

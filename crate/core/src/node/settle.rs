@@ -94,11 +94,15 @@ impl Node {
             debug_assert_eq!(self.seating().hash(), self.ring.hash(), "a change that is not on the roll");
             self.settle_answering(now);
         }
-        debug_assert!(self.membership.answering().eq(self.answering.iter().copied()), "a change without a revision");
+        debug_assert!(
+            self.membership.answering_anew().eq(self.answering.iter().copied()),
+            "one has turned and is not named"
+        );
     }
 
     fn settle_answering(&mut self, now: Instant) {
-        let (gone, back) = self.answering_since();
+        let (back, gone): (Vec<NodeId>, Vec<NodeId>) =
+            self.membership.take_turned().into_iter().partition(|id| self.membership.answers(*id));
         if gone.is_empty() && back.is_empty() {
             return;
         }
@@ -109,25 +113,9 @@ impl Node {
         self.repair.on_membership(&near!(self, now), &gone);
         self.handoff.on_membership(&mut near!(self, now));
         self.refresh_incoming();
-        for id in back {
-            self.repair.plan(&near!(self, now), &self.handoff, id);
-        }
+        self.repair.plan(&near!(self, now), &self.handoff, &back);
         self.coordinator.on_membership(&mut near!(self, now));
         self.coordinator.renew_all(&mut near!(self, now));
-    }
-
-    /// Who has ceased to answer since this was last looked at, and who has begun to.
-    fn answering_since(&self) -> (Vec<NodeId>, Vec<NodeId>) {
-        let (mut gone, mut back) = (Vec::new(), Vec::new());
-        let mut before = self.answering.iter().copied().peekable();
-        for id in self.membership.answering() {
-            gone.extend(core::iter::from_fn(|| before.next_if(|other| *other < id)));
-            if before.next_if_eq(&id).is_none() {
-                back.push(id);
-            }
-        }
-        gone.extend(before);
-        (gone, back)
     }
 
     fn seating(&self) -> Seating {

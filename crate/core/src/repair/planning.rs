@@ -81,9 +81,13 @@ impl Repair {
         agreed.into_iter().for_each(|id| self.on_agreed(id, ring));
     }
 
-    /// Plan to compare with a node that has begun to answer, or with which the ring has changed.
-    pub fn plan(&mut self, near: &Surroundings<'_>, handoff: &Handoff, id: NodeId) {
-        self.plan_with(near, handoff, id, &owners_of_strays(near));
+    /// Plan to compare with nodes that have begun to answer.
+    pub fn plan(&mut self, near: &Surroundings<'_>, handoff: &Handoff, back: &[NodeId]) {
+        if back.is_empty() {
+            return;
+        }
+        let strayed_from = owners_of_strays(near);
+        back.iter().for_each(|id| self.plan_with(near, handoff, *id, &strayed_from));
     }
 
     fn plan_with(&mut self, near: &Surroundings<'_>, handoff: &Handoff, id: NodeId, strayed_from: &BTreeSet<NodeId>) {
