@@ -47,6 +47,13 @@ impl Membership {
         self.revision += 1;
         self.answering.set(id, self.answers(id));
         self.file_fading(id);
+        self.file_departing(id);
+    }
+
+    /// The same, and its line in the digest is another one.
+    pub(super) fn revised_line(&mut self, id: NodeId) {
+        self.hashed = None;
+        self.revised(id);
     }
 
     /// A link with this node has opened or closed. With the first one, and without the last, all others are reached
@@ -66,6 +73,7 @@ impl Membership {
         let turned: BTreeSet<NodeId> = self.answering.now.symmetric_difference(&now).copied().collect();
         turned.into_iter().for_each(|id| self.answering.set(id, now.contains(&id)));
         self.file_all_fading();
+        self.file_all_departing();
     }
 }
 

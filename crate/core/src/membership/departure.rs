@@ -13,8 +13,6 @@
 //! Nothing is derived from a wall clock that no other device has confirmed, nor of a node that never had a clock. It
 //! need not be agreed on: a dormant node and a departed one are equally absent from the ring.
 
-use alloc::vec::Vec;
-
 use super::suspicion::GOODBYES;
 use super::{Change, Member, Membership, Status};
 use crate::id::{KeyPair, NodeId};
@@ -100,26 +98,8 @@ impl Membership {
         }
         self.wall = confirmed;
         let Some(wall) = confirmed else { return };
-        let (revision, next) = self.departs_next;
-        if revision == self.revision && next.is_none_or(|next| wall < next) {
-            return;
-        }
-        let is_away = |(id, member): &(&NodeId, &Member)| {
-            let is_away = member.claim == Claim::Dormant && !self.links.contains(*id);
-            is_away && member.status() == Status::Dormant && member.signed.record().refreshed.0 > 0
-        };
-        let mut gone = Vec::new();
-        let mut next: Option<WallTime> = None;
-        for (&id, member) in self.members.iter().filter(is_away) {
-            if self.is_past_horizon(member) {
-                gone.push(id);
-            } else {
-                let due = WallTime(member.signed.record().refreshed.0.saturating_add(self.horizon_ms));
-                next = Some(next.map_or(due, |next| next.min(due)));
-            }
-        }
-        self.departs_next = (self.revision, next);
-        for id in gone {
+        debug_assert!(self.departing_anew().eq(self.departing.iter()), "a change that was not noted");
+        for id in self.departing.until(wall) {
             let Some(member) = self.members.get_mut(&id) else { continue };
             member.is_departed = true;
             self.marks.hit(Mark::Departed);
@@ -127,8 +107,30 @@ impl Membership {
             if self.planted.has(Plant::ForgetDeparted) {
                 self.members.remove(&id);
             }
-            self.revised(id);
+            self.revised_line(id);
         }
+    }
+
+    /// Of all who are dormant and have no link, when they count as departed, by a look at everybody.
+    fn departing_anew(&self) -> impl Iterator<Item = (NodeId, WallTime)> {
+        self.members.iter().filter_map(|(id, member)| Some((*id, self.departs_at(*id, member)?)))
+    }
+
+    fn departs_at(&self, id: NodeId, member: &Member) -> Option<WallTime> {
+        let refreshed = member.signed.record().refreshed.0;
+        let is_away = member.status() == Status::Dormant && refreshed > 0 && !self.links.contains(&id);
+        is_away.then(|| WallTime(refreshed.saturating_add(self.horizon_ms)))
+    }
+
+    /// What this goes by may have changed of a member.
+    pub(super) fn file_departing(&mut self, id: NodeId) {
+        let due = self.members.get(&id).and_then(|member| self.departs_at(id, member));
+        self.departing.file(id, due);
+    }
+
+    /// The same of all members.
+    pub(super) fn file_all_departing(&mut self) {
+        self.departing = self.departing_anew().collect();
     }
 
     /// Whether this node last signed its own record longer ago than the horizon.

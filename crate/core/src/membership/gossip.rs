@@ -4,17 +4,19 @@
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use super::{LEAP_MAX, Membership};
+use super::{LEAP_MAX, Member, Membership};
 use crate::id::NodeId;
 use crate::marks::Mark;
 use crate::planted::Plant;
 use crate::time::Instant;
-use crate::wire::{Claim, DigestEntry, Message, Outbox, Rumour, SignedRecord, WireError};
+use crate::wire::{self, Claim, DigestEntry, Message, Outbox, Rumour, SignedRecord, WireError};
 
 /// To how many nodes news is passed on at once. Three reach sixteen nodes in three hops.
 pub(super) const FANOUT: usize = 3;
 /// The most lines of a digest, records or rumours that are read from one message.
 pub(super) const LINES_MAX: usize = 2048;
+/// About as many bytes as a line of a digest takes.
+const LINE_BYTES: usize = 32;
 
 /// Whose records are to be told together, and when.
 #[derive(Debug, Clone, Default)]
@@ -48,16 +50,18 @@ impl Membership {
 
     /// A number that is the same for two nodes that know the same of everybody.
     pub(super) fn digest_hash(&mut self) -> u64 {
-        let known = self.hashed.filter(|(revision, _)| *revision == self.revision);
-        let (_, hash) = *self.hashed.insert(known.unwrap_or_else(|| (self.revision, self.hash_digest())));
-        debug_assert_eq!(hash, self.hash_digest(), "a change without a revision");
+        let hash = self.hashed.unwrap_or_else(|| self.hash_digest());
+        self.hashed = Some(hash);
+        debug_assert_eq!(hash, self.hash_digest(), "a line has changed and is not named");
         hash
     }
 
     fn hash_digest(&self) -> u64 {
+        // The own line comes first and all others are in order: one that is moved is cheaper than to sort them all.
         let mut entries = self.digest();
-        entries.sort_unstable();
-        let bytes = postcard::to_allocvec(&entries).expect("a digest always serialises to a Vec");
+        let place = entries[1..].partition_point(|entry| *entry < entries[0]);
+        entries[..=place].rotate_left(1);
+        let bytes = wire::append(&entries, Vec::with_capacity(entries.len() * LINE_BYTES));
         self.room.fingerprint(&[b"digest", &bytes]) as u64
     }
 
@@ -107,15 +111,9 @@ impl Membership {
         if entries.len() > LINES_MAX {
             return Err(WireError::Limit);
         }
-        let mut behind = false;
-        let mut told = BTreeSet::new();
-        for entry in entries {
-            told.insert((entry.node, entry.version));
-            let known = match self.members.get(&entry.node) {
-                _ if entry.node == self.me => self.own.record().version,
-                Some(member) => member.signed.record().version,
-                None => 0,
-            };
+        let (behind, telling) = self.weigh(&entries);
+        for entry in telling {
+            let known = self.own.record().version;
             let is_ours = entry.node == self.me && entry.version < known + LEAP_MAX;
             let is_other = entry.version == known && entry.incarnation != self.own.record().incarnation;
             if is_ours && (entry.version > known || is_other) {
@@ -125,19 +123,10 @@ impl Membership {
                 let beside = self.random.u64(0..1 << 16);
                 self.rewrite(out, |record| record.version = record.version.max(entry.version) + beside);
             }
-            behind |= entry.node != self.me && known < entry.version;
             let DigestEntry { node: about, incarnation, claim, .. } = entry;
             self.apply_rumour(now, from, Rumour { about, incarnation, claim, accuser: None }, out);
         }
-        let newer: Vec<(SignedRecord, Claim)> = core::iter::once((self.me, &self.own, Claim::Up))
-            .chain(self.members.iter().map(|(id, member)| (*id, &member.signed, member.claim)))
-            .filter(|(id, signed, _)| {
-                let version = signed.record().version;
-                let is_told = *id == self.me || !self.planted.has(Plant::OwnRecordOnly);
-                is_told && told.range((*id, version)..=(*id, u64::MAX)).next().is_none()
-            })
-            .map(|(_, signed, claim)| (signed.clone(), claim))
-            .collect();
+        let newer = self.newer_than(&entries);
         if !newer.is_empty() {
             out.push((from, Message::Records(newer)));
         }
@@ -146,6 +135,49 @@ impl Membership {
             out.push((from, Message::Digest { entries: self.digest(), reply: false }));
         }
         Ok(())
+    }
+
+    /// Whether a digest names a record that is lacked here, and the lines that are about this node or claim something
+    /// new. Mostly that is hardly any of them.
+    fn weigh(&self, entries: &[DigestEntry]) -> (bool, Vec<DigestEntry>) {
+        let (mut behind, mut telling) = (false, Vec::new());
+        let mut others = self.members.iter().peekable();
+        let mut last = None;
+        for (at, entry) in entries.iter().enumerate() {
+            if entry.node == self.me {
+                telling.push(*entry);
+                continue;
+            }
+            // After its sender's they come in order, as the members do: one walk along both finds them all.
+            let member = if at > 0 && last < Some(entry.node) {
+                last = Some(entry.node);
+                while others.next_if(|(id, _)| **id < entry.node).is_some() {}
+                others.peek().filter(|(id, _)| **id == entry.node).map(|(_, member)| *member)
+            } else {
+                self.members.get(&entry.node)
+            };
+            behind |= member.map_or(0, |member| member.signed.record().version) < entry.version;
+            let is_news = |member: &Member| member.incarnation() == entry.incarnation && member.claim < entry.claim;
+            telling.extend(member.is_some_and(is_news).then_some(*entry));
+        }
+        (behind, telling)
+    }
+
+    /// The records that a digest does not name, or not the newest of.
+    fn newer_than(&self, entries: &[DigestEntry]) -> Vec<(SignedRecord, Claim)> {
+        let mut told: Vec<(NodeId, u64)> = entries.iter().map(|entry| (entry.node, entry.version)).collect();
+        // They are in order but for the first one, which a stable sort makes use of.
+        told.sort();
+        let is_told = |at: usize, id: NodeId| told.get(at).is_some_and(|(node, _)| *node == id);
+        let own_at = told.partition_point(|line| *line < (self.me, self.own.record().version));
+        let own = (!is_told(own_at, self.me)).then(|| (self.own.clone(), Claim::Up));
+        let mut at = 0;
+        let others = self.members.iter().filter(|(id, member)| {
+            let line = (**id, member.signed.record().version);
+            at += told[at..].iter().take_while(|told| **told < line).count();
+            !is_told(at, **id) && !self.planted.has(Plant::OwnRecordOnly)
+        });
+        own.into_iter().chain(others.map(|(_, member)| (member.signed.clone(), member.claim))).collect()
     }
 
     /// Records that we lacked.

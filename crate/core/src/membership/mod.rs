@@ -12,6 +12,7 @@
 //!
 //! - `answering`: to whom requests may be sent, kept up with each change.
 //! - `departure`: who goes, and who is gone for good.
+//! - `dues`: what falls due when, of one member and of all.
 //! - `gossip`: digests and records, so that all know the same.
 //! - `probe`: who answers.
 //! - `reach`: who can be asked something, linked or over others.
@@ -26,6 +27,7 @@
 
 mod answering;
 mod departure;
+mod dues;
 mod gossip;
 mod greeting;
 #[cfg(test)]
@@ -56,6 +58,7 @@ use crate::time::{Instant, Millis, WallTime};
 use crate::wire::{Claim, Outbox, Presence, Record, SignedRecord, Standing, Verified};
 
 use answering::Answering;
+use dues::Dues;
 use gossip::News;
 use greeting::Greetings;
 use probe::Probing;
@@ -225,11 +228,11 @@ pub struct Membership {
     revision: u64,
     answering: Answering,
     fading: Fading,
-    /// When the next one that is away counts as departed, and the revision that is of.
-    departs_next: (u64, Option<WallTime>),
+    /// When those who are dormant count as departed.
+    departing: Dues<WallTime>,
     roll: Roll,
-    /// The hash of the digest, and the revision it is of.
-    hashed: Option<(u64, u64)>,
+    /// The hash of the digest, as long as no line of it changes.
+    hashed: Option<u64>,
 }
 
 impl Membership {
@@ -288,10 +291,11 @@ impl Membership {
             revision: 0,
             answering: Answering::default(),
             fading: Fading::default(),
-            departs_next: (0, None),
+            departing: Dues::default(),
             roll: Roll::default(),
             hashed: None,
         };
+        membership.call_roll();
         membership.revised_all();
         membership
     }
@@ -403,6 +407,7 @@ impl Membership {
         record.version += 1;
         self.own = SignedRecord::sign(&self.room, &self.keys, record);
         self.change(Change::Record(self.own.clone()));
+        self.hashed = None;
         self.revision += 1;
         self.spread_own(out);
     }
@@ -460,6 +465,6 @@ impl Membership {
         if was != Some(is) {
             self.change(Change::Status { id, was, now: is });
         }
-        self.revised(id);
+        self.revised_line(id);
     }
 }

@@ -18,7 +18,7 @@ pub(super) struct Roll {
     /// The room's N: it is asked with every answer to a write.
     declared: Cell<Option<(u64, u8)>>,
     /// How many others there are.
-    others: Cell<Option<(u64, usize)>>,
+    others: usize,
 }
 
 impl Status {
@@ -33,7 +33,11 @@ impl Membership {
     pub(super) fn change(&mut self, change: Change) {
         let is_of_roll = match &change {
             Change::Record(_) => true,
-            Change::Status { was, now, .. } => was.is_none_or(Status::is_off) != now.is_off(),
+            Change::Status { was, now, .. } => {
+                let (was_off, is_off) = (was.is_none_or(Status::is_off), now.is_off());
+                self.roll.others = self.roll.others + usize::from(was_off) - usize::from(is_off);
+                was_off != is_off
+            }
         };
         self.roll.number += u64::from(is_of_roll);
         self.changes.push(change);
@@ -44,29 +48,41 @@ impl Membership {
         self.roll.number
     }
 
-    /// The records that the ring is made of: of all that are neither dormant nor departed, nor leaving, this node's
-    /// included.
+    /// The records that the ring is made of, in the order of the ids: of all that are neither dormant nor departed, nor
+    /// leaving, this node's included.
     pub fn present(&self) -> impl Iterator<Item = (NodeId, &Record)> {
         self.here().filter(|(_, record)| record.standing == Standing::Member)
     }
 
-    /// The same, with those that are leaving.
+    /// The same, with those that are leaving, in the order of the ids.
     fn here(&self) -> impl Iterator<Item = (NodeId, &Record)> {
-        let others = self.others_here().map(|(id, member)| (*id, member.signed.record()));
-        core::iter::once((self.me, self.own.record())).chain(others)
+        let before = self.members.range(..self.me).filter_map(line_here);
+        let after = self.members.range(self.me..).filter_map(line_here);
+        before.chain(core::iter::once((self.me, self.own.record()))).chain(after)
     }
 
     fn others_here(&self) -> impl Iterator<Item = (&NodeId, &Member)> {
         self.members.iter().filter(|(_, member)| !member.status().is_off())
     }
 
+    /// Those others next to this node by id who are neither dormant nor departed, at most so many to each side.
+    pub fn beside(&self, count: usize) -> impl Iterator<Item = NodeId> {
+        let is_here = |(_, member): &(&NodeId, &Member)| !member.status().is_off();
+        let (me, members) = (self.me, &self.members);
+        let after = members.range(me..).chain(members.range(..me)).filter(is_here).take(count);
+        let before = members.range(..me).rev().chain(members.range(me..).rev()).filter(is_here).take(count);
+        after.chain(before).map(|(id, _)| *id)
+    }
+
     /// How many others are neither dormant nor departed.
     pub fn others_here_count(&self) -> usize {
-        let known = self.roll.others.get().filter(|(number, _)| *number == self.roll.number);
-        let count = known.map_or_else(|| self.others_here().count(), |(_, count)| count);
-        debug_assert_eq!(count, self.others_here().count(), "a change that is not on the roll");
-        self.roll.others.set(Some((self.roll.number, count)));
-        count
+        debug_assert_eq!(self.roll.others, self.others_here().count(), "a change that is not on the roll");
+        self.roll.others
+    }
+
+    /// Count those who are here from the start, of whom no change tells.
+    pub(super) fn call_roll(&mut self) {
+        self.roll.others = self.others_here().count();
     }
 
     /// How many copies the room keeps: the most that a member declares who is neither dormant nor departed, at most
@@ -83,4 +99,8 @@ impl Membership {
         let n_max = if self.planted.has(Plant::BelieveAnyN) { u8::MAX } else { N_MAX };
         self.here().map(|(_, record)| record.n.min(n_max)).max().unwrap_or(1)
     }
+}
+
+fn line_here<'a>((id, member): (&NodeId, &'a Member)) -> Option<(NodeId, &'a Record)> {
+    (!member.status().is_off()).then(|| (*id, member.signed.record()))
 }

@@ -6,9 +6,9 @@
 //! not believed but put to that node, which refutes it for all. A goodbye is the node's own word: it needs no
 //! confirmation, and is passed on to everybody at once.
 
-use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
+use super::dues::Dues;
 use super::gossip::{FANOUT, LINES_MAX};
 use super::timing::CONFIRMATIONS;
 use super::{Change, LEAP_MAX, Member, Membership};
@@ -21,28 +21,12 @@ use crate::wire::{Claim, Message, Outbox, Presence, Rumour, Standing, WireError}
 /// How often a goodbye is said: nobody is left to say it again if it is lost.
 pub(super) const GOODBYES: usize = 3;
 
-/// Who may become dormant, and when: of each what follows from it alone, and filed by what comes first. It is asked with
-/// every event, and one who is suspected says nothing of the others.
+/// Who may become dormant, and when: one who is suspected says nothing of the others.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Fading {
-    dues: BTreeMap<NodeId, Instant>,
-    by_due: BTreeSet<(Instant, NodeId)>,
+    dues: Dues<Instant>,
     /// Whether too few answer to confirm a suspicion: the only thing about all others that one of them goes by.
     are_few: bool,
-}
-
-impl Fading {
-    /// This one becomes dormant then; `None`: not as things are.
-    fn file(&mut self, id: NodeId, due: Option<Instant>) {
-        let before = match due {
-            Some(due) => self.dues.insert(id, due),
-            None => self.dues.remove(&id),
-        };
-        if before != due {
-            before.map(|before| self.by_due.remove(&(before, id)));
-            due.map(|due| self.by_due.insert((due, id)));
-        }
-    }
 }
 
 impl Membership {
@@ -135,7 +119,7 @@ impl Membership {
         let was = member.status();
         (member.claim, member.since) = (rumour.claim, now);
         let is = member.status();
-        self.revised(rumour.about);
+        self.revised_line(rumour.about);
         if was != is {
             self.change(Change::Status { id: rumour.about, was: Some(was), now: is });
         }
@@ -216,8 +200,8 @@ impl Membership {
 
     /// When the first of them does.
     pub(super) fn next_dormant(&self) -> Option<Instant> {
-        debug_assert!(self.fading_anew().eq(self.fading.dues.iter().map(|(id, due)| (*id, *due))), "one is not filed");
-        self.fading.by_due.first().map(|(due, _)| *due)
+        debug_assert!(self.fading_anew().eq(self.fading.dues.iter()), "a change that was not noted");
+        self.fading.dues.first()
     }
 
     /// Of all who may become dormant, when, by a look at everybody.
@@ -234,14 +218,12 @@ impl Membership {
             return;
         }
         let due = self.members.get(&id).and_then(|member| self.dormant_at(id, member));
-        self.fading.file(id, due);
+        self.fading.dues.file(id, due);
     }
 
     /// The same of all members.
     pub(super) fn file_all_fading(&mut self) {
-        let dues: BTreeMap<NodeId, Instant> = self.fading_anew().collect();
-        let by_due = dues.iter().map(|(id, due)| (*due, *id)).collect();
-        self.fading = Fading { dues, by_due, are_few: self.confirmers() < CONFIRMATIONS };
+        self.fading = Fading { dues: self.fading_anew().collect(), are_few: self.confirmers() < CONFIRMATIONS };
     }
 
     /// From suspect to dormant, for those who have been away for long enough.
@@ -249,9 +231,7 @@ impl Membership {
         if self.next_dormant().is_none_or(|due| due > now) {
             return;
         }
-        let due = self.fading.by_due.iter().take_while(|(due, _)| *due <= now);
-        let due: BTreeSet<NodeId> = due.map(|(_, id)| *id).collect();
-        for id in due {
+        for id in self.fading.dues.until(now) {
             let Some(member) = self.members.get_mut(&id) else { continue };
             let was = member.status();
             self.marks.hit(Mark::Dormant);
@@ -260,7 +240,7 @@ impl Membership {
             if was != now {
                 self.change(Change::Status { id, was: Some(was), now });
             }
-            self.revised(id);
+            self.revised_line(id);
         }
     }
 
