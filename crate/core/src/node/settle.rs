@@ -77,6 +77,7 @@ impl Node {
                 Change::Record(signed) => self.store.keep_record(&signed),
                 Change::Status { id, was, now: is } => {
                     self.event(Event::Member { id, was, now: is });
+                    self.overlay.on_status(self.me, id, is);
                     let is_new = was.is_none_or(Status::is_off);
                     if is == Status::Up && (self.met.insert(id) || is_new) {
                         self.config.limits.marks.hit_if(Mark::DormantReturns, || was == Some(Status::Dormant));

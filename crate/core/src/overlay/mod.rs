@@ -23,6 +23,7 @@ mod peer;
 mod routes;
 mod signals;
 mod surplus;
+mod ways;
 
 pub use load::Load;
 use routes::TELL_MS;
@@ -131,6 +132,8 @@ pub struct Overlay {
     planned_at: Instant,
     wanted: BTreeSet<NodeId>,
     surplus: Surplus,
+    /// In a large room: all members who are not away, by their rank.
+    ranked: Option<BTreeSet<(u64, NodeId)>>,
     /// In a large room: which of the dormant is tried, and since when.
     dormant: Option<(Instant, NodeId)>,
     /// Whether the room is a large one, by the members of this revision; `None`: it is to be counted.
@@ -268,6 +271,7 @@ impl Overlay {
         if membership.is_sparse() && self.count(membership) > self.settings.mesh_again() {
             return self.plan_sparse(now, me, membership, routes);
         }
+        self.ranked = None;
         for (id, _, status) in membership.others() {
             let first = match status {
                 Status::Joining | Status::Up | Status::Leaving => now,
@@ -303,7 +307,9 @@ impl Overlay {
         if self.strangers.len() < strangers {
             self.counted = None;
         }
-        self.wanted = choice::wanted(me, &self.candidates(membership), self.settings.ring, self.settings.random);
+        let Settings { ring, random, .. } = self.settings;
+        self.wanted = choice::wanted(me, &self.candidates(me, membership), ring, random);
+        debug_assert_eq!(self.wanted, choice::wanted(me, &self.all_candidates(membership), ring, random));
         let is_up = |id: &NodeId| *id != me && membership.is_here(*id);
         self.wanted.extend(routes.promoted(now).into_iter().filter(is_up));
         self.choose_dormant(now, me, membership);
@@ -322,8 +328,49 @@ impl Overlay {
         });
     }
 
-    /// Who could be linked with: members who are not long away, and those heard of outside the mesh.
-    fn candidates(&self, membership: &Membership) -> Vec<Candidate> {
+    /// A member is thought of otherwise.
+    pub fn on_status(&mut self, me: NodeId, id: NodeId, is: Status) {
+        if let Some(ranked) = &mut self.ranked {
+            let line = (choice::rank(me, id), id);
+            if is.is_off() {
+                ranked.remove(&line)
+            } else {
+                ranked.insert(line)
+            };
+        }
+    }
+
+    /// Of all who could be linked with those who may come to be wanted: so many next to this node by id, so many of the
+    /// lowest rank, and whoever was heard of outside the mesh. A room is looked through every second, and is not to be
+    /// as a whole.
+    fn candidates(&mut self, me: NodeId, membership: &Membership) -> Vec<Candidate> {
+        let Settings { ring, random, .. } = self.settings;
+        let is_here = |id: &NodeId| membership.status(*id).is_some_and(|status| !status.is_off());
+        let here = membership.others().filter(|(_, _, status)| !status.is_off());
+        let ranked = self.ranked.get_or_insert_with(|| here.map(|(id, ..)| (choice::rank(me, id), id)).collect());
+        // Of each kind are taken as many as count, and as many beside them who do not; the first kind is none of the
+        // second.
+        let beside: BTreeSet<NodeId> = membership.beside(2 * ring).collect();
+        let low = ranked.iter().map(|(_, id)| *id).filter(|id| is_here(id)).take(beside.len() + 2 * random);
+        let mut ids: BTreeSet<NodeId> = low.collect();
+        ids.extend(beside);
+        ids.extend(self.strangers.keys().filter(|id| **id != me));
+        ids.into_iter().filter_map(|id| self.candidate(id, membership)).collect()
+    }
+
+    fn candidate(&self, id: NodeId, membership: &Membership) -> Option<Candidate> {
+        let is_failing = || self.attempts.get(&id).is_some_and(|attempt| attempt.failures >= FAILURES_MAX);
+        match membership.status(id) {
+            Some(Status::Joining | Status::Up | Status::Leaving) => Some((id, !is_failing())),
+            Some(Status::Suspect) => Some((id, false)),
+            Some(Status::Dormant | Status::Departed) => self.strangers.contains_key(&id).then_some((id, false)),
+            None => Some((id, !is_failing())),
+        }
+    }
+
+    /// Who could be linked with: members who are not long away, and those heard of outside the mesh. The others are
+    /// checked against it.
+    fn all_candidates(&self, membership: &Membership) -> Vec<Candidate> {
         let is_failing = |id: &NodeId| self.attempts.get(id).is_some_and(|attempt| attempt.failures >= FAILURES_MAX);
         let members = membership.others().filter_map(|(id, _, status)| match status {
             Status::Joining | Status::Up | Status::Leaving => Some((id, !is_failing(&id))),

@@ -53,7 +53,8 @@ impl Peer {
         is_new
     }
 
-    pub(super) fn talk(&mut self, now: Instant, marks: &Marks) {
+    /// A message has gone either way. Tells whether a link is earned.
+    pub(super) fn talk(&mut self, now: Instant, marks: &Marks) -> bool {
         let (since, count) = self.talk.filter(|(since, _)| now.since(*since) < BUSY_SPAN_MS).unwrap_or((now, 0));
         self.talk = Some((since, count.saturating_add(1)));
         let is_barred = self.demoted.is_some_and(|at| now.since(at) < PROMOTED_MS);
@@ -61,6 +62,7 @@ impl Peer {
             marks.hit_if(Mark::Promoted, || self.promoted.is_none());
             self.promoted = Some(now);
         }
+        self.promoted.is_some()
     }
 }
 

@@ -34,6 +34,7 @@ use super::LINKS_MAX;
 use super::choice::distance;
 use super::load::{Load, Loads};
 use super::peer::{PROMOTED_MS, Peer, Wait};
+use super::ways::Ways;
 use crate::id::NodeId;
 use crate::marks::{Mark, Marks};
 use crate::membership::Membership;
@@ -93,7 +94,9 @@ pub struct Routes {
     peers: BTreeMap<NodeId, Peer>,
     /// Those whose answer is waited for, and some whose answer is not any more.
     waiting: BTreeSet<NodeId>,
-    neighbours: BTreeMap<NodeId, Vec<(NodeId, bool)>>,
+    ways: Ways,
+    /// All whose link was earned, and some whose link is not any more.
+    earned: BTreeSet<NodeId>,
     /// Goes on whenever what the neighbours say of their links may have changed.
     wishes: u64,
     told: Option<Told>,
@@ -115,7 +118,8 @@ impl Routes {
 
     /// A link has closed. Tells whether what its other end has asked may still be answered, over others.
     pub fn on_link_down(&mut self, now: Instant, id: NodeId, is_sparse: bool) -> bool {
-        self.neighbours.remove(&id);
+        self.ways.forget(id);
+        self.earned.remove(&id);
         self.wishes += 1;
         self.loads.forget(id);
         if !is_sparse {
@@ -142,9 +146,12 @@ impl Routes {
 
     /// Something has come from this node, on whatever way.
     pub fn on_heard(&mut self, now: Instant, from: NodeId, membership: &mut Membership, marks: &Marks) {
+        // It is asked with all that comes, and few of a thousand are waited for.
+        if !self.waiting.remove(&from) {
+            return;
+        }
         let waited = self.peers.get_mut(&from).and_then(|peer| peer.waits.take());
         let Some(Wait { since, .. }) = waited else { return };
-        self.waiting.remove(&from);
         if membership.is_lost(from) {
             marks.hit(Mark::BackInReach);
             membership.set_lost(from, false);
@@ -164,7 +171,7 @@ impl Routes {
             return Err(WireError::Limit);
         }
         if membership.links().contains(&from) {
-            self.neighbours.insert(from, links);
+            self.ways.told(from, links);
             self.wishes += 1;
         }
         Ok(())
@@ -177,7 +184,7 @@ impl Routes {
 
     /// Whether a neighbour has said that it wants its link with this node, and how many links it wants and has.
     pub(super) fn wish_of(&self, neighbour: NodeId, me: NodeId) -> Option<(bool, usize)> {
-        let links = self.neighbours.get(&neighbour)?;
+        let links = self.ways.links_of(neighbour)?;
         let wish = links.iter().find(|(id, _)| *id == me)?.1;
         Some((wish, links.iter().filter(|(_, is_wanted)| *is_wanted).count()))
     }
@@ -185,7 +192,9 @@ impl Routes {
     /// With whom so much is said over others that a link is worth it: the latest first.
     pub(super) fn promoted(&self, now: Instant) -> Vec<NodeId> {
         let is_fresh = |at: &Instant| now.since(*at) < PROMOTED_MS;
-        let promoted = self.peers.iter().filter_map(|(id, peer)| Some((peer.promoted.filter(is_fresh)?, *id)));
+        debug_assert!(self.peers.iter().all(|(id, peer)| peer.promoted.is_none() || self.earned.contains(id)));
+        let promoted_at = |id| self.peers.get(id)?.promoted.filter(is_fresh);
+        let promoted = self.earned.iter().filter_map(|id| Some((promoted_at(id)?, *id)));
         let mut promoted: Vec<(Instant, NodeId)> = promoted.collect();
         promoted.sort_unstable_by(|one, other| other.cmp(one));
         promoted.into_iter().take(PROMOTED_MAX).map(|(_, id)| id).collect()
@@ -225,10 +234,9 @@ impl Routes {
         count: usize,
     ) -> Vec<NodeId> {
         let links = membership.links().iter().copied().filter(|&id| is_free(id) && id != to);
-        let mut ways: Vec<(u128, NodeId)> = links.map(|id| (self.reach_of(id, to), id)).collect();
+        let mut links: Vec<NodeId> = links.collect();
         // Of those equally near, which many are who have a link with it, another each time.
-        crate::id::shuffle(random, &mut ways);
-        ways.sort_by_key(|(near, _)| *near);
+        crate::id::shuffle(random, &mut links);
         // Who does not answer comes last. Few are asked whether they do: the first mostly does.
         let mut away = Vec::new();
         let answers = |id: &NodeId| {
@@ -236,15 +244,9 @@ impl Routes {
             away.extend((!answers).then_some(*id));
             answers
         };
-        let mut found: Vec<NodeId> = ways.into_iter().map(|(_, id)| id).filter(answers).take(count).collect();
+        let mut found: Vec<NodeId> = self.ways.nearest(to, links).filter(answers).take(count).collect();
         found.extend(away.into_iter().take(count - found.len()));
         found
-    }
-
-    /// How near a neighbour, or one of its links, is to a node.
-    fn reach_of(&self, neighbour: NodeId, to: NodeId) -> u128 {
-        let beyond = self.neighbours.get(&neighbour).into_iter().flatten();
-        beyond.map(|(other, _)| distance(*other, to)).fold(distance(neighbour, to), u128::min)
     }
 
     /// What a message is wrapped in and to whom it is handed; `None`: it goes as it is, over the link. Empty: nowhere.
@@ -261,6 +263,7 @@ impl Routes {
         let peer = self.peers.get(&to).copied().unwrap_or_default();
         if is_linked && !(peer.is_unsure && message.is_answer()) {
             if peer.promoted.is_some() {
+                // It was earned before, and is for longer.
                 self.peers.entry(to).or_default().talk(now, marks);
             }
             return None;
@@ -288,7 +291,9 @@ impl Routes {
         self.number = self.number.wrapping_add(1);
         let entry = self.peers.entry(to).or_default();
         if !is_linked {
-            entry.talk(now, marks);
+            if entry.talk(now, marks) {
+                self.earned.insert(to);
+            }
             if !is_answer {
                 entry.waits.get_or_insert(Wait { since: now, again: now + membership.patience_ms(ASK_MS), asked: 0 });
                 self.waiting.insert(to);
@@ -332,7 +337,9 @@ impl Routes {
                 marks.hit(Mark::RelayedTwice);
                 return Ok((is_other, Arrival::Nowhere));
             }
-            peer.talk(now, marks);
+            if peer.talk(now, marks) {
+                self.earned.insert(from);
+            }
             return Ok((is_other, Arrival::Here(relayed.bytes)));
         }
         self.loads.take(now, link, relayed.bytes.len() as u64, marks)?;
@@ -350,7 +357,7 @@ impl Routes {
         marks.hit(Mark::RelayedFurther);
         let ways = self.toward(to, |id| id != link && id != from, membership, random, 1);
         let Some(&way) = ways.first() else { return Ok((false, Arrival::Nowhere)) };
-        if self.reach_of(way, to) >= distance(me, to) {
+        if self.ways.reach_of(way, to) >= distance(me, to) {
             // Nobody is nearer than this node.
             marks.hit(Mark::RelayWanders);
             relayed.hops = relayed.hops.saturating_sub(WANDERING);
