@@ -7,9 +7,11 @@
 //!
 //! Usual is the median of the last answers to this node's own pings, and to what it asked over others, of whomever:
 //! what is slow is mostly the machine, not a pair of nodes, and one that was frozen and answers after a minute says
-//! nothing of the others. Who is hidden answers when its timers let it, and is given that second wherever it is waited
-//! for: it is no part of what is usual, or all others would be waited for as long. TCP waits by the same rule, with a mean and its deviation (RFC 6298); a median is not moved
+//! nothing of the others. TCP waits by the same rule, with a mean and its deviation (RFC 6298); a median is not moved
 //! by what a sleeper does.
+//!
+//! Who is hidden answers when its timers let it, and is given that second wherever it is waited for: it is no part of
+//! what is usual, or all others would be waited for as long.
 
 use alloc::collections::VecDeque;
 
