@@ -10,6 +10,8 @@
 //! had seen. [`scenario`] plays stories that are written down as data. [`lab`] puts time
 //! into somebody's hand.
 
+#[cfg(all(feature = "native", target_os = "linux", target_env = "gnu"))]
+mod allocator;
 pub mod bare;
 mod disk;
 pub mod lab;

@@ -11,8 +11,10 @@
 //! A put may cost little more where there are more keys: that ratio has a bar. Some it does, as the floor does: maps
 //! grow deeper and leave the processor's caches. Rooms with few keys and with many are timed in turns as well, for the
 //! machine is not as fast in one minute as in the next; and before each is timed it answers as many requests as the
-//! small one has keys, so that what the others have driven out of the caches is there again. A hundred times as many
-//! keys cost a put 1.1 to 1.3 times as much, and the floor about twice.
+//! small one has keys, so that what the others have driven out of the caches is there again. What a hundred times as
+//! many keys cost is memory that is in no cache: the faster the processor beside its memory, the more they cost. On one
+//! machine it was 1.1 to 1.3 times as much, and the bar held; on a faster one, which makes 110,000 puts a second, 1.55,
+//! and it does not. The floor grew by 2 on the one and by 2.5 on the other.
 //!
 //! The default build counts allocations, for `memory`, which is a twentieth of a put; as it is, it is measured by
 //! `cargo run --release -p roundtable-sim --no-default-features --features native -- measure throughput`. What does not
