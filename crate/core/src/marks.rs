@@ -124,8 +124,9 @@ marks! {
     RecordOvertaken: "a node hears of a later record of its own than it remembers",
     HelloAgain: "a link has opened and a hello was lost",
     NobodyHasSaid: "in a large room nobody says anything of a node, and that is held against nobody",
-    // Comparisons of a large room: `repair`.
-    SharedAsBefore: "the ring of a large room changes, and what two own together does not: they do not compare anew",
+    SharedAsBefore: "the ring changes, and two own nothing together that was not found equal: they do not compare anew",
+    RingOutlived: "the ring changes, and a source goes on being asked about what is incoming",
+    SourceWaits: "a source holds something that is incoming, and waits for another that is fetched from",
     // Links and ways over others in a large room: `overlay`.
     Sparse: "a room grows too large for links between all",
     Meshed: "a room has shrunk, and has links between all again",

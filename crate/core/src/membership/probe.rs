@@ -162,8 +162,8 @@ impl Membership {
         if self.probing.next <= now {
             self.probing.next = now + self.timing.probe_interval_ms * (1 + self.probing.health);
             self.greet_again(now, out);
-            let period_ms = self.patience_ms(super::vitals::PERIOD_MS);
-            self.telling.on_tick(now, !self.links.is_empty(), period_ms);
+            let round_trip = &self.round_trip;
+            self.telling.on_tick(now, self.links.len(), |usually| round_trip.patience_ms(usually));
             for _ in 0..self.timing.probes_per_interval {
                 let Some(target) = self.next_target(now) else { break };
                 self.probe(now, target, out);

@@ -73,7 +73,7 @@ impl RoundTrip {
     }
 
     /// How long what is usually waited for that long is waited for here and now.
-    fn patience_ms(&self, usually: Millis) -> Millis {
+    pub(super) fn patience_ms(&self, usually: Millis) -> Millis {
         usually.max((PATIENCE * self.usual_ms).min(PATIENCE_MS_MAX))
     }
 }

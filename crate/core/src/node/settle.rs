@@ -151,7 +151,7 @@ impl Node {
             self.event(Event::ArcIncoming { sources });
         }
         follow_strays(&mut near!(self, now));
-        self.repair.on_ring_change(&near!(self, now), &self.handoff, &before);
+        self.repair.on_ring_change(&near!(self, now), &self.handoff, &before, appeared);
         self.coordinator.on_ring_change(&mut near!(self, now), &before);
         self.coordinator.on_membership(&mut near!(self, now));
         self.coordinator.renew_all(&mut near!(self, now));

@@ -64,7 +64,7 @@ impl Repair {
             let task = Task::Interest(pin.clone());
             if !peer.tasks.contains(&task) {
                 peer.tasks.push_back(task);
-                self.planned.file(*id, &peer.tasks);
+                self.planned.file(*id, peer);
             }
         }
     }

@@ -15,8 +15,9 @@
 //! A fingerprint of what two nodes share rides on their probes: equal stores send nothing of their own, and where it
 //! differs, a comparison begins. Only of whom nothing was heard that way, one neighbour is asked every ten seconds.
 //!
-//! A node fetches what is incoming from one source after the other, so that each object comes once; until it has, it
-//! neither begins nor answers comparisons that would give it the same objects.
+//! A node asks several sources at a time whether they hold anything of what is incoming, and fetches it from one after
+//! the other, so that each object comes once; until it has, it neither begins nor answers comparisons that would give
+//! it the same objects.
 //!
 //! `cargo run --release -p roundtable-sim -- measure repair` compares bytes and round trips with those of a rival.
 //!
@@ -75,16 +76,18 @@ const RETRY_MS: Millis = 1_000;
 /// How often in a row a comparison that moved something is repeated at once.
 const AT_ONCE: u32 = 3;
 const RETRY_MS_MAX: Millis = 30_000;
-/// How many comparisons of its own a node has under way.
+/// How many comparisons of its own a node has under way; and how many more that only ask so far whether a source holds
+/// anything of what is incoming.
 const SESSIONS_MAX: usize = 4;
+const SOURCES_MAX: usize = 12;
 
 /// Over what two nodes compare.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Task {
     /// The arcs both own.
     Shared,
-    /// Arcs this node has to receive, where the other may hold something.
-    Incoming(RangeSet),
+    /// Arcs this node has to receive, where the other may hold something: what `handoff` says when it begins.
+    Incoming,
     /// Arcs the other owns and this node does not, where this node holds something: what an owner left behind when it
     /// ceased to be one, or wrote while it was apart.
     Stray(RangeSet),
@@ -194,7 +197,7 @@ impl Repair {
         match session.task {
             Task::Interest(_) => false,
             Task::Shared => !self.agrees(session.with, ring),
-            Task::Incoming(_) | Task::Stray(_) => true,
+            Task::Incoming | Task::Stray(_) => true,
         }
     }
 
@@ -254,16 +257,22 @@ impl Repair {
         self.sessions.values().any(|session| session.with == id)
     }
 
-    fn begin(&mut self, near: &mut Surroundings<'_>, id: NodeId) {
+    fn begin(&mut self, near: &mut Surroundings<'_>, handoff: &Handoff, id: NodeId) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         let Some(task) = peer.tasks.pop_front() else { return };
-        self.planned.file(id, &peer.tasks);
+        let may_wait = !core::mem::take(&mut peer.waits);
+        self.planned.file(id, peer);
         let (scope, ring) = match &task {
             Task::Shared => {
                 let shared = self.peers.get_mut(&id).map(|peer| peer.shared(near, id).arcs.clone());
                 (shared.unwrap_or_default(), Some(near.ring.hash()))
             }
-            Task::Stray(ranges) | Task::Incoming(ranges) => (ranges.clone(), None),
+            Task::Stray(ranges) => (ranges.clone(), None),
+            Task::Incoming => match handoff.sources().get(&id) {
+                Some(ranges) => (ranges.clone(), None),
+                // All of it has come by a comparison that the ring has outlived.
+                None => return,
+            },
             Task::Interest(pin) if near.store.pins().all(|pinned| pinned != pin) => return,
             Task::Interest(_) => (self.peers.get_mut(&id).map(|peer| peer.led(near, id)).unwrap_or_default(), None),
         };
@@ -273,7 +282,8 @@ impl Repair {
         }
         near.marks.hit_if(Mark::StraysCompared, || matches!(task, Task::Stray(_)));
         self.number = self.number.wrapping_add(1);
-        let session = Session::begin(near, self.number, id, scope, task, ring);
+        let mut session = Session::begin(near, self.number, id, scope, task, ring);
+        session.may_wait = may_wait;
         self.sessions.insert(self.number, session);
     }
 
@@ -286,8 +296,14 @@ impl Repair {
         number: u32,
         parts: Vec<(Part, PartSummary)>,
     ) {
+        let is_fetching = self.sessions.values().any(Session::is_fetching);
         let Some(session) = self.sessions.get_mut(&number).filter(|session| session.with == from) else { return };
+        let may_wait = is_fetching && !session.is_fetching();
         session.on_summary(near, parts);
+        if may_wait && session.is_fetching() && session.has_more() {
+            self.put_back(near, number);
+            return;
+        }
         if session.task == Task::Shared
             && !session.was_same
             && let Some(peer) = self.peers.get_mut(&from)
@@ -333,7 +349,7 @@ impl Repair {
             if peer.tasks.contains(&Task::Shared) {
                 self.starts.set(None);
                 peer.tasks.retain(|task| *task != Task::Shared);
-                self.planned.file(from, &peer.tasks);
+                self.planned.file(from, peer);
             }
         }
     }
@@ -356,7 +372,7 @@ impl Repair {
             near.marks.hit(Mark::ComparisonYields);
             self.sessions.remove(&number);
             peer.tasks.push_front(Task::Shared);
-            self.planned.file(from, &peer.tasks);
+            self.planned.file(from, peer);
         }
     }
 
@@ -385,10 +401,22 @@ impl Repair {
             peer.agreed = None;
             self.starts.set(None);
             peer.tasks.push_back(Task::Shared);
-            self.planned.file(from, &peer.tasks);
+            self.planned.file(from, peer);
             peer.next = near.now + DIFFER_MS + if near.me > from { SECOND_MS } else { 0 };
         }
         None
+    }
+
+    /// That source holds something too. What another one holds of it comes first.
+    fn put_back(&mut self, near: &Surroundings<'_>, number: u32) {
+        near.marks.hit(Mark::SourceWaits);
+        self.starts.set(None);
+        let Some(session) = self.sessions.remove(&number) else { return };
+        if let Some(peer) = self.peers.get_mut(&session.with) {
+            peer.push_front(session.task);
+            peer.waits = true;
+            self.planned.file(session.with, peer);
+        }
     }
 
     fn go_on(&mut self, near: &mut Surroundings<'_>, handoff: &mut Handoff, number: u32) {
@@ -419,7 +447,7 @@ impl Repair {
                 // Look once more that nothing differs: at once if something moved, later if that does not help.
                 let moved = outcome.received + outcome.sent > 0 && !session.was_refused;
                 peer.tasks.push_back(Task::Shared);
-                self.planned.file(outcome.with, &peer.tasks);
+                self.planned.file(outcome.with, peer);
                 peer.agreed = None;
                 peer.failures += 1;
                 peer.next = now + if moved && peer.failures <= AT_ONCE { 0 } else { backoff(peer.failures) };
@@ -434,15 +462,15 @@ impl Repair {
         if let Some(peer) = self.peers.get_mut(&session.with) {
             let task = match session.task {
                 Task::Shared => Task::Shared,
-                Task::Incoming(_) => Task::Incoming(session.scope),
+                Task::Incoming => Task::Incoming,
                 Task::Stray(_) => Task::Stray(session.scope),
                 Task::Interest(pin) => Task::Interest(pin),
             };
             if task == Task::Shared {
                 peer.agreed = None;
             }
-            peer.tasks.push_front(task);
-            self.planned.file(session.with, &peer.tasks);
+            peer.push_front(task);
+            self.planned.file(session.with, peer);
             peer.failures += 1;
             peer.next = now + backoff(peer.failures);
         }

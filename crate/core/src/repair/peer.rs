@@ -18,6 +18,8 @@ pub(super) struct Peer {
     /// Not before.
     pub(super) next: Instant,
     pub(super) failures: u32,
+    /// It holds something that is incoming here, and was told to wait until what comes from another has come.
+    pub(super) waits: bool,
     /// The ring for which the shared arcs were last found equal.
     pub(super) agreed: Option<u64>,
     /// Whether they were when the ring changed, for which nothing has been planned yet: in a large room.
@@ -46,6 +48,13 @@ pub(super) struct Shared {
 }
 
 impl Peer {
+    /// That task comes first: it was begun, and is to be begun anew.
+    pub(super) fn push_front(&mut self, task: Task) {
+        if self.tasks.front() != Some(&task) {
+            self.tasks.push_front(task);
+        }
+    }
+
     /// Whether owners have nothing more to compare, but to look again at what was found equal.
     pub(super) fn is_idle(&self, ring: &Ring) -> bool {
         let is_equal = self.agreed == Some(ring.hash());

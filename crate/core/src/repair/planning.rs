@@ -14,11 +14,27 @@ use crate::marks::Mark;
 use crate::ring::{RangeSet, Ring};
 
 impl Repair {
-    /// The ring has changed: compare with everybody with whom something is shared, first what is incoming.
-    pub fn on_ring_change(&mut self, near: &Surroundings<'_>, handoff: &Handoff, before: &Arc<Ring>) {
+    /// The ring has changed: compare with everybody with whom more is shared than was found equal, first what is
+    /// incoming.
+    ///
+    /// A comparison under way ends, but for one that asks about what is incoming: what is answered holds for these arcs
+    /// whatever the ring, if this node has owned them ever since, and the other one has not been away.
+    pub fn on_ring_change(
+        &mut self,
+        near: &Surroundings<'_>,
+        handoff: &Handoff,
+        before: &Arc<Ring>,
+        appeared: &[NodeId],
+    ) {
         self.note_change(near);
-        near.marks.hit_if(Mark::RingChanges, || !self.sessions.is_empty());
-        self.sessions.clear();
+        let sessions = self.sessions.len();
+        self.sessions.retain(|_, session| session.task == Task::Incoming && !appeared.contains(&session.with));
+        if !self.sessions.is_empty() {
+            let gained = near.ring.arcs_of(near.me).difference(&before.arcs_of(near.me));
+            self.sessions.retain(|_, session| session.scope.intersection(&gained).is_empty());
+        }
+        near.marks.hit_if(Mark::RingChanges, || self.sessions.len() < sessions);
+        near.marks.hit_if(Mark::RingOutlived, || !self.sessions.is_empty());
         if self.round < near.now {
             let pause = near.membership.patience_ms(ROUND_MS);
             let again = if near.membership.is_sparse() { self.round + pause } else { near.now };
@@ -37,7 +53,8 @@ impl Repair {
             }
         } else {
             (self.replan, self.before) = (None, None);
-            self.plan_with_all(near, handoff);
+            let was_agreed = |peer: &Peer| peer.agreed == Some(before.hash());
+            self.plan_with_rest(near, handoff, Some(before), was_agreed);
         }
     }
 
@@ -56,29 +73,41 @@ impl Repair {
     }
 
     /// Plan what follows from a change of the ring in a large room, when it is time. What a probe has shown to be equal
-    /// since is not compared, nor what was equal before and is shared as it was: of a thousand nodes each shares arcs
-    /// with some two hundred, and one that dies changes a few of them. What this node has come to own between the two
-    /// rings is incoming, whatever the second one says.
+    /// since is not compared.
     pub(super) fn replan_if_due(&mut self, near: &Surroundings<'_>, handoff: &Handoff) {
         let Some(due) = self.replan.filter(|due| *due <= near.now) else { return };
         self.replan = None;
         let ring = near.ring.hash();
-        let shared = near.ring.arcs_of_both_by(near.me);
-        let before = self.before.take().map(|before| before.arcs_of_both_by(near.me)).unwrap_or_default();
-        let is_as_before = |(id, peer): &(&NodeId, &Peer)| match shared.get(*id) {
-            None => true,
-            Some(arcs) => peer.was_agreed && before.get(*id) == Some(arcs),
-        };
-        let mut agreed: Vec<NodeId> =
+        let since: Vec<NodeId> =
             self.peers.iter().filter(|(_, peer)| peer.agreed == Some(ring)).map(|(&id, _)| id).collect();
-        self.plan_with_all(near, handoff);
-        let as_before: Vec<NodeId> = self.peers.iter().filter(is_as_before).map(|(&id, _)| id).collect();
-        near.marks.hit_if(Mark::SharedAsBefore, || as_before.iter().any(|id| shared.contains_key(id)));
-        agreed.extend(as_before);
+        let before = self.before.take();
+        self.plan_with_rest(near, handoff, before.as_deref(), |peer| peer.was_agreed);
         for (id, peer) in &mut self.peers {
             peer.next = due + if near.me > *id && !handoff.sources().contains_key(id) { SECOND_MS } else { 0 };
         }
-        agreed.into_iter().for_each(|id| self.on_agreed(id, ring));
+        since.into_iter().for_each(|id| self.on_agreed(id, ring));
+    }
+
+    /// Plan to compare with all but those with whom nothing is shared that was not before, when it was found equal: who
+    /// comes takes of everybody, and gives them nothing to compare with each other. What this node has come to own
+    /// between the two rings is incoming, whatever the second one says.
+    fn plan_with_rest(
+        &mut self,
+        near: &Surroundings<'_>,
+        handoff: &Handoff,
+        before: Option<&Ring>,
+        was_agreed: impl Fn(&Peer) -> bool,
+    ) {
+        let shared = near.ring.arcs_of_both_by(near.me);
+        let earlier = before.map(|before| before.arcs_of_both_by(near.me)).unwrap_or_default();
+        let is_still = |(id, peer): &(&NodeId, &Peer)| match shared.get(*id) {
+            None => true,
+            Some(arcs) => was_agreed(peer) && earlier.get(*id).is_some_and(|earlier| arcs.is_within(earlier)),
+        };
+        let still: Vec<NodeId> = self.peers.iter().filter(is_still).map(|(&id, _)| id).collect();
+        near.marks.hit_if(Mark::SharedAsBefore, || still.iter().any(|id| shared.contains_key(id)));
+        self.plan_with_all(near, handoff);
+        still.into_iter().for_each(|id| self.on_agreed(id, near.ring.hash()));
     }
 
     /// Plan to compare with nodes that have begun to answer.
@@ -94,9 +123,9 @@ impl Repair {
         self.starts.set(None);
         let peer = self.peers.entry(id).or_default();
         peer.tasks.clear();
-        peer.failures = 0;
-        if let Some(incoming) = handoff.sources().get(&id) {
-            peer.tasks.push_back(Task::Incoming(incoming.clone()));
+        (peer.failures, peer.waits) = (0, false);
+        if handoff.sources().contains_key(&id) {
+            peer.tasks.push_back(Task::Incoming);
         }
         peer.tasks.push_back(Task::Shared);
         // One that is on no ring any more is leaving, and hands off in its own way.
@@ -104,7 +133,7 @@ impl Repair {
             peer.tasks.push_back(Task::Stray(near.ring.arcs_of_first(id, near.me)));
         }
         peer.tasks.extend(near.store.pins().cloned().map(Task::Interest));
-        self.planned.file(id, &peer.tasks);
+        self.planned.file(id, peer);
         peer.agreed = None;
         // What is incoming does not wait for the other; what is shared may be settled by its comparison.
         let second = if near.me > id && !handoff.sources().contains_key(&id) { SECOND_MS } else { 0 };
@@ -123,15 +152,15 @@ impl Repair {
             && let Some(peer) = self.peers.get_mut(&id)
         {
             peer.tasks.push_back(Task::Shared);
-            self.planned.file(id, &peer.tasks);
+            self.planned.file(id, peer);
             peer.next = near.now + DIFFER_MS;
         }
         // Whoever does not answer is planned with when it does, or is given up.
-        for (id, ranges) in handoff.sources().iter().filter(|(id, _)| near.membership.answers(**id)) {
+        for id in handoff.sources().keys().filter(|id| near.membership.answers(**id)) {
             let peer = self.peers.entry(*id).or_default();
-            if !peer.tasks.iter().any(|task| matches!(task, Task::Incoming(_))) {
-                peer.tasks.push_front(Task::Incoming(ranges.clone()));
-                self.planned.file(*id, &peer.tasks);
+            if !peer.tasks.contains(&Task::Incoming) {
+                peer.tasks.push_front(Task::Incoming);
+                self.planned.file(*id, peer);
             }
         }
     }

@@ -76,6 +76,8 @@ pub(super) struct Session {
     is_confirmed: bool,
     /// The other side's disk took no more.
     pub(super) was_refused: bool,
+    /// It is about what is incoming, and may wait for another one that fetches: it has not done so before.
+    pub(super) may_wait: bool,
 }
 
 impl Session {
@@ -137,6 +139,7 @@ impl Session {
             asked_about: 0,
             is_confirmed: false,
             was_refused: false,
+            may_wait: false,
         }
     }
 
@@ -164,7 +167,7 @@ impl Session {
         let begin = matches!(self.engine, Engine::None).then(|| {
             let scope = match (&self.task, self.ring) {
                 (Task::Shared, hash) => Scope::Shared(hash.unwrap_or_default()),
-                (Task::Incoming(_), _) => Scope::Incoming(self.scope.to_pairs()),
+                (Task::Incoming, _) => Scope::Incoming(self.scope.to_pairs()),
                 (Task::Stray(_), _) => Scope::Stray(self.scope.to_pairs()),
                 (Task::Interest(pin), _) => {
                     Scope::Interest { ring: near.ring.hash(), pin: pin.clone(), passed: self.passed.clone() }
@@ -180,7 +183,7 @@ impl Session {
 
     /// Whether it compares what both own, and nothing has been answered yet.
     pub(super) fn is_fresh(&self) -> bool {
-        self.task == Task::Shared && matches!(self.engine, Engine::None)
+        self.task == Task::Shared && self.is_unanswered()
     }
 
     /// Whether it is about what is pinned here, which no owner waits for.
@@ -188,12 +191,32 @@ impl Session {
         matches!(self.task, Task::Interest(_))
     }
 
+    /// Whether nothing has been answered yet.
+    pub(super) fn is_unanswered(&self) -> bool {
+        matches!(self.engine, Engine::None)
+    }
+
+    /// Whether it only asks so far whether the other side holds anything of what is incoming.
+    pub(super) fn is_asking_source(&self) -> bool {
+        self.task == Task::Incoming && self.may_wait && self.is_unanswered()
+    }
+
+    /// Whether it fetches what is incoming, or will with its first answer.
+    pub(super) fn is_fetching(&self) -> bool {
+        self.task == Task::Incoming && !self.is_asking_source()
+    }
+
+    /// Whether there is anything to be fetched.
+    pub(super) fn has_more(&self) -> bool {
+        self.is_asking() || !self.to_ask.is_empty() || !self.wants.is_empty()
+    }
+
     fn takes(&self) -> bool {
         !matches!(self.task, Task::Stray(_))
     }
 
     fn gives(&self) -> bool {
-        !matches!(self.task, Task::Incoming(_) | Task::Interest(_))
+        !matches!(self.task, Task::Incoming | Task::Interest(_))
     }
 
     pub(super) fn on_summary(&mut self, near: &mut Surroundings<'_>, parts: Vec<(Part, PartSummary)>) {

@@ -1,64 +1,73 @@
-//! When the next comparison begins: four at a time, and of what is incoming one source after the other, so that each
-//! object comes once.
+//! When the next comparison begins: four at a time. Of what is incoming each source is asked once whether it holds
+//! anything, many at a time: most hold nothing, or what has come by then. It is fetched from one after the other, so
+//! that each object comes once; who holds something while another is fetched from waits for that.
 //!
 //! In a room of hundreds this is asked often while they come: what follows from a change of the ring is planned once
 //! for all changes that come together, and of many that are due by now the first that is found will do.
 
-use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet};
 use core::ops::Bound;
 
-use super::{ASKED_MS, PATIENCE_MS, Peer, Repair, SESSIONS_MAX, Task};
+use super::{ASKED_MS, PATIENCE_MS, Peer, Repair, SESSIONS_MAX, SOURCES_MAX, Task};
 use crate::coordinator::Surroundings;
 use crate::handoff::Handoff;
 use crate::id::NodeId;
 use crate::time::Instant;
 
-/// Those with whom something is still to be compared, by what comes first. While one source is compared with, hundreds
-/// of others wait for it, and nobody is to look through them for who does not.
+/// Those with whom something is still to be compared, by what comes first. While one source is fetched from, hundreds
+/// of others may wait for it, and nobody is to look through them for who does not.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Planned {
     /// First something that is incoming.
     incoming: BTreeSet<NodeId>,
+    /// The same, where it is known that there is something, and that another is fetched from.
+    waiting: BTreeSet<NodeId>,
     /// First anything else.
     others: BTreeSet<NodeId>,
 }
 
+/// Which of them may begin.
+#[derive(Debug, Clone, Copy)]
+struct May {
+    ask: bool,
+    fetch: bool,
+    others: bool,
+}
+
 impl Planned {
     /// What is to be compared with a node has changed.
-    pub(super) fn file(&mut self, id: NodeId, tasks: &VecDeque<Task>) {
-        let Planned { incoming, others } = self;
-        let is_incoming = matches!(tasks.front(), Some(Task::Incoming(_)));
-        let (its, other) = if is_incoming { (incoming, others) } else { (others, incoming) };
-        if tasks.is_empty() {
-            its.remove(&id);
-        } else {
-            its.insert(id);
-        }
-        other.remove(&id);
+    pub(super) fn file(&mut self, id: NodeId, peer: &Peer) {
+        self.forget(id);
+        match peer.tasks.front() {
+            Some(Task::Incoming) if peer.waits => self.waiting.insert(id),
+            Some(Task::Incoming) => self.incoming.insert(id),
+            Some(_) => self.others.insert(id),
+            None => false,
+        };
     }
 
     /// That node is none to compare with any more.
     pub(super) fn forget(&mut self, id: NodeId) {
         self.incoming.remove(&id);
+        self.waiting.remove(&id);
         self.others.remove(&id);
     }
 
     /// Whether these are all, each where it belongs.
     fn is_of(&self, peers: &BTreeMap<NodeId, Peer>) -> bool {
-        let of = |incoming: bool| {
-            let is_one =
-                move |peer: &Peer| peer.tasks.front().is_some_and(|task| matches!(task, Task::Incoming(_)) == incoming);
-            peers.iter().filter(move |(_, peer)| is_one(peer)).map(|(id, _)| id)
-        };
-        self.incoming.iter().eq(of(true)) && self.others.iter().eq(of(false))
+        let mut anew = Planned::default();
+        peers.iter().for_each(|(id, peer)| anew.file(*id, peer));
+        let Planned { incoming, waiting, others } = anew;
+        (&incoming, &waiting, &others) == (&self.incoming, &self.waiting, &self.others)
     }
 
     /// The next one after this, of those whose first task may be begun.
-    fn next(&self, after: Bound<NodeId>, incoming: bool, others: bool) -> Option<NodeId> {
+    fn next(&self, after: Bound<NodeId>, may: May) -> Option<NodeId> {
         let of = |set: &BTreeSet<NodeId>| set.range((after, Bound::Unbounded)).next().copied();
-        let incoming = incoming.then(|| of(&self.incoming)).flatten();
-        let others = others.then(|| of(&self.others)).flatten();
-        incoming.into_iter().chain(others).min()
+        let waiting = may.fetch.then(|| of(&self.waiting)).flatten();
+        let others = may.others.then(|| of(&self.others)).flatten();
+        let incoming = may.ask.then(|| of(&self.incoming)).flatten();
+        incoming.into_iter().chain(waiting).chain(others).min()
     }
 }
 
@@ -75,45 +84,46 @@ impl Repair {
         if self.replan.is_some() {
             return self.replan;
         }
-        if self.is_full() {
-            return None;
-        }
+        let May { ask, fetch, others } = self.may_begin(handoff);
         let mut first: Option<Instant> = None;
         // In a small room these are few, and the very first is told.
         let is_enough = |first: Option<Instant>| first.is_some_and(|start| self.large_at.is_some_and(|at| start <= at));
-        // No source can be compared with before the one under way has had its time.
-        let patience = self.patience();
         for &id in &self.planned.incoming {
-            if is_enough(first) || patience.is_some() && first == patience {
+            if !ask || is_enough(first) {
                 break;
             }
             first = sooner(first, self.start(id, handoff));
         }
-        if self.others_may_begin(handoff) {
-            for &id in &self.planned.others {
-                if is_enough(first) {
-                    break;
-                }
-                first = sooner(first, self.start(id, handoff));
+        // None that waits can begin before the one that is fetched from has had its time.
+        let patience = self.patience();
+        for &id in &self.planned.waiting {
+            if !fetch || is_enough(first) || patience.is_some() && first.is_some() && first <= patience {
+                break;
             }
+            first = sooner(first, self.start(id, handoff));
+        }
+        for &id in &self.planned.others {
+            if !others || is_enough(first) {
+                break;
+            }
+            first = sooner(first, self.start(id, handoff));
         }
         first
     }
 
-    /// Until when no further source is compared with.
+    /// Until when no further source is fetched from.
     fn patience(&self) -> Option<Instant> {
-        let under_way = self.sessions.values().filter(|session| matches!(session.task, Task::Incoming(_)));
+        let under_way = self.sessions.values().filter(|session| session.is_fetching());
         under_way.map(|session| session.progress + PATIENCE_MS).max()
     }
 
-    /// Whether anything but what is incoming may begin: copies may, which are compared in any case.
-    fn others_may_begin(&self, handoff: &Handoff) -> bool {
-        handoff.incoming().is_empty() || self.feeding.is_some()
-    }
-
-    /// Whether no more comparisons may be begun now.
-    fn is_full(&self) -> bool {
-        self.sessions.len() >= SESSIONS_MAX
+    /// What may begin as long as no more is under way than may be. While something is incoming, nothing else does, but
+    /// the comparison of copies.
+    fn may_begin(&self, handoff: &Handoff) -> May {
+        let asking = self.sessions.values().filter(|session| session.is_asking_source()).count();
+        let is_free = self.sessions.len() - asking < SESSIONS_MAX;
+        let others = handoff.incoming().is_empty() || self.feeding.is_some();
+        May { ask: asking < SOURCES_MAX, fetch: is_free, others: is_free && others }
     }
 
     /// When the next comparison with a node may begin, as things are.
@@ -124,8 +134,8 @@ impl Repair {
             return None;
         }
         match task {
-            // One source after the other.
-            Task::Incoming(_) => Some(self.patience().map_or(peer.next, |patience| patience.max(peer.next))),
+            Task::Incoming if peer.waits => Some(self.patience().map_or(peer.next, |until| until.max(peer.next))),
+            Task::Incoming => Some(peer.next),
             // Not while the other compares the very same.
             Task::Shared if handoff.incoming().is_empty() => {
                 Some(peer.asked_at.map_or(peer.next, |asked| peer.next.max(asked + ASKED_MS)))
@@ -144,15 +154,13 @@ impl Repair {
         for half in [Bound::Included(near.me), Bound::Unbounded] {
             let mut after = half;
             loop {
-                let incoming = self.patience().is_none_or(|until| until <= near.now);
-                let next = self.planned.next(after, incoming, self.others_may_begin(handoff));
+                let mut may = self.may_begin(handoff);
+                may.fetch &= self.patience().is_none_or(|until| until <= near.now);
+                let next = self.planned.next(after, may);
                 let Some(id) = next.filter(|id| half != Bound::Unbounded || *id < near.me) else { break };
-                if self.is_full() {
-                    return;
-                }
                 after = Bound::Excluded(id);
                 if self.start(id, handoff).is_some_and(|start| start <= near.now) {
-                    self.begin(near, id);
+                    self.begin(near, handoff, id);
                 }
             }
         }
