@@ -178,6 +178,7 @@ fn a_disk_that_is_gone_is_known_to_all_though_its_tab_writes_nothing_and_counts_
         }
     };
     assert_eq!(put(&mut world), (true, true));
+    put_all(&mut world, 1, 20);
     world.run_for(5_000);
     let state = |world: &World| {
         let of = world.hosts[0].id;
@@ -192,7 +193,12 @@ fn a_disk_that_is_gone_is_known_to_all_though_its_tab_writes_nothing_and_counts_
     let newcomer = world.open(3);
     let has_arcs = |world: &World| {
         let view = world.node(newcomer).view();
-        view.metrics().links == 3 && view.object(&key).is_some() && !view.unsettled().contains("incoming")
+        let ring = world.ring_of(&world.alive());
+        let key = |number: u32| Key::new("carts", &number.to_string()).expect("a short name");
+        let is_its = |key: &Key| ring.owns(world.hosts[newcomer].id, World::room().position(key));
+        let its: Vec<Key> = (0..20).map(key).filter(is_its).collect();
+        let is_there = its.len() > 5 && its.iter().all(|key| view.object(key).is_some());
+        view.metrics().links == 3 && is_there && !view.unsettled().contains("incoming")
     };
     assert!(world.run_until(20_000, has_arcs), "{}", world.node(newcomer).view().unsettled());
     assert_eq!(state(&world), Some(DiskState::Failing));

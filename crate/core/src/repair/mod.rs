@@ -80,6 +80,8 @@ const RETRY_MS_MAX: Millis = 30_000;
 /// anything of what is incoming.
 const SESSIONS_MAX: usize = 4;
 const SOURCES_MAX: usize = 12;
+/// The same where answers take long.
+const SOURCES_LATE_MAX: usize = 3;
 
 /// Over what two nodes compare.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -144,6 +146,8 @@ pub struct Repair {
     before: Option<Arc<Ring>>,
     /// Whether the room is a large one, and when something was last done: what is due by then need not be told apart.
     large_at: Option<Instant>,
+    /// Whether answers took long then.
+    is_late: bool,
     sessions: BTreeMap<u32, Session>,
     number: u32,
     /// When the comparisons that follow a change of the ring begin, or have begun.

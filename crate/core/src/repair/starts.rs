@@ -8,7 +8,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::ops::Bound;
 
-use super::{ASKED_MS, PATIENCE_MS, Peer, Repair, SESSIONS_MAX, SOURCES_MAX, Task};
+use super::{ASKED_MS, PATIENCE_MS, Peer, Repair, SESSIONS_MAX, SOURCES_LATE_MAX, SOURCES_MAX, Task};
 use crate::coordinator::Surroundings;
 use crate::handoff::Handoff;
 use crate::id::NodeId;
@@ -76,6 +76,7 @@ impl Repair {
     pub(super) fn note_change(&mut self, near: &Surroundings<'_>) {
         self.starts.set(None);
         self.large_at = near.membership.is_sparse().then_some(near.now);
+        self.is_late = near.membership.is_late();
     }
 
     /// When the next comparison may begin, with whomever.
@@ -120,10 +121,11 @@ impl Repair {
     /// What may begin as long as no more is under way than may be. While something is incoming, nothing else does, but
     /// the comparison of copies.
     fn may_begin(&self, handoff: &Handoff) -> May {
+        let sources_max = if self.is_late { SOURCES_LATE_MAX } else { SOURCES_MAX };
         let asking = self.sessions.values().filter(|session| session.is_asking_source()).count();
         let is_free = self.sessions.len() - asking < SESSIONS_MAX;
         let others = handoff.incoming().is_empty() || self.feeding.is_some();
-        May { ask: asking < SOURCES_MAX, fetch: is_free, others: is_free && others }
+        May { ask: asking < sources_max, fetch: is_free, others: is_free && others }
     }
 
     /// When the next comparison with a node may begin, as things are.
