@@ -130,6 +130,7 @@ marks! {
     // Links and ways over others in a large room: `overlay`.
     Sparse: "a room grows too large for links between all",
     Meshed: "a room has shrunk, and has links between all again",
+    AskedOverOthers: "a link closes with a question on it, which is asked once more over others",
     HungUp: "a link that neither end wants is hung up",
     LinksCapped: "there are more links than there may be, and one is hung up",
     Promoted: "a pair that talks much over others earns a link",

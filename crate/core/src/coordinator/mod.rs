@@ -391,6 +391,13 @@ impl Coordinator {
         self.reroute_listings(near);
     }
 
+    /// A link has closed whose other end is reached over others: whoever waits for an answer from there asks once more,
+    /// for the question or the answer may have been on that link.
+    pub fn on_link_closed(&mut self, near: &mut Surroundings<'_>, node: NodeId) {
+        self.store_again(near, node);
+        self.fetch_again(near, node);
+    }
+
     fn number(&mut self) -> u64 {
         self.next += 1;
         self.next

@@ -343,6 +343,15 @@ impl Coordinator {
         }
     }
 
+    /// What a node was asked to read may have been on its way over a link that has closed: it is asked once more. A
+    /// second answer changes nothing.
+    pub(super) fn fetch_again(&self, near: &mut Surroundings<'_>, node: NodeId) {
+        for (&request, read) in self.reads.iter().filter(|(_, read)| read.quorum.waiting().contains(&node)) {
+            near.marks.hit(Mark::AskedOverOthers);
+            near.out.push((node, Message::Fetch { request, key: read.key.clone(), have: read.asked_with.0 }));
+        }
+    }
+
     /// The ring has changed: whoever owns the key now is asked too.
     pub(super) fn reseat_reads(&mut self, near: &mut Surroundings<'_>) {
         let numbers: Vec<u64> = self.reads.iter().filter(|(_, read)| !read.is_answered).map(|(&n, _)| n).collect();

@@ -309,6 +309,9 @@ impl Node {
                     self.forget_asked(id);
                 }
                 self.membership.link_down(id, !is_surplus);
+                if self.membership.is_sparse() && self.membership.answers(id) {
+                    self.coordinator.on_link_closed(&mut near!(self, now), id);
+                }
             }
             Input::LinkWritable(..) => {}
             Input::Discovered(id) => self.overlay.on_discovered(now, id),

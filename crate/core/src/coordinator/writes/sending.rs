@@ -2,7 +2,7 @@
 //! here.
 
 use super::Write;
-use crate::coordinator::Surroundings;
+use crate::coordinator::{Coordinator, Surroundings};
 use crate::id::NodeId;
 use crate::marks::Mark;
 use crate::wire::{Message, Object};
@@ -52,4 +52,17 @@ pub(super) fn send_past(near: &mut Surroundings<'_>, write: &mut Write, number: 
 
 fn store_message(write: &Write, number: u64, object: &Object, hint: Option<NodeId>) -> Message {
     Message::Store { request: number, key: write.key.clone(), object: object.clone(), hint }
+}
+
+impl Coordinator {
+    /// What a node was asked to store may have been on its way over a link that has closed: it is sent once more. To
+    /// store it twice is to store it once.
+    pub(in crate::coordinator) fn store_again(&self, near: &mut Surroundings<'_>, node: NodeId) {
+        for (&number, write) in self.writes.iter().filter(|(_, write)| write.waiting.contains(&node)) {
+            let Some(object) = near.store.object(&write.key) else { continue };
+            near.marks.hit(Mark::AskedOverOthers);
+            let hint = write.stand_ins.get(&node).copied();
+            near.out.push((node, store_message(write, number, &object, hint)));
+        }
+    }
 }
