@@ -99,6 +99,7 @@ impl Repair {
         was_agreed: impl Fn(&Peer) -> bool,
     ) {
         let shared = near.ring.arcs_of_both_by(near.me);
+        let before = before.filter(|_| self.peers.values().any(&was_agreed));
         let earlier = before.map(|before| before.arcs_of_both_by(near.me)).unwrap_or_default();
         let is_still = |(id, peer): &(&NodeId, &Peer)| match shared.get(*id) {
             None => true,

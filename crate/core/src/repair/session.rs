@@ -206,7 +206,7 @@ impl Session {
         self.task == Task::Incoming && !self.is_asking_source()
     }
 
-    /// Whether there is anything to be fetched.
+    /// Whether anything is still to be asked, or to be wanted.
     pub(super) fn has_more(&self) -> bool {
         self.is_asking() || !self.to_ask.is_empty() || !self.wants.is_empty()
     }
@@ -441,9 +441,7 @@ impl Session {
 
     /// Whether nothing is left to ask, to want or to send, and all that was sent is durable there.
     pub(super) fn is_over(&self, handoff: &Handoff) -> bool {
-        !self.is_asking()
-            && self.to_ask.is_empty()
-            && self.wants.is_empty()
+        !self.has_more()
             && self.wants_under_way.is_empty()
             && self.to_send.is_empty()
             && handoff.shipments.count(self.with) == 0
