@@ -33,6 +33,8 @@ const PEERS_MAX: usize = 1024;
 pub(crate) const ATTEMPTS_MAX: usize = 64;
 /// How long an attempt may take.
 pub(crate) const DIAL_MS: Millis = 10_000;
+/// A timer that comes so late has been overtaken by nothing that came in the meantime.
+const LATE_MS: Millis = 500;
 /// When an attempt that has not succeeded says everything again, in milliseconds after it last did.
 pub(crate) const SAY_AGAIN_MS: [Millis; 4] = [1_000, 2_000, 3_000, 3_000];
 
@@ -114,6 +116,7 @@ pub(crate) struct Attempt {
     /// When we call, if we have not yet.
     pub(crate) calls_at: Option<Instant>,
     pub(crate) times_said: usize,
+    was_put_off: bool,
 }
 
 impl Attempt {
@@ -129,11 +132,20 @@ impl Attempt {
             said: now,
             calls_at: None,
             times_said: 0,
+            was_put_off: false,
         }
     }
 
     fn say_again_at(&self) -> Instant {
         self.calls_at.unwrap_or(self.said + SAY_AGAIN_MS[self.times_said.min(SAY_AGAIN_MS.len() - 1)])
+    }
+
+    /// Its time may be up only by a clock that this page was late to look at: what came in time then still waits behind
+    /// the timer, and is taken first. Once.
+    fn put_off_if_late(&mut self, now: Instant) {
+        if now.since(self.deadline) >= LATE_MS && !self.was_put_off {
+            (self.was_put_off, self.deadline) = (true, now + LATE_MS);
+        }
     }
 
     pub(crate) fn via(&self) -> Via {
@@ -251,6 +263,9 @@ impl State {
         let ids: Vec<NodeId> = self.peers.keys().copied().collect();
         for id in ids {
             self.mend_if_due(id, now);
+            if let Some(attempt) = self.peers.get_mut(&id).and_then(|peer| peer.attempt.as_mut()) {
+                attempt.put_off_if_late(now);
+            }
             match self.peers.get(&id).and_then(|peer| peer.attempt.as_ref()) {
                 Some(attempt) if attempt.deadline <= now => {
                     if attempt.admission.said {
