@@ -11,9 +11,9 @@
 //! [`HOPS_MAX`] steps. A way to where nobody nearer is known is not looked for, since wandering finds most.
 //!
 //! *Two tries*: a small message leaves by two neighbours at once, and its receiver drops the second copy. That costs as
-//! many frames as an acknowledgement would, and hides the death of a relay without waiting for it. A large one, and any
-//! where answers take long, leaves by one, by another each time; if it is lost it is, as over a link that broke, for
-//! the layers above to notice.
+//! many frames as an acknowledgement would, and hides the death of a relay without waiting for it. A large one, one for
+//! which nobody waits (a comparison), and any where answers take long, leaves by one, by another each time; if it is
+//! lost it is, as over a link that broke, for the layers above to notice.
 //!
 //! *Who is out of reach*: if nothing has come back for three seconds from somebody who was asked something, it is
 //! passed over (`Membership::set_lost`), and asked now and then, until something does. That is no evidence of its
@@ -40,7 +40,7 @@ use crate::marks::{Mark, Marks};
 use crate::membership::Membership;
 use crate::planted::Plant;
 use crate::time::{Instant, Millis};
-use crate::wire::{self, Message, Outbox, Relayed, WireError};
+use crate::wire::{self, Lane, Message, Outbox, Relayed, WireError};
 
 /// How often a message may be passed on.
 pub const HOPS_MAX: u8 = 8;
@@ -279,7 +279,8 @@ impl Routes {
         let ways = match is_linked {
             true => alloc::vec![to],
             false => {
-                let is_twice = bytes.len() <= TWICE_BYTES_MAX && !membership.is_late();
+                let is_small = bytes.len() <= TWICE_BYTES_MAX && message.lane() != Lane::Bulk;
+                let is_twice = is_small && !membership.is_late();
                 let count = if is_twice { 2 } else { 1 };
                 let mut ways = self.toward(to, |_| true, membership, random, count);
                 if let (true, [first, second]) = (membership.planted().has(Plant::BothOneWay), &mut ways[..]) {

@@ -28,6 +28,8 @@ const NAMES_PER_MESSAGE: usize = 64;
 const WINDOW: usize = 4;
 /// What was not answered for so long is asked again.
 pub(super) const RESEND_MS: Millis = 2_000;
+/// How often that is doubled.
+const RESENDS_DOUBLED: u32 = 3;
 const BATCH_BYTES_MAX: usize = 64 * 1024;
 const BATCH_OBJECTS_MAX: usize = 512;
 /// A version of more actors is not sent to be compared with: the object itself is then hardly more.
@@ -54,6 +56,8 @@ pub(super) struct Session {
     pub(super) ring: Option<u64>,
     pub(super) progress: Instant,
     pub(super) resend_at: Instant,
+    /// How often in a row nothing came in time, by which it is waited for longer.
+    pub(super) resends: u32,
     pub(super) asked: BTreeSet<Part>,
     /// How it is found out what differs.
     pub(super) engine: Engine,
@@ -124,6 +128,7 @@ impl Session {
             passed: Vec::new(),
             progress: Instant(0),
             resend_at: Instant(0),
+            resends: 0,
             asked: BTreeSet::new(),
             engine: Engine::None,
             to_ask: VecDeque::new(),
@@ -382,6 +387,7 @@ impl Session {
     /// Ask, want and send as much as may be on its way.
     pub(super) fn go_on(&mut self, near: &mut Surroundings<'_>, handoff: &mut Handoff) {
         self.resend_at = near.now + near.membership.patience_ms(RESEND_MS);
+        self.resends = 0;
         if !self.is_asking() && !self.to_ask.is_empty() {
             let count = self.to_ask.len().min(PARTS_PER_MESSAGE);
             self.asked.extend(self.to_ask.drain(..count));
@@ -425,8 +431,12 @@ impl Session {
     }
 
     /// A question or its answer was lost, or takes long: ask again.
+    ///
+    /// Each time twice as long after (RFC 6298, 5.5): a tab that a browser lets run but now and then has what it is
+    /// asked in a queue, and in a room of forty everybody asks it the same.
     pub(super) fn resend(&mut self, near: &mut Surroundings<'_>) {
-        self.resend_at = near.now + near.membership.patience_ms(RESEND_MS);
+        self.resends += 1;
+        self.resend_at = near.now + (near.membership.patience_ms(RESEND_MS) << self.resends.min(RESENDS_DOUBLED));
         if self.is_asking() {
             self.ask(near);
         }

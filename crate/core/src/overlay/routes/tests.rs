@@ -17,7 +17,16 @@ fn three() -> (Membership, Membership, NodeId, Routes) {
 }
 
 fn wrapped(routes: &mut Routes, now: Instant, from: &Membership, to: &Membership) -> Vec<(NodeId, Message)> {
-    let message = Message::Enquire { seq: 1, target: NodeId::from_bytes([9; 16]) };
+    wrapped_as(Message::Enquire { seq: 1, target: NodeId::from_bytes([9; 16]) }, routes, now, from, to)
+}
+
+fn wrapped_as(
+    message: Message,
+    routes: &mut Routes,
+    now: Instant,
+    from: &Membership,
+    to: &Membership,
+) -> Vec<(NodeId, Message)> {
     let mut random = fastrand::Rng::with_seed(1);
     routes.wrap(now, to.own().id(), &message, from, &mut random, &Marks::default()).expect("there is no link")
 }
@@ -121,6 +130,8 @@ fn a_small_message_leaves_by_two_neighbours_and_where_answers_take_long_by_one()
     let (mut a, b, _, mut routes) = three();
     a.link_up(NodeId::from_bytes([5; 16]), &mut vec![]);
     assert_eq!(wrapped(&mut routes, Instant(0), &a, &b).len(), 2);
+    let compared = Message::Holds { request: 1, items: vec![] };
+    assert_eq!(wrapped_as(compared, &mut routes, Instant(0), &a, &b).len(), 1, "nobody waits for it");
     (0..15).for_each(|_| a.note_answer(2_000));
     assert_eq!(wrapped(&mut routes, Instant(0), &a, &b).len(), 1);
     (0..15).for_each(|_| a.note_answer(5));
