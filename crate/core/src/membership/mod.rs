@@ -149,7 +149,7 @@ struct Member {
     accusers: Vec<NodeId>,
     /// When a frame last came from it over its own link.
     heard: Option<Instant>,
-    /// When a new incarnation of it last came over others, while it has no link with this node.
+    /// When an incarnation of it that was not known last came over others, while it has no link with this node.
     spoke: Option<Instant>,
     /// It has been away for longer than the horizon.
     is_departed: bool,
@@ -455,7 +455,7 @@ impl Membership {
             self.marks.hit(Mark::Departed);
             (member.claim, member.since, member.is_departed) = (Claim::Dormant, now, true);
         }
-        if known.is_some_and(|known| known.incarnation() < incarnation) {
+        if known.is_none_or(|known| known.incarnation() < incarnation) {
             self.begin_anew(id);
             member.spoke = (!self.links.contains(&id)).then_some(now);
         }

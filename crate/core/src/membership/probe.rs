@@ -29,8 +29,8 @@ const SILENT_ROUNDS_MAX: usize = 2;
 const HEALTH_MAX: u64 = 4;
 /// How many members are probed at the same time; hurried ones need not wait for each other.
 const PROBES_MAX: usize = 16;
-/// For how long a member that has no link with this node is not probed after it has refuted what was said of it: that
-/// was a sign of life, and nobody nearby may be able to vouch for it.
+/// For how long a member that has no link with this node is not probed after a new record of it has come: that was a
+/// sign of life, and nobody nearby may be able to vouch for it. Where all have just met, links to all are on their way.
 const SPOKEN_MS: Millis = 10_000;
 /// In a large room, one probe in so many is of a member without a link.
 const AFAR_EVERY: u32 = 8;
@@ -164,7 +164,9 @@ impl Membership {
             self.greet_again(now, out);
             let round_trip = &self.round_trip;
             self.telling.on_tick(now, self.links.len(), |usually| round_trip.patience_ms(usually));
-            for _ in 0..self.timing.probes_per_interval {
+            // Where answers take long, a second one would only make the queue longer.
+            let probes = if self.is_late() { 1 } else { self.timing.probes_per_interval };
+            for _ in 0..probes {
                 let Some(target) = self.next_target(now) else { break };
                 self.probe(now, target, out);
             }

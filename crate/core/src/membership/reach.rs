@@ -134,9 +134,17 @@ mod tests {
     fn probed(word: Option<Word>) -> Option<Status> {
         let (mut a, b, relay) = met_without_a_link();
         a.set_sparse(true);
+        // Who has just been heard of is left in peace for ten seconds.
+        let hear = |a: &mut super::Membership, until: u64| {
+            while let Some(due) = a.poll_timeout().filter(|due| *due < Instant(until)) {
+                a.handle_timeout(due.max(Instant(1)), &mut vec![]);
+                a.on_heard(due.max(Instant(1)), relay, &mut vec![]);
+            }
+        };
+        hear(&mut a, 10_001);
         a.probing.hurry(b.me);
         let mut enquiries = 0;
-        while let Some(due) = a.poll_timeout().filter(|due| *due < Instant(8_000)) {
+        while let Some(due) = a.poll_timeout().filter(|due| *due < Instant(18_000)) {
             let (mut out, now) = (vec![], due.max(Instant(1)));
             a.handle_timeout(now, &mut out);
             a.on_heard(now, relay, &mut vec![]);

@@ -27,6 +27,8 @@ const ASKED_MAX: usize = 64;
 const PATIENCE: u64 = 3;
 /// An answer that usually takes as long as this is late: over a slow network one does not.
 const LATE_MS: Millis = 500;
+/// What can wait is held back no longer than this.
+const PAUSE_MS_MAX: Millis = 500;
 /// And at most, for that: who dies must be found dead in a slow room too.
 const PATIENCE_MS_MAX: Millis = 10_000;
 
@@ -87,6 +89,11 @@ impl Membership {
     /// Whether answers take long here and now.
     pub(crate) fn is_late(&self) -> bool {
         self.round_trip.usual_ms >= LATE_MS
+    }
+
+    /// For how long what can wait is held back where answers take long: a part of what an answer takes anyway.
+    pub(crate) fn pause_ms(&self) -> Millis {
+        if self.is_late() { (self.round_trip.usual_ms / 2).min(PAUSE_MS_MAX) } else { 0 }
     }
 
     /// How long what is usually waited for that long is waited for here and now.
