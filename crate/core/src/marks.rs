@@ -139,6 +139,8 @@ marks! {
     RelayWanders: "a message is passed on to nobody nearer",
     HopsSpent: "a message has been passed on as often as may be",
     RelayedTwice: "a message arrives by a second way, and is dropped",
+    SentTogether: "frames that were said one after another leave in one",
+    RecordsAlone: "others' records are written with nothing else",
     RelayRefuses: "more is to be passed on for a neighbour than may be",
     AnswerForAnotherLife: "an answer arrives that an earlier life had asked for",
     LifeReplaced: "a node has begun another life, and what its last one had asked is not answered",

@@ -154,6 +154,20 @@ fn a_crash_in_a_persist_keeps_the_batch_or_loses_it() {
 }
 
 #[test]
+fn others_records_on_their_way_to_a_slow_disk_hold_up_no_answer_and_arrive() {
+    let mut world = room(10, 3);
+    world.run_for(2_000);
+    world.tuning.disk_ms = (6_000, 6_001);
+    let newcomer = world.open(3);
+    world.run_for(3_000);
+    let unsettled = world.node(newcomer).view().unsettled();
+    assert!(!unsettled.contains("incoming"), "all owners have said that they hold nothing: {unsettled:?}");
+    assert_eq!(world.hosts[0].disk.count(Table::Members), 3);
+    world.run_for(10_000);
+    assert_eq!(world.hosts[0].disk.count(Table::Members), 4);
+}
+
+#[test]
 fn a_wiped_disk_and_a_rolled_back_one_begin_an_epoch() {
     let mut world = room(9, 2);
     let name = key();

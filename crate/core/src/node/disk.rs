@@ -18,10 +18,12 @@ use crate::coordinator::Surroundings;
 use crate::id::{BatchId, NodeId, RequestId, ShortBytes};
 use crate::marks::Mark;
 use crate::planted::Plant;
-use crate::store::{PersistError, Store, Table};
+use crate::store::{Batch, PersistError, Store, Table};
 use crate::time::{Instant, Millis};
 use crate::wire::{Message, Outbox};
 
+/// How long others' records wait for company on their way to the disk.
+const RECORDS_MS: Millis = 1_000;
 const RETRY_MS: Millis = 1_000;
 const RETRY_MS_MAX: Millis = 30_000;
 
@@ -60,6 +62,8 @@ struct UnderWay {
     /// Mostly one.
     rows: SmallVec<[(Table, ShortBytes); 1]>,
     waiting: Waiting,
+    /// Whether nobody's word depends on it: others' records alone.
+    is_hearsay: bool,
 }
 
 fn has_mint_row(batch: &UnderWay) -> bool {
@@ -79,12 +83,14 @@ pub(super) struct Disk {
     reason: Option<PersistError>,
     lowered_at: Option<Instant>,
     retry_at: Option<Instant>,
+    /// When others' records are written that are not on the disk.
+    records_at: Option<Instant>,
 }
 
 impl Disk {
     /// Whether all that is held is on the disk.
     pub(super) fn is_clean(&self) -> bool {
-        self.under_way.is_empty() && self.refused.is_empty() && !self.is_lost
+        self.under_way.iter().all(|batch| batch.is_hearsay) && self.refused.is_empty() && !self.is_lost
     }
 
     /// Whether it has refused what it was last handed, and nothing shows that it takes more.
@@ -115,7 +121,12 @@ impl Disk {
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
-        self.retry_at
+        self.retry_at.into_iter().chain(self.records_at).min()
+    }
+
+    /// This page may stop at any moment: nothing waits for company.
+    pub(super) fn hurry(&mut self, now: Instant) {
+        self.records_at = self.records_at.map(|_| now);
     }
 }
 
@@ -138,16 +149,35 @@ impl Node {
         let then_send = if gated.is_empty() { Outbox::new() } else { core::mem::take(gated) };
         let waiting = Waiting { writes, then_send, adoptions: core::mem::take(adoptions) };
         if let Some(batch) = self.store.take_batch() {
-            self.disk.next += 1;
-            let id = BatchId(self.disk.next);
-            let mut rows = SmallVec::new();
-            batch.ops.iter().for_each(|op| rows.push((op.table, op.key.clone())));
-            self.disk.under_way.push_back(UnderWay { id, rows, waiting });
-            self.outputs.push_back(Output::Persist { id, batch });
-        } else if let Some(latest) = self.disk.under_way.back_mut() {
+            self.persist(batch, waiting, false);
+        } else if let Some(latest) = self.disk.under_way.iter_mut().rev().find(|batch| !batch.is_hearsay) {
             latest.waiting.join(waiting);
         } else {
             self.release(now, waiting);
+        }
+        self.flush_records(now);
+    }
+
+    fn persist(&mut self, batch: Batch, waiting: Waiting, is_hearsay: bool) {
+        self.disk.next += 1;
+        let id = BatchId(self.disk.next);
+        let mut rows = SmallVec::new();
+        batch.ops.iter().for_each(|op| rows.push((op.table, op.key.clone())));
+        self.disk.under_way.push_back(UnderWay { id, rows, waiting, is_hearsay });
+        self.outputs.push_back(Output::Persist { id, batch });
+    }
+
+    /// Others' records wait a while for something else to be written, and nothing waits for them: when many come, a
+    /// disk that all tabs of a browser share has enough to do.
+    fn flush_records(&mut self, now: Instant) {
+        if !self.store.has_unwritten() {
+            self.disk.records_at = None;
+        } else if *self.disk.records_at.get_or_insert(now + RECORDS_MS) <= now
+            && let Some(batch) = self.store.take_records()
+        {
+            self.config.limits.marks.hit(Mark::RecordsAlone);
+            self.persist(batch, Waiting::default(), true);
+            self.disk.records_at = None;
         }
     }
 

@@ -10,11 +10,25 @@ use crate::overlay::{Arrival, Carrier, OnItsWay};
 use crate::planted::Plant;
 use crate::repair::{Answer, Question, Want};
 use crate::time::Instant;
-use crate::wire::{self, Begin, Message, Object, Purpose, Relayed, Says, Scope, Version, WireError};
+use crate::wire::{self, Begin, FRAMES_MAX, Message, Object, Purpose, Relayed, Says, Scope, Version, WireError};
 
 impl Node {
     pub(super) fn on_frame(&mut self, now: Instant, from: NodeId, bytes: &[u8]) {
-        let outcome = wire::decode(bytes).and_then(|message| self.on_message(now, from, message));
+        match wire::decode(bytes) {
+            Ok(Message::Several(frames)) if frames.len() <= FRAMES_MAX => {
+                for frame in frames {
+                    let message = wire::decode(&frame);
+                    self.on_decoded(now, from, message);
+                    // As if each had come by itself.
+                    self.settle(now);
+                }
+            }
+            message => self.on_decoded(now, from, message),
+        }
+    }
+
+    fn on_decoded(&mut self, now: Instant, from: NodeId, message: Result<Message, WireError>) {
+        let outcome = message.and_then(|message| self.on_message(now, from, message));
         if let Err(reason) = outcome {
             self.dropped += 1;
             self.event(Event::FrameDropped { from, reason });
@@ -32,6 +46,8 @@ impl Node {
                     self.on_other_life(from);
                 }
             }
+            // Of too many, or one within another.
+            Message::Several(_) => return Err(WireError::Limit),
             Message::Links(links) => self.routes.on_links(from, links, &self.membership)?,
             Message::Relayed(relayed) => self.on_relayed(now, from, relayed)?,
             Message::Goodbye { incarnation } => self.membership.on_goodbye(now, from, incarnation, out),
@@ -51,7 +67,12 @@ impl Node {
             Message::Vouch { seq, target, word } => self.membership.on_vouch(now, from, seq, target, word, out),
             Message::Rumours(rumours) => self.membership.on_rumours(now, from, rumours, out)?,
             Message::Digest { entries, reply } => self.membership.on_digest(now, from, entries, reply, out)?,
-            Message::Records(records) => self.membership.on_records(now, from, records, out)?,
+            Message::Records(records) => {
+                let is_new = |id: &NodeId| self.membership.status(*id).is_none();
+                let new = records.iter().map(|(signed, _)| signed.id()).filter(is_new);
+                new.for_each(|id| self.trails.note(now, id, from));
+                self.membership.on_records(now, from, records, out)?;
+            }
             Message::Vitals { of, incarnation, number, vitals } => {
                 self.membership.on_vitals(now, from, of, (incarnation, number), vitals)?;
             }
@@ -299,18 +320,19 @@ impl Node {
         if *count > self.config.limits.signals_per_second || bytes.len() > 2 * wire::signal::PAYLOAD_BYTES_MAX {
             return Err(WireError::Limit);
         }
+        self.trails.note(now, from, link);
         if to == self.me {
             self.outputs.push_back(Output::Signal { from, bytes });
         } else {
-            self.carrier().pass(OnItsWay { from, to, hops, bytes }, link);
+            self.carrier(now).pass(OnItsWay { from, to, hops, bytes }, link);
         }
         Ok(())
     }
 
     /// What carries signals from here.
-    pub(super) fn carrier(&mut self) -> Carrier<'_> {
-        let Node { membership, routes, random, scratch, .. } = self;
-        Carrier { membership, routes, random, out: &mut scratch.out }
+    pub(super) fn carrier(&mut self, now: Instant) -> Carrier<'_> {
+        let Node { membership, routes, trails, random, scratch, .. } = self;
+        Carrier { membership, routes, trails, now, random, out: &mut scratch.out }
     }
 
     /// Whether this node takes no more of others' new keys.

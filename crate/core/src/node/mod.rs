@@ -14,6 +14,7 @@
 //! times.
 
 mod adopt;
+mod bundles;
 mod contract;
 mod depart;
 mod disk;
@@ -37,7 +38,7 @@ use crate::handoff::{Handoff, Leaving, Release};
 use crate::id::{Key, NodeId, RequestId};
 use crate::marks::{Mark, Marks};
 use crate::membership::{self, Membership, Timing};
-use crate::overlay::{self, Overlay, Routes};
+use crate::overlay::{self, Overlay, Routes, Trails};
 use crate::planted::{Plant, Planted};
 use crate::repair::{LISTED_MAX, Repair};
 use crate::ring::{RangeSet, Ring, Rings};
@@ -45,6 +46,7 @@ use crate::store::{self, Changed, Restored, Store};
 use crate::time::{HORIZON_MS, Instant, Millis, WallClock, WallTime};
 use crate::wire::{CAPACITY_MAX, LABEL_BYTES_MAX, N_MAX, Outbox, Presence, Record, Standing, Verified};
 use adopt::Adoptions;
+use bundles::Bundles;
 use disk::Disk;
 use gauge::Gauge;
 
@@ -71,6 +73,8 @@ pub struct Limits {
     pub timing: Timing,
     /// Limits of requests.
     pub requests: Settings,
+    /// Whether all that one input has for a neighbour leaves in one frame: where a message costs more than its bytes.
+    pub sends_together: bool,
     /// How many keys that were let go are remembered under one epoch.
     pub memo_keys_max: usize,
     /// How many reaped tombstones are remembered.
@@ -106,6 +110,7 @@ impl Default for Limits {
             horizon_ms: HORIZON_MS,
             timing: Timing::default(),
             requests: Settings::default(),
+            sends_together: false,
             memo_keys_max: store.memo_keys_max,
             ghosts_max: store.ghosts_max,
             pins_max: store.pins_max,
@@ -146,6 +151,8 @@ pub struct Node {
     repair: Repair,
     overlay: Overlay,
     routes: Routes,
+    trails: Trails,
+    bundles: Bundles,
     disk: Disk,
     /// A copy of what `handoff` says is incoming, for all to see.
     incoming: RangeSet,
@@ -263,6 +270,8 @@ impl Node {
             repair: Repair::default(),
             overlay,
             routes,
+            trails: Trails::default(),
+            bundles: Bundles::default(),
             disk: Disk::default(),
             incoming: RangeSet::empty(),
             answering: BTreeSet::new(),
@@ -305,6 +314,7 @@ impl Node {
                 self.overlay.on_link_down(now, id, jitter);
                 self.membership.device(id).into_iter().for_each(|device| self.wall.forget(device));
                 self.signals.remove(&id);
+                self.bundles.forget(id);
                 if !self.routes.on_link_down(now, id, self.membership.is_sparse()) {
                     self.forget_asked(id);
                 }
@@ -321,7 +331,7 @@ impl Node {
             }
             Input::Signal { to, bytes } => {
                 let me = self.me;
-                self.carrier().send(me, to, bytes);
+                self.carrier(now).send(me, to, bytes);
             }
             Input::Request { id, request } => self.coordinator.start(&mut near!(self, now), id, request),
             Input::Adopt { id, keys, rows } => self.adopt(id, keys, rows),
@@ -348,6 +358,7 @@ impl Node {
             }
         }
         self.settle(now);
+        self.send_bundles(now);
     }
 
     /// The moment that [`Node::poll_timeout`] named has come, or is past. Drain the outputs afterwards.
@@ -372,6 +383,7 @@ impl Node {
         }
         self.retry_disk(now);
         self.settle(now);
+        self.send_bundles(now);
     }
 
     /// What is to be done next; `None` when that is all.
@@ -415,6 +427,8 @@ impl Node {
         }
         if matches!(lifecycle, Lifecycle::Hidden | Lifecycle::Freezing | Lifecycle::Closing) {
             self.clean_at = self.clean_at.map(|_| now);
+            self.bundles.hurry();
+            self.disk.hurry(now);
         }
     }
 

@@ -11,7 +11,7 @@ use crate::membership::{Change, Status};
 use crate::planted::Plant;
 use crate::ring::Seating;
 use crate::time::Instant;
-use crate::wire::{self, Message, Traffic};
+use crate::wire::{self, Message, Standing, Traffic};
 
 /// Room for so many messages, or changes, is kept from one input to the next.
 const ROOM_KEPT: usize = 64;
@@ -74,7 +74,10 @@ impl Node {
         let mut appeared = Vec::new();
         for change in self.membership.take_changes() {
             match change {
-                Change::Record(signed) => self.store.keep_record(&signed),
+                Change::Record(signed) => {
+                    let is_hearsay = signed.id() != self.me && signed.record().standing != Standing::Departed;
+                    self.store.keep_record(&signed, is_hearsay);
+                }
                 Change::Status { id, was, now: is } => {
                     self.event(Event::Member { id, was, now: is });
                     self.overlay.on_status(self.me, id, is);
@@ -270,14 +273,14 @@ impl Node {
             }
             let (membership, marks) = (&self.membership, &self.config.limits.marks);
             if let Some(ways) = self.routes.wrap(now, to, &message, membership, &mut self.random, marks) {
-                ways.iter().for_each(|(way, message)| self.send(*way, message, wire::encode(message)));
+                ways.iter().for_each(|(way, message)| self.send(now, *way, message, wire::encode(message)));
                 continue;
             }
             let bytes = encoded.unwrap_or_else(|| wire::encode(&message));
             if messages.peek().is_some_and(|(_, next)| matches!(next, Message::Store { .. }) && *next == message) {
                 same = Some(bytes.clone());
             }
-            self.send(to, &message, bytes);
+            self.send(now, to, &message, bytes);
         }
         drop(messages);
         keep_room(&mut self.scratch.out, out);
@@ -286,13 +289,25 @@ impl Node {
         }
     }
 
-    fn send(&mut self, to: NodeId, message: &Message, bytes: Vec<u8>) {
+    fn send(&mut self, now: Instant, to: NodeId, message: &Message, bytes: Vec<u8>) {
         if bytes.len() > wire::FRAME_BYTES_MAX {
             self.dropped += 1;
             return;
         }
         *self.sent_mut(message) += bytes.len() as u64;
-        self.outputs.push_back(Output::Send { to, lane: message.lane(), bytes });
+        if self.config.limits.sends_together || self.membership.is_late() || self.bundles.holds(to) {
+            self.bundles.add(now, to, message, bytes);
+        } else {
+            self.outputs.push_back(Output::Send { to, lane: message.lane(), bytes });
+        }
+    }
+
+    /// What has been drained leaves.
+    pub(super) fn send_bundles(&mut self, now: Instant) {
+        let marks = &self.config.limits.marks;
+        for (to, lane, bytes) in self.bundles.take_due(now, self.membership.pause_ms(), marks) {
+            self.outputs.push_back(Output::Send { to, lane, bytes });
+        }
     }
 
     fn sent_mut(&mut self, message: &Message) -> &mut u64 {

@@ -282,7 +282,7 @@ impl View<'_> {
     }
 
     /// What each module waits for, by name: for those who look into a node that is called too often.
-    pub fn deadlines(&self) -> [(&'static str, Option<Instant>); 11] {
+    pub fn deadlines(&self) -> [(&'static str, Option<Instant>); 12] {
         let node = self.node;
         [
             ("membership", node.membership.poll_timeout()),
@@ -294,6 +294,7 @@ impl View<'_> {
             ("overlay", node.overlay.poll_timeout(&node.membership)),
             ("routes", node.routes.poll_timeout()),
             ("disk", node.disk.poll_timeout()),
+            ("bundles", node.bundles.poll_timeout()),
             ("clean", node.clean_at),
             ("expiry", node.store.next_expiry().and_then(|wall| node.wall.instant_of(wall))),
         ]

@@ -28,7 +28,7 @@ mod ways;
 pub use load::Load;
 use routes::TELL_MS;
 pub use routes::{Arrival, HOPS_MAX, Routes};
-pub use signals::{Carrier, OnItsWay};
+pub use signals::{Carrier, OnItsWay, Trails};
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;

@@ -34,7 +34,7 @@ pub use rows::{Adopted, Remembered, object_of_row};
 pub use settings::Settings;
 pub use sums::Sum;
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use crate::clock::{ACTORS_MAX, Dot, VersionVector};
@@ -71,8 +71,10 @@ pub struct Store {
     memo: Memo,
     settings: Settings,
     random: fastrand::Rng,
-    /// The rows of members, as they were last handed to the disk.
+    /// The rows of members, as they are or are to be on the disk.
     records: BTreeMap<NodeId, Vec<u8>>,
+    /// Those of them that wait for something else to be written.
+    unwritten: BTreeSet<NodeId>,
     batch: Batch,
     epochs: Vec<EpochReason>,
     live: u64,
@@ -394,10 +396,32 @@ impl Store {
     }
 
     /// Keep a member's record.
-    pub fn keep_record(&mut self, signed: &SignedRecord) {
+    pub fn keep_record(&mut self, signed: &SignedRecord, may_wait: bool) {
         let value = postcard::to_allocvec(signed).expect("a record always serialises to a Vec");
-        self.records.insert(signed.id(), value.clone());
-        self.batch.ops.push(Op { table: Table::Members, key: signed.id().as_bytes()[..].into(), value: Some(value) });
+        self.records.insert(signed.id(), value);
+        self.unwritten.insert(signed.id());
+        if !may_wait {
+            self.write_records();
+        }
+    }
+
+    /// Whether records wait for company: what others say of themselves is told again by whoever knows it.
+    pub fn has_unwritten(&self) -> bool {
+        !self.unwritten.is_empty()
+    }
+
+    /// The records that nobody waits for, as a batch of their own.
+    pub fn take_records(&mut self) -> Option<Batch> {
+        debug_assert!(self.batch.ops.is_empty(), "these go along with what is written anyway");
+        self.write_records();
+        (!self.batch.ops.is_empty()).then(|| core::mem::take(&mut self.batch))
+    }
+
+    fn write_records(&mut self) {
+        for id in core::mem::take(&mut self.unwritten) {
+            let value = self.records.get(&id).cloned();
+            self.batch.ops.push(Op { table: Table::Members, key: id.as_bytes()[..].into(), value });
+        }
     }
 
     /// Write down that every minted dot is durable. The caller has made sure of it.
@@ -410,6 +434,9 @@ impl Store {
     /// What the disk has to be told, if anything.
     pub fn take_batch(&mut self) -> Option<Batch> {
         self.hints.hand_over(&mut self.batch.ops);
+        if !self.batch.ops.is_empty() {
+            self.write_records();
+        }
         (!self.batch.ops.is_empty()).then(|| core::mem::take(&mut self.batch))
     }
 

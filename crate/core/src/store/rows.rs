@@ -69,6 +69,7 @@ impl Store {
             settings,
             random,
             records: BTreeMap::new(),
+            unwritten: BTreeSet::new(),
             batch: Batch::default(),
             epochs: epoch.into_iter().collect(),
             live: 0,

@@ -281,6 +281,8 @@ pub enum Message {
     Links(Vec<(NodeId, bool)>),
     /// A message for a node without a link to its sender.
     Relayed(Relayed),
+    /// Frames that were said one after another and left together; none of them is such a message.
+    Several(Vec<Vec<u8>>),
 }
 
 /// A message on its way over other nodes.

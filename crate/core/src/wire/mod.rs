@@ -40,6 +40,8 @@ use crate::id::NodeId;
 pub const VERSION: u8 = 1;
 /// The largest frame, in bytes: several of the largest values side by side.
 pub const FRAME_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// How many frames at most leave together.
+pub const FRAMES_MAX: usize = 64;
 /// Most frames are probes and fit in this: no room is made for them piece by piece.
 const FRAME_BYTES_USUAL: usize = 64;
 

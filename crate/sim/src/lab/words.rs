@@ -60,6 +60,7 @@ fn message_words(message: &Message) -> (&'static str, &'static str) {
         Message::Want { .. } => "want",
         Message::Vitals { .. } => "vitals",
         Message::Relayed(_) => "relayed",
+        Message::Several(_) => "several",
     };
     let kind = match message.traffic() {
         Traffic::Gossip => "gossip",

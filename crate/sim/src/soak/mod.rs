@@ -76,6 +76,8 @@ pub fn run_plan(plan: &Plan, planted: Planted, is_traced: bool) -> Report {
     let mut soak = Soak::new(plan.clone());
     soak.world.limits.planted = planted;
     soak.world.limits.marks = Marks::counting();
+    // In a browser it does.
+    soak.world.limits.sends_together = plan.seed % 2 == 1;
     if is_traced {
         soak.world.outputs.keep_lines();
     }

@@ -79,11 +79,26 @@ impl World {
     }
 
     pub(super) fn on_frame(&mut self, from: usize, to: usize, link: u64, bytes: Vec<u8>) {
-        if self.links.get(&pair(from, to)) == Some(&link) && !self.is_dropped_by(to, &bytes) {
+        if self.links.get(&pair(from, to)) != Some(&link) {
+            return;
+        }
+        if let Some(bytes) = self.as_passed_on_by(to, bytes) {
             self.see(|_| Seen::Arrived);
             let id = self.hosts[from].id;
             self.input(to, Input::Received { from: id, bytes });
         }
+    }
+
+    /// A frame without what that tab should pass on and does not; `None`: nothing is left of it.
+    fn as_passed_on_by(&mut self, relay: usize, bytes: Vec<u8>) -> Option<Vec<u8>> {
+        if !self.relays.contains_key(&relay) {
+            return Some(bytes);
+        }
+        let Ok(Message::Several(frames)) = wire::decode(&bytes) else {
+            return (!self.is_dropped_by(relay, &bytes)).then_some(bytes);
+        };
+        let left: Vec<Vec<u8>> = frames.into_iter().filter(|frame| !self.is_dropped_by(relay, frame)).collect();
+        (!left.is_empty()).then(|| wire::encode(&Message::Several(left)))
     }
 
     /// Whether a tab that should pass this on does not.
