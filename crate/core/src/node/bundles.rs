@@ -8,7 +8,8 @@
 //! is held back, and no frame is another.
 //!
 //! Invariants: to each neighbour all leaves in the order in which it was said; nothing waits longer than the pause that
-//! was set when the last frame left, nor when more than [`BYTES_MAX`] or [`FRAMES_MAX`] lie there.
+//! was set when the last frame left; no bundle has more than [`FRAMES_MAX`] frames, nor one of more than
+//! [`SMALL_BYTES_MAX`], nor many more bytes than [`BYTES_MAX`].
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -20,6 +21,8 @@ use crate::wire::{self, FRAMES_MAX, Lane, Message};
 
 /// With so many bytes a bundle is full: it still is no large message, which would hold up others on its lane.
 const BYTES_MAX: usize = 8 * 1024;
+/// What is larger than this leaves by itself.
+const SMALL_BYTES_MAX: usize = 2 * 1024;
 
 /// What lies there for the neighbours, and until when.
 #[derive(Debug, Clone, Default)]
@@ -44,16 +47,22 @@ impl Bundles {
         self.peers.get(&to).is_some_and(|bundle| !bundle.frames.is_empty())
     }
 
-    /// Put a frame to what lies there.
-    pub(super) fn add(&mut self, now: Instant, to: NodeId, message: &Message, frame: Vec<u8>) {
+    /// Put a frame to what lies there. What leaves at once, in order: a bundle that is full by it, or what lies there and
+    /// then this one, if it is large.
+    pub(super) fn add(&mut self, now: Instant, to: NodeId, message: &Message, frame: Vec<u8>) -> Vec<(Lane, Vec<u8>)> {
         let new = Bundle { due: now, frames: Vec::new(), bytes: 0, lane: Lane::Bulk };
         let bundle = self.peers.entry(to).or_insert(new);
+        if frame.len() > SMALL_BYTES_MAX {
+            return bundle.take().into_iter().chain([(message.lane(), frame)]).collect();
+        }
         bundle.lane = if bundle.frames.is_empty() { message.lane() } else { bundle.lane.min(message.lane()) };
         bundle.bytes += frame.len();
         bundle.frames.push(frame);
-        if !can_wait(message) || bundle.bytes >= BYTES_MAX || bundle.frames.len() == FRAMES_MAX {
+        if !can_wait(message) {
             bundle.due = now;
         }
+        let is_full = bundle.bytes >= BYTES_MAX || bundle.frames.len() == FRAMES_MAX;
+        if is_full { bundle.take().into_iter().collect() } else { Vec::new() }
     }
 
     /// This page may stop at any moment: nothing waits this time.
@@ -72,11 +81,9 @@ impl Bundles {
         let is_all_due = core::mem::take(&mut self.is_hurried) || pause == 0;
         let is_due = |bundle: &Bundle| !bundle.frames.is_empty() && (is_all_due || bundle.due <= now);
         for (id, bundle) in self.peers.iter_mut().filter(|(_, bundle)| is_due(bundle)) {
-            (bundle.due, bundle.bytes) = (now + pause, 0);
-            let mut frames = core::mem::take(&mut bundle.frames);
-            marks.hit_if(Mark::SentTogether, || frames.len() > 1);
-            let frame = if frames.len() == 1 { frames.pop() } else { None };
-            due.push((*id, bundle.lane, frame.unwrap_or_else(|| wire::encode(&Message::Several(frames)))));
+            bundle.due = now + pause;
+            marks.hit_if(Mark::SentTogether, || bundle.frames.len() > 1);
+            due.extend(bundle.take().map(|(lane, frame)| (*id, lane, frame)));
         }
         self.peers.retain(|_, bundle| bundle.due > now || !bundle.frames.is_empty());
         due
@@ -85,6 +92,16 @@ impl Bundles {
     /// When something is due.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.peers.values().filter(|bundle| !bundle.frames.is_empty()).map(|bundle| bundle.due).min()
+    }
+}
+
+impl Bundle {
+    /// All of it as one frame, if there is any.
+    fn take(&mut self) -> Option<(Lane, Vec<u8>)> {
+        let mut frames = core::mem::take(&mut self.frames);
+        self.bytes = 0;
+        let frame = if frames.len() > 1 { Some(wire::encode(&Message::Several(frames))) } else { frames.pop() };
+        frame.map(|frame| (self.lane, frame))
     }
 }
 
@@ -118,7 +135,7 @@ mod tests {
     }
 
     fn said(bundles: &mut Bundles, at: Instant, message: &Message) {
-        bundles.add(at, id(1), message, wire::encode(message));
+        assert_eq!(bundles.add(at, id(1), message, wire::encode(message)), []);
     }
 
     /// How many frames lie in each of those that leave then, and on which lane.
@@ -182,11 +199,24 @@ mod tests {
     #[test]
     fn a_full_bundle_leaves_at_once_and_never_holds_more_frames_than_are_taken() {
         let mut bundles = Bundles::default();
-        said(&mut bundles, NOW, &digest());
-        leave(&mut bundles, NOW, 500);
-        (0..FRAMES_MAX).for_each(|_| said(&mut bundles, NOW + 1, &digest()));
-        assert_eq!(leave(&mut bundles, NOW + 1, 500), [(Lane::Control, FRAMES_MAX)]);
-        bundles.add(NOW + 2, id(1), &digest(), vec![0; BYTES_MAX]);
-        assert_eq!(bundles.take_due(NOW + 2, 500, &Marks::default()).len(), 1, "of whatever kind");
+        let frame = wire::encode(&digest());
+        let leave = |bundles: &mut Bundles| bundles.add(NOW, id(1), &digest(), frame.clone());
+        (1..FRAMES_MAX).for_each(|_| assert_eq!(leave(&mut bundles), []));
+        let full = leave(&mut bundles).pop().map(|(lane, bytes)| (lane, wire::decode(&bytes)));
+        assert_eq!(full, Some((Lane::Control, Ok(Message::Several(vec![frame.clone(); FRAMES_MAX])))));
+        assert_eq!((leave(&mut bundles), bundles.holds(id(1))), (vec![], true));
+    }
+
+    #[test]
+    fn what_is_large_leaves_by_itself_after_what_was_said_before() {
+        let mut bundles = Bundles::default();
+        let (small, large) = (wire::encode(&digest()), vec![7; SMALL_BYTES_MAX + 1]);
+        bundles.add(NOW, id(1), &digest(), small.clone());
+        let left = bundles.add(NOW, id(1), &Message::Mismatch { session: 1 }, large.clone());
+        assert_eq!(left, [(Lane::Control, small), (Lane::Bulk, large)]);
+        assert!(!bundles.holds(id(1)));
+        let many = vec![0; SMALL_BYTES_MAX];
+        let left = (0..4).map(|_| bundles.add(NOW, id(1), &digest(), many.clone()).len()).collect::<Vec<_>>();
+        assert_eq!(left, [0, 0, 0, 1], "full");
     }
 }

@@ -296,7 +296,8 @@ impl Node {
         }
         *self.sent_mut(message) += bytes.len() as u64;
         if self.config.limits.sends_together || self.membership.is_late() || self.bundles.holds(to) {
-            self.bundles.add(now, to, message, bytes);
+            let left = self.bundles.add(now, to, message, bytes);
+            self.outputs.extend(left.into_iter().map(|(lane, bytes)| Output::Send { to, lane, bytes }));
         } else {
             self.outputs.push_back(Output::Send { to, lane: message.lane(), bytes });
         }
