@@ -47,8 +47,8 @@ impl Bundles {
         self.peers.get(&to).is_some_and(|bundle| !bundle.frames.is_empty())
     }
 
-    /// Put a frame to what lies there. What leaves at once, in order: a bundle that is full by it, or what lies there and
-    /// then this one, if it is large.
+    /// Put a frame to what lies there. Returns what leaves at once, in order: a bundle that is full by it, or what lies
+    /// there and then this one, if it is large.
     pub(super) fn add(&mut self, now: Instant, to: NodeId, message: &Message, frame: Vec<u8>) -> Vec<(Lane, Vec<u8>)> {
         let new = Bundle { due: now, frames: Vec::new(), bytes: 0, lane: Lane::Bulk };
         let bundle = self.peers.entry(to).or_insert(new);
