@@ -293,7 +293,7 @@ function MessageDeeds(props: { readonly desk: Desk; readonly verbs: Verbs }) {
                 <button
                   type="button"
                   class="chip"
-                  aria-label={`Delay the ${message.what} from ${message.from} to ${message.to} by a second`}
+                  aria-label={`+ 1 s. Delay the ${message.what} from ${message.from} to ${message.to}`}
                   onClick={() => verbs.delay(message.id, delayMs)}
                 >
                   + 1 s
