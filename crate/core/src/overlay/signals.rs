@@ -5,7 +5,7 @@
 //! is followed before anything is guessed, so that an answer goes the way of what it answers, once, and a newcomer who
 //! has one link is found by those who heard of it. Who follows a trail in vain says it all again after a second
 //! (drivers do), and by then there mostly is another one. Where answers take long, nothing is sent side by side: of a
-//! room of 24 that meets, more than half of all signals were copies.
+//! room of 24 that meets, about half of all signals were copies.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;

@@ -33,7 +33,7 @@ const PEERS_MAX: usize = 1024;
 pub(crate) const ATTEMPTS_MAX: usize = 64;
 /// How long an attempt may take.
 pub(crate) const DIAL_MS: Millis = 10_000;
-/// A timer that comes so late has been overtaken by nothing that came in the meantime.
+/// A timer that comes so late was held up with all that came in the meantime.
 const LATE_MS: Millis = 500;
 /// When an attempt that has not succeeded says everything again, in milliseconds after it last did.
 pub(crate) const SAY_AGAIN_MS: [Millis; 4] = [1_000, 2_000, 3_000, 3_000];
