@@ -298,4 +298,18 @@ mod tests {
         );
         assert_eq!(slow.next_news(), None);
     }
+
+    #[test]
+    fn a_hello_is_answered_with_the_records_that_it_lacks_and_with_no_digest() {
+        let (mut a, mut b, mut out) = (member(1), member(2), vec![]);
+        let mut said = vec![];
+        b.link_up(a.me, &mut said);
+        a.link_up(b.me, &mut vec![]);
+        let Some((_, Message::Hello { room, record, digest, .. })) = said.into_iter().next() else { panic!() };
+        a.on_hello(Instant(1), b.me, room, record, digest, &mut out).unwrap();
+        let is_own = |(to, message): &(NodeId, Message)| {
+            *to == b.me && matches!(message, Message::Records(records) if records[..] == [(a.own().clone(), Claim::Up)])
+        };
+        assert!(out.len() == 1 && out.iter().all(is_own), "{out:?}");
+    }
 }
