@@ -359,7 +359,11 @@ impl Peer {
             }
             NetworkEvent::LinkDown { id } => {
                 let via = self.linked_via.borrow_mut().remove(&id);
-                self.feed(Input::LinkDown(id));
+                // A node that is being closed let go of its links itself. Told of it, it would answer whoever still
+                // reads that nobody is there, where the answer is that it was closed.
+                if self.phase.get() != Phase::Closing {
+                    self.feed(Input::LinkDown(id));
+                }
                 if let Some(via) = via {
                     link(id, false, via);
                 }
