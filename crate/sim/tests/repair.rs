@@ -1,9 +1,12 @@
 //! Anti-entropy between two real nodes, over links that lose, double and reorder frames.
 
+use std::collections::BTreeMap;
+
 use roundtable_core::clock::{Dot, VersionVector};
 use roundtable_core::id::{Actor, Key, NodeId};
 use roundtable_core::node::Input;
 use roundtable_core::ring::RangeSet;
+use roundtable_core::time::{Instant, Millis};
 use roundtable_core::wire::{self, Message, Object, PartSummary, Purpose, Version};
 use roundtable_sim::World;
 
@@ -137,4 +140,29 @@ fn who_holds_next_to_nothing_is_not_sent_symbols() {
             assert!(!parts.iter().any(|(_, summary)| is_symbols(summary)));
         }
     }
+}
+
+#[test]
+fn who_does_not_answer_is_asked_again_ever_more_rarely() {
+    let mut world = two_tabs(11);
+    give(&mut world, 0, (0..20).map(|number| object(number, 1)).collect());
+    // The other one is there, and says nothing to what it is asked.
+    let mut asked: BTreeMap<(usize, u32), Vec<Instant>> = BTreeMap::new();
+    let end = world.now + 60_000;
+    while world.step_by(end) {
+        let (mut comparing, now) = (Vec::new(), world.now);
+        for frame in world.in_flight() {
+            if let Ok(Message::Compare { session, .. }) = wire::decode(frame.bytes) {
+                comparing.push(frame.id);
+                asked.entry((frame.from, session)).or_default().push(now);
+            }
+        }
+        assert!(comparing.into_iter().all(|id| world.drop_frame(id)));
+    }
+    let waits = |times: &Vec<Instant>| times.windows(2).map(|pair| pair[1].since(pair[0])).collect::<Vec<_>>();
+    let all: Vec<Vec<Millis>> = asked.values().map(waits).filter(|waits| !waits.is_empty()).collect();
+    assert!(all.len() >= 4, "comparisons are begun, and begun again: {asked:?}");
+    // Until they are given up after ten seconds, or the minute ends.
+    assert!(all.iter().all(|waits| [2_000, 4_000].starts_with(waits)), "{all:?}");
+    assert!(all.contains(&vec![2_000, 4_000]));
 }

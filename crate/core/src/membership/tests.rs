@@ -217,3 +217,21 @@ fn two_records_of_one_version_do_not_stand_against_each_other_for_ever() {
     met(&mut a, &mut again);
     assert_eq!(a.digest_hash(), again.digest_hash());
 }
+
+#[test]
+fn where_answers_take_long_one_is_probed_at_a_time() {
+    let probed = |took: Millis| {
+        let mut a = member(1);
+        (2..6).for_each(|seed| met(&mut a, &mut member(seed)));
+        (0..15).for_each(|_| a.note_answer(took));
+        let (mut out, mut pings) = (vec![], vec![]);
+        while pings.is_empty() {
+            let now = a.poll_timeout().unwrap();
+            assert!(now < Instant(5_000), "nobody is probed");
+            a.handle_timeout(now, &mut out);
+            pings = out.drain(..).filter(|(_, message)| matches!(message, Message::Ping { .. })).collect();
+        }
+        pings.len()
+    };
+    assert_eq!((probed(20), probed(2_000)), (2, 1));
+}

@@ -330,3 +330,22 @@ pub(crate) fn random_u64() -> u64 {
 pub(crate) fn random_u8() -> u8 {
     (js_sys::Math::random() * 256.0) as u8
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_attempt_whose_time_a_late_page_finds_up_has_a_moment_more_once() {
+        let attempt = || Attempt::new(Carrier::Broadcast, true, [0; 16], Instant(1_000));
+        let (mut prompt, mut late) = (attempt(), attempt());
+        let due = late.deadline;
+        prompt.put_off_if_late(due);
+        assert_eq!(prompt.deadline, due, "looked at in time, its time is up");
+        let then = due + 7_000;
+        late.put_off_if_late(then);
+        assert_eq!(late.deadline, then + LATE_MS);
+        late.put_off_if_late(then + 7_000);
+        assert_eq!(late.deadline, then + LATE_MS, "only once");
+    }
+}

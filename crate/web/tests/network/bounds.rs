@@ -78,12 +78,6 @@ async fn credit_for_what_was_never_sent_is_counted_and_changes_nothing() {
     assert_eq!(higher.downs(&lower), 0);
 }
 
-/// Keep the page from doing anything else.
-fn busy(ms: u32) {
-    let until = js_sys::Date::now() + f64::from(ms);
-    while js_sys::Date::now() < until {}
-}
-
 #[wasm_bindgen_test]
 async fn a_frame_that_is_too_long_is_not_sent() {
     let (lower, higher) = linked_pair(&room("too long")).await;

@@ -117,6 +117,25 @@ async fn a_dial_that_nobody_answers_fails_after_its_time_and_one_that_nobody_cou
     until_within(8_000, "the dial fails", || lower.failures(higher.id) == 1).await;
 }
 
+/// What is between the two takes a few rounds, and the page is busy until their time is up.
+#[wasm_bindgen_test]
+async fn a_dial_whose_time_is_up_for_a_page_that_was_busy_is_not_failed_before_it_has_looked() {
+    let (lower, higher) = lower_and_higher();
+    let room = room("busy");
+    let (lower, higher) = (Node::start(&room, &lower), Node::start(&room, &higher));
+    until("they find each other", || lower.has_discovered(&higher)).await;
+    // A machine that is busy itself may need longer than the moment that is given.
+    for failed in 0..3 {
+        lower.network.dial(higher.id);
+        busy(11_000);
+        until("its fate is known", || lower.is_linked(&higher) || lower.failures(higher.id) > failed).await;
+        if lower.is_linked(&higher) {
+            return;
+        }
+    }
+    panic!("three dials, and none was given the time");
+}
+
 #[wasm_bindgen_test]
 async fn events_come_after_the_call_that_caused_them() {
     let (lower, higher) = linked_pair(&room("events")).await;

@@ -137,6 +137,12 @@ pub(crate) async fn pause(ms: u64) {
     sleep(std::time::Duration::from_millis(ms)).await;
 }
 
+/// Keep the page from doing anything else.
+pub(crate) fn busy(ms: u32) {
+    let until = js_sys::Date::now() + f64::from(ms);
+    while js_sys::Date::now() < until {}
+}
+
 /// Let what was said within the page be heard, and events be told.
 pub(crate) async fn settle() {
     pause(20).await;
