@@ -11,6 +11,11 @@
 //! **Cache.** Vite puts a hash of the content into the names under `/assets/`: those never change. All else is kept but
 //! asked for again each time (`no-cache` with an `ETag`), so that a rebuilt package is never mixed with an old one.
 //!
+//! **Encoding.** A browser on this very machine is sent the files as they are: unpacking the wasm takes each of its tabs
+//! longer than the bytes take over loopback. Whoever asks through a proxy on this machine is not on it: such a proxy
+//! says for whom it asks (`X-Forwarded-For`, `Forwarded`, `Via`), or passes on the name that it was asked by; one that
+//! does neither has to compress by itself.
+//!
 //! **Sharing.** The package and the health are readable by the pages that may use the rendezvous, since a page that
 //! imports the package from another port of this machine is how development looks.
 
@@ -21,7 +26,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use crate::origin::OriginPolicy;
+use crate::entrance::Remote;
+use crate::origin::{OriginPolicy, names_this_machine};
 use crate::site::PACKAGE_PATH;
 
 /// The content security policy of everything that is served; the module's essay says why.
@@ -48,8 +54,14 @@ const ALWAYS: [(HeaderName, HeaderValue); 4] = [
     (HeaderName::from_static("permissions-policy"), HeaderValue::from_static(PERMISSIONS_POLICY)),
 ];
 
+/// What a proxy adds to what it passes on.
+const PROXIED: [HeaderName; 3] = [header::VIA, header::FORWARDED, HeaderName::from_static("x-forwarded-for")];
+
 /// Middleware around everything that answers.
-pub async fn dress(State(policy): State<Arc<OriginPolicy>>, request: Request, next: Next) -> Response {
+pub async fn dress(State(policy): State<Arc<OriginPolicy>>, mut request: Request, next: Next) -> Response {
+    if is_browser_on_this_machine(&request) {
+        request.headers_mut().remove(header::ACCEPT_ENCODING);
+    }
     let path = request.uri().path().to_owned();
     let sharing = is_shared(&path).then(|| shared_with(&policy, request.headers()));
     let mut response = next.run(request).await;
@@ -73,6 +85,17 @@ pub async fn dress(State(policy): State<Arc<OriginPolicy>>, request: Request, ne
         }
     }
     response
+}
+
+/// Whether a browser on this machine asks, which says what for (Fetch Metadata, `Sec-Fetch-Dest`).
+fn is_browser_on_this_machine(request: &Request) -> bool {
+    let headers = request.headers();
+    let is_loopback = |Remote(remote): &Remote| remote.ip().to_canonical().is_loopback();
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    headers.contains_key("sec-fetch-dest")
+        && request.extensions().get::<Remote>().is_some_and(is_loopback)
+        && host.is_some_and(names_this_machine)
+        && !PROXIED.iter().any(|name| headers.contains_key(name))
 }
 
 fn is_shared(path: &str) -> bool {

@@ -17,6 +17,7 @@ use std::net::IpAddr;
 use std::str::FromStr;
 
 use axum::http::Uri;
+use axum::http::uri::Authority;
 
 /// An origin as a browser writes it: lower case, no default port, no trailing slash; or `*`, or `null`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +104,18 @@ impl OriginPolicy {
     }
 }
 
+/// Whether a `Host` header is a name that only this machine has for itself.
+pub(crate) fn names_this_machine(host: &str) -> bool {
+    let Ok(authority) = host.parse::<Authority>() else { return false };
+    is_this_machine(authority.host().trim_start_matches('[').trim_end_matches(']'))
+}
+
+fn is_this_machine(host: &str) -> bool {
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+}
+
 /// An origin taken apart.
 struct Parts {
     host: String,
@@ -123,9 +136,7 @@ impl Parts {
     }
 
     fn is_this_machine(&self) -> bool {
-        self.host == "localhost"
-            || self.host.ends_with(".localhost")
-            || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+        is_this_machine(&self.host)
     }
 
     /// An address, or a name that the public name system cannot hold.

@@ -1,5 +1,7 @@
-// The wasm, fetched once, when first needed: importing the package costs nothing and works where there is no window.
+// The wasm, fetched once, when first needed: importing the package works where there is no window. Its bindings come with
+// the package's other scripts, so that the first tab does not ask for them one after the other.
 import { RoundtableError } from "./error.js";
+import * as wasm from "./roundtable_web.js";
 
 export type Wasm = typeof import("./roundtable_web.js");
 
@@ -25,7 +27,6 @@ async function load(): Promise<Wasm> {
   }
   try {
     // The bindings find their .wasm by new URL("…_bg.wasm", import.meta.url).
-    const wasm = await import("./roundtable_web.js");
     await wasm.default();
     return wasm;
   } catch (cause) {

@@ -126,6 +126,21 @@ async fn what_is_worth_it_is_compressed_for_who_can_read_it() {
 }
 
 #[tokio::test]
+async fn a_browser_on_this_machine_is_sent_files_as_they_are_and_one_behind_a_proxy_is_not() {
+    let house = house();
+    let server = served(house.path()).await;
+    let asks = [("accept-encoding", "br"), ("sec-fetch-dest", "empty")];
+    let here = server.http("GET", "/roundtable/index.js", &asks).await;
+    assert_eq!((here.header("content-encoding"), here.body.contains("export")), ("", true));
+    for proxied in [("x-forwarded-for", "192.0.2.1"), ("forwarded", "for=192.0.2.1"), ("via", "1.1 proxy")] {
+        let through = server.http("GET", "/roundtable/index.js", &[asks[0], asks[1], proxied]).await;
+        assert_eq!(through.header("content-encoding"), "br", "{proxied:?}");
+    }
+    let named = server.http("GET", "/roundtable/index.js", &[asks[0], asks[1], ("host", "table.example")]).await;
+    assert_eq!(named.header("content-encoding"), "br");
+}
+
+#[tokio::test]
 async fn what_the_build_has_compressed_goes_out_as_it_is() {
     let house = house();
     fs::write(house.path().join("package/index.js.br"), "made by the build").unwrap();
