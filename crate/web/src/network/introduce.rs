@@ -1,14 +1,14 @@
 //! Signals out and in: sealing them, choosing nothing (that is `carrier`), opening them, and announcing ourselves.
 //!
 //! A signal is equal whoever brought it. What opens, is for us and is fresh is acted on; everything else is counted and
-//! dropped. On the broadcast channel everybody hears what is for somebody else: that alone is passed over in silence.
+//! dropped.
 
 use std::rc::Rc;
 
 use roundtable_core::id::NodeId;
 use roundtable_core::time::Instant;
 use roundtable_core::wire::rendezvous::{Peer as Number, Refusal};
-use roundtable_core::wire::signal::{self, SignalError};
+use roundtable_core::wire::signal;
 
 use super::carrier::Carrier;
 use super::dial::{Answer, Offer};
@@ -27,7 +27,11 @@ impl State {
     pub(crate) fn say(&mut self, to: NodeId, carrier: Carrier, payload: &Payload) {
         let bytes = signal::seal(&self.keys, &self.room, Some(to), &payload.encode());
         match carrier {
-            Carrier::Broadcast => self.post(&bytes),
+            Carrier::Broadcast => {
+                if let Some(broadcast) = &self.broadcast {
+                    broadcast.post_to(to, &bytes);
+                }
+            }
             Carrier::Mesh => self.emit(NetworkEvent::SignalForMesh { to, bytes }),
             Carrier::Rendezvous(index, number) => {
                 if let Some(rendezvous) = self.rendezvous.get_mut(index) {
@@ -44,7 +48,6 @@ impl State {
         }
         let signal = match signal::open(&self.room, self.me, bytes) {
             Ok(signal) => signal,
-            Err(SignalError::NotForUs) if carrier == Carrier::Broadcast => return,
             Err(error) => return self.drop_input(DropReason::Signal(error)),
         };
         let payload = match Payload::decode(&signal.payload) {
@@ -161,12 +164,8 @@ impl State {
     }
 
     fn post_to_all(&self, payload: &Payload) {
-        self.post(&self.sealed_for_all(payload));
-    }
-
-    fn post(&self, bytes: &[u8]) {
         if let Some(broadcast) = &self.broadcast {
-            broadcast.post(bytes);
+            broadcast.post(&self.sealed_for_all(payload));
         }
     }
 

@@ -195,6 +195,7 @@ impl State {
         let heard = self.handle.clone();
         self.broadcast = Broadcast::open(
             &self.room,
+            self.me,
             Rc::new(move |bytes| {
                 let Some(shared) = heard.upgrade() else { return };
                 shared.happen(|state, now| state.on_broadcast(bytes, now));

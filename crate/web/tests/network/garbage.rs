@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use gloo_events::EventListener;
 use js_sys::Uint8Array;
-use roundtable_core::id::Room;
+use roundtable_core::id::{NodeId, Room};
 use roundtable_web::network::{DropReason, Lane, NetworkEvent};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_test::wasm_bindgen_test;
@@ -15,9 +15,18 @@ use crate::support::*;
 
 const MANY: u64 = 10_000;
 
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The channel of all tabs of a room.
 fn channel(room: &Room) -> BroadcastChannel {
-    let topic: String = room.topic().iter().map(|byte| format!("{byte:02x}")).collect();
-    BroadcastChannel::new(&format!("roundtable:{topic}")).unwrap()
+    BroadcastChannel::new(&format!("roundtable:{}", hex(&room.topic()))).unwrap()
+}
+
+/// The channel of one of them.
+fn line(room: &Room, id: NodeId) -> BroadcastChannel {
+    BroadcastChannel::new(&format!("roundtable:{}:{}", hex(&room.topic()), hex(id.as_bytes()))).unwrap()
 }
 
 #[wasm_bindgen_test]
@@ -74,37 +83,55 @@ async fn ten_thousand_garbage_messages_on_the_broadcast_channel_are_counted_and_
             channel.post_message(&Uint8Array::from(&garbage[..])).unwrap();
         }
     }
+    let line = line(&room, lower.id);
+    (0..100).for_each(|_| line.post_message(&Uint8Array::from(&[7; 300][..])).unwrap());
     lower.network.dial(higher.id);
-    until("all is counted", || lower.network.dropped() == MANY && higher.network.dropped() == MANY).await;
+    until("all is counted", || lower.network.dropped() == MANY + 100 && higher.network.dropped() == MANY).await;
     until("they are linked", || lower.is_linked(&higher) && higher.is_linked(&lower)).await;
-    channel.close();
+    [channel, line].iter().for_each(BroadcastChannel::close);
+}
+
+#[wasm_bindgen_test]
+async fn what_two_tabs_of_a_browser_say_to_each_other_no_third_one_hears() {
+    let room = room("a line of one's own");
+    let third = Node::start(&room, &keys(3));
+    let (lower, higher) = linked_pair(&room).await;
+    until("the third knows both", || third.has_discovered(&lower) && third.has_discovered(&higher)).await;
+    settle().await;
+    // What is for somebody else is counted as dropped.
+    assert_eq!(third.network.dropped(), 0);
 }
 
 #[wasm_bindgen_test]
 async fn repeating_everything_that_was_ever_said_breaks_no_link() {
     let room = room("replay");
-    let (channel, said) = (channel(&room), Rc::new(RefCell::new(Vec::new())));
-    let heard = said.clone();
-    let listener = EventListener::new(&channel, "message", move |event| {
-        heard.borrow_mut().push(event.unchecked_ref::<MessageEvent>().data());
-    });
+    let (one, other) = lower_and_higher();
+    let channels = Rc::new([channel(&room), line(&room, one.id()), line(&room, other.id())]);
+    let said = Rc::new(RefCell::new(Vec::new()));
+    let listener = |at: usize| {
+        let heard = said.clone();
+        EventListener::new(&channels[at], "message", move |event| {
+            heard.borrow_mut().push((at, event.unchecked_ref::<MessageEvent>().data()));
+        })
+    };
+    let listeners = [listener(0), listener(1), listener(2)];
     let (lower, higher) = linked_pair(&room).await;
     link(&lower, &higher).await;
     higher.network.hangup(lower.id);
     until("both see it", || lower.downs(&higher) == 1 && higher.downs(&lower) == 1).await;
     link(&higher, &lower).await;
-    drop(listener);
+    drop(listeners);
     let repeated = said.take();
     assert!(repeated.len() > 6, "offers, answers, candidates, announcements");
-    for bytes in repeated.iter().chain(repeated.iter().rev()) {
-        channel.post_message(bytes).unwrap();
+    for (at, bytes) in repeated.iter().chain(repeated.iter().rev()) {
+        channels[*at].post_message(bytes).unwrap();
     }
     pause(2_500).await;
     assert!(lower.is_linked(&higher) && higher.is_linked(&lower));
     assert_eq!((lower.ups(&higher), lower.downs(&higher), higher.downs(&lower)), (2, 1, 1));
     let stale = |node: &Node| node.count(|event| *event == NetworkEvent::Dropped { reason: DropReason::Stale });
     assert!(stale(&lower) > 0 && stale(&higher) > 0);
-    channel.close();
+    channels.iter().for_each(BroadcastChannel::close);
 }
 
 #[wasm_bindgen_test]
