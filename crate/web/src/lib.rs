@@ -10,3 +10,4 @@ pub mod network;
 pub mod peer;
 pub mod slot;
 pub mod storage;
+mod turn;

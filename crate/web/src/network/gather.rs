@@ -12,8 +12,8 @@ use web_sys::{RtcIceGatheringState, RtcPeerConnection};
 
 use super::link::local_sdp;
 use super::signal::Candidate;
-use super::turn::Turn;
 use crate::host;
+use crate::turn::Turn;
 
 /// The present description, once it has what the browser knows at once.
 pub(super) async fn gathered_sdp(pc: &RtcPeerConnection) -> String {

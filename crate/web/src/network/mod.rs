@@ -76,7 +76,6 @@ mod shared;
 mod signal;
 mod state;
 mod traffic;
-mod turn;
 
 /// What a network is started with.
 #[derive(Debug, Clone)]

@@ -24,8 +24,8 @@ use super::relay::{Pace, Relay};
 use super::rendezvous::Rendezvous;
 use super::shared::Shared;
 use super::signal::{Freshness, Stamp};
-use super::turn::Turn;
 use super::{DropReason, NetworkConfig, NetworkEvent, Via};
+use crate::turn::Turn;
 
 /// How many peers are remembered; the one that was silent longest makes room.
 const PEERS_MAX: usize = 1024;

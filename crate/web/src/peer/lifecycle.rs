@@ -37,10 +37,12 @@ pub(super) fn listen(peer: &Rc<Peer>) -> Vec<EventListener> {
             let life = if is_hidden() { Lifecycle::Hidden } else { Lifecycle::Visible };
             peer.feed(Input::Lifecycle(life));
             peer.pump();
+            peer.hurry_disk();
         }),
         on(&document, "freeze", |peer, _| {
             peer.feed(Input::Lifecycle(Lifecycle::Freezing));
             peer.pump();
+            peer.hurry_disk();
         }),
         on(&document, "resume", |peer, _| resume(peer)),
         on(&window, "pagehide", |peer, _| peer.say_goodbye()),

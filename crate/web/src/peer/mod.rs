@@ -335,7 +335,15 @@ impl Peer {
         self.pause.end();
         self.feed(Input::Lifecycle(Lifecycle::Closing));
         self.pump();
+        self.hurry_disk();
         self.with_network(Network::say_goodbye_and_close);
+    }
+
+    /// The page may not run again: what waits for the disk is handed to it.
+    fn hurry_disk(&self) {
+        if let Some(home) = self.home.borrow().as_ref() {
+            home.storage.hurry();
+        }
     }
 
     /// Open the network, or open it anew after the page came back from the dead.
@@ -416,10 +424,11 @@ impl Peer {
             self.node.borrow_mut().handle_timeout(now);
             self.drain();
         }
+        let mut now = Some(now);
         loop {
             let input = self.inputs.borrow_mut().pop_front();
             if let Some(input) = input {
-                self.node.borrow_mut().handle_input(host::now(), input);
+                self.node.borrow_mut().handle_input(now.take().unwrap_or_else(host::now), input);
                 self.drain();
                 continue;
             }

@@ -79,7 +79,9 @@ impl Peer {
     /// A frame has arrived; if it is one too many for a node that is held still, its sender loses the link.
     pub(super) fn on_frame(self: &Rc<Self>, from: NodeId, bytes: Vec<u8>) {
         if self.pause.has_room_for(&bytes) {
-            self.feed(Input::Received { from, bytes });
+            // A frame is an event of its own, which nothing else would join: it need not wait for the end of the task.
+            self.inputs.borrow_mut().push_back(Input::Received { from, bytes });
+            self.pump();
         } else {
             self.with_network(|network| network.hangup(from));
         }

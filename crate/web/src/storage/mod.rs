@@ -17,6 +17,8 @@ use roundtable_core::id::BatchId;
 use roundtable_core::store::{Batch, PersistError, Rows, Table};
 use wasm_bindgen_futures::spawn_local;
 
+use crate::turn::Turn;
+
 mod database;
 mod queue;
 
@@ -79,6 +81,9 @@ struct Inner {
     disk: RefCell<Disk>,
     queue: RefCell<Queue>,
     busy: Cell<bool>,
+    /// Whether the commit that keeps it busy has begun, or waits for its turn.
+    begun: Cell<bool>,
+    turn: Option<Turn>,
     waiting_for_idle: RefCell<Vec<oneshot::Sender<()>>>,
     /// The trouble that was reported last and has not passed: it is not reported with every commit.
     trouble: Cell<Option<Problem>>,
@@ -113,11 +118,13 @@ impl Storage {
     }
 
     fn with(name: String, disk: Disk, report: impl Fn(StorageEvent) + 'static) -> Storage {
-        Storage(Rc::new(Inner {
+        Storage(Rc::new_cyclic(|inner: &Weak<Inner>| Inner {
             name,
             disk: RefCell::new(disk),
             queue: RefCell::default(),
             busy: Cell::new(false),
+            begun: Cell::new(false),
+            turn: turn_of(inner.clone()),
             waiting_for_idle: RefCell::default(),
             trouble: Cell::new(None),
             report: Box::new(report),
@@ -133,6 +140,11 @@ impl Storage {
     pub fn persist(&self, id: BatchId, batch: Batch) {
         self.0.queue.borrow_mut().push(id, batch);
         self.0.work();
+    }
+
+    /// The page may be gone after this task: what waits to be written is written now.
+    pub fn hurry(&self) {
+        self.0.begin();
     }
 
     /// Until nothing waits to be made durable.
@@ -151,6 +163,14 @@ impl Storage {
     }
 }
 
+fn turn_of(inner: Weak<Inner>) -> Option<Turn> {
+    Turn::new(move || {
+        if let Some(inner) = inner.upgrade() {
+            inner.begin();
+        }
+    })
+}
+
 /// All rows of a node's database.
 pub async fn read_rows(database: &Database) -> Result<Rows, DatabaseError> {
     let names = Table::ALL.map(Table::name);
@@ -163,7 +183,17 @@ pub async fn read_rows(database: &Database) -> Result<Rows, DatabaseError> {
 
 impl Inner {
     fn work(self: &Rc<Self>) {
-        if !self.busy.replace(true) {
+        if self.busy.replace(true) {
+            return;
+        }
+        let is_memory = matches!(*self.disk.borrow(), Disk::Memory);
+        if is_memory || !self.turn.as_ref().is_some_and(Turn::ask) {
+            self.begin();
+        }
+    }
+
+    fn begin(self: &Rc<Self>) {
+        if self.busy.get() && !self.begun.replace(true) {
             spawn_local(self.clone().commit_all());
         }
     }
@@ -185,6 +215,7 @@ impl Inner {
             };
             (self.report)(event);
         }
+        self.begun.set(false);
         self.busy.set(false);
         for waiting in self.waiting_for_idle.take() {
             let _ = waiting.send(());

@@ -31,11 +31,12 @@ impl Turn {
         Some(Turn { channel, is_due, _listener: listener })
     }
 
-    /// Let it run, once however often it is asked.
-    pub(crate) fn ask(&self) {
+    /// Let it run, once however often it is asked. Tells whether it will.
+    pub(crate) fn ask(&self) -> bool {
         if !self.is_due.replace(true) && self.channel.port2().post_message(&JsValue::UNDEFINED).is_err() {
             self.is_due.set(false);
         }
+        self.is_due.get()
     }
 }
 
