@@ -1,8 +1,11 @@
 //! Batches become durable in order, whole, and are acknowledged then and not before.
 
+use js_sys::{Function, Promise, Reflect};
 use roundtable_core::store::{Batch, Durability, PersistError, Table};
 use roundtable_web::host;
 use roundtable_web::storage::{Database, DatabaseError, Problem, SCHEMA, Storage, StorageEvent, read_rows};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::support::{Ears, batch, delete, fresh_name, id, open, open_storage, put};
@@ -36,6 +39,50 @@ async fn batches_that_come_together_share_a_transaction() {
     storage.idle().await;
     assert_eq!(ears.persisted(), (0..500).collect::<Vec<u64>>());
     assert!(ears.heard().len() <= 2, "{} transactions", ears.heard().len());
+}
+
+/// Whatever waits for promises alone has run; no message and no timer has.
+async fn promises() {
+    for _ in 0..10 {
+        let _ = JsFuture::from(Promise::resolve(&JsValue::UNDEFINED)).await;
+    }
+}
+
+#[wasm_bindgen_test]
+async fn a_batch_that_follows_from_another_in_the_same_task_shares_its_transaction() {
+    let (storage, ears) = open_storage(&fresh_name("follows")).await;
+    storage.persist(id(1), batch(vec![put(Table::Objects, b"a", b"1")]));
+    promises().await;
+    storage.persist(id(2), batch(vec![put(Table::Objects, b"b", b"2")]));
+    storage.idle().await;
+    assert_eq!((ears.persisted(), ears.heard().len()), (vec![1, 2], 1));
+}
+
+/// Counts the transactions that pages begin.
+const COUNT: &str = "
+    const real = IDBDatabase.prototype.transaction;
+    const count = { begun: 0, restore: () => { IDBDatabase.prototype.transaction = real; } };
+    IDBDatabase.prototype.transaction = function (...all) { count.begun += 1; return real.apply(this, all); };
+    return count;
+";
+
+#[wasm_bindgen_test]
+async fn where_the_page_may_be_gone_after_this_task_what_waits_is_written_in_it() {
+    let (storage, ears) = open_storage(&fresh_name("hurry")).await;
+    let count = Function::new_no_args(COUNT).call0(&JsValue::UNDEFINED).unwrap();
+    let begun = || Reflect::get(&count, &"begun".into()).unwrap().as_f64();
+    storage.persist(id(1), batch(vec![put(Table::Objects, b"a", b"1")]));
+    promises().await;
+    assert_eq!(begun(), Some(0.0), "messages that lie before the page come first");
+    storage.hurry();
+    promises().await;
+    assert_eq!(begun(), Some(1.0));
+    storage.idle().await;
+    storage.hurry();
+    promises().await;
+    assert_eq!((begun(), ears.persisted()), (Some(1.0), vec![1]), "with nothing to write, nothing is begun");
+    let restore: Function = Reflect::get(&count, &"restore".into()).unwrap().unchecked_into();
+    restore.call0(&JsValue::UNDEFINED).unwrap();
 }
 
 #[wasm_bindgen_test]
