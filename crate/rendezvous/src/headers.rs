@@ -11,10 +11,10 @@
 //! **Cache.** Vite puts a hash of the content into the names under `/assets/`: those never change. All else is kept but
 //! asked for again each time (`no-cache` with an `ETag`), so that a rebuilt package is never mixed with an old one.
 //!
-//! **Encoding.** A browser on this very machine is sent the files as they are: unpacking the wasm takes each of its tabs
-//! longer than the bytes take over loopback. Whoever asks through a proxy on this machine is not on it: such a proxy
-//! says for whom it asks (`X-Forwarded-For`, `Forwarded`, `Via`), or passes on the name that it was asked by; one that
-//! does neither has to compress by itself.
+//! **Encoding.** A browser on this very machine is sent the files as they are: unpacking the wasm takes each of its
+//! tabs longer than the bytes take over loopback. Whoever asks through a proxy on this machine is not on it: such a
+//! proxy says for whom it asks (`X-Forwarded-For`, `Forwarded`, `Via`), or passes on the name that it was asked by; one
+//! that does neither has to compress by itself.
 //!
 //! **Sharing.** The package and the health are readable by the pages that may use the rendezvous, since a page that
 //! imports the package from another port of this machine is how development looks.

@@ -24,8 +24,8 @@ pub(crate) struct Broadcast {
 }
 
 impl Broadcast {
-    /// Open the room's channel and this node's. `None` where pages have none (an opaque origin). What is heard and is no
-    /// byte array is reported as `None`.
+    /// Open the room's channel and this node's. `None` where pages have none (an opaque origin). What is heard and is
+    /// no byte array is reported as `None`.
     pub(crate) fn open(room: &Room, me: NodeId, heard: Rc<dyn Fn(Option<Vec<u8>>)>) -> Option<Broadcast> {
         let name = name(room);
         let all = BroadcastChannel::new(&name).ok()?;

@@ -20,7 +20,7 @@
 //! | `carrier` | who brings a signal to a peer |
 //! | `pace` | how often: announcements, reconnections, constructions |
 //! | `chunk`, `outbox` | frames in pieces; what waits to leave |
-//! | `credit`, `turn` | how much may be under way to a page that does not read |
+//! | `credit` | how much may be under way to a page that does not read |
 //! | `admission` | who is let in: the first words on a connection |
 //! | `link`, `broadcast`, `rendezvous` | the browser's own things, and how each is let go |
 //! | `state` | all that is known of peers, carriers and deadlines |

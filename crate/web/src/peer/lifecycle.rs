@@ -63,3 +63,12 @@ fn resume(peer: &Rc<Peer>) {
         peer.feed(Input::Lifecycle(Lifecycle::Hidden));
     }
 }
+
+impl Peer {
+    /// The page may not run again: what waits for the disk is handed to it.
+    pub(super) fn hurry_disk(&self) {
+        if let Some(home) = self.home.borrow().as_ref() {
+            home.storage.hurry();
+        }
+    }
+}

@@ -339,13 +339,6 @@ impl Peer {
         self.with_network(Network::say_goodbye_and_close);
     }
 
-    /// The page may not run again: what waits for the disk is handed to it.
-    fn hurry_disk(&self) {
-        if let Some(home) = self.home.borrow().as_ref() {
-            home.storage.hurry();
-        }
-    }
-
     /// Open the network, or open it anew after the page came back from the dead.
     fn connect(self: &Rc<Self>) {
         let peer = Rc::downgrade(self);

@@ -2,9 +2,9 @@
 //!
 //! A transaction costs a millisecond or two whatever is in it, so every batch that arrives while one is in flight joins
 //! the next. Nothing waits on a timer for company: a hidden tab's timers run once a second, and a put would wait with
-//! them. The first batch after a lull leaves in a task of its own, behind the messages that lie before the page now: with
-//! all that the current task produces, and not before what it has to say to others. Where there may be no next task, it
-//! leaves in this one.
+//! them. The first batch after a lull leaves in a task of its own, behind the messages that lie before the page now:
+//! with all that the current task produces, and not before what it has to say to others. Where there may be no next
+//! task, it leaves in this one.
 //!
 //! Order is kept: a commit is a prefix of what was queued, and of two changes of one row only the later is written.
 
