@@ -35,8 +35,7 @@ async fn rest_of_the_queue() {
             let _ = sender.send(());
         }
     });
-    if let Some(turn) = &turn {
-        turn.ask();
+    if turn.as_ref().is_some_and(Turn::ask) {
         let _ = receiver.await;
     }
 }

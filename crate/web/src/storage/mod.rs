@@ -80,14 +80,23 @@ struct Inner {
     name: String,
     disk: RefCell<Disk>,
     queue: RefCell<Queue>,
-    busy: Cell<bool>,
-    /// Whether the commit that keeps it busy has begun, or waits for its turn.
-    begun: Cell<bool>,
+    work: Cell<Work>,
+    /// None for memory, which has nothing to wait for.
     turn: Option<Turn>,
     waiting_for_idle: RefCell<Vec<oneshot::Sender<()>>>,
     /// The trouble that was reported last and has not passed: it is not reported with every commit.
     trouble: Cell<Option<Problem>>,
     report: Box<dyn Fn(StorageEvent)>,
+}
+
+/// How far it is with what waits in the queue.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Work {
+    /// Nothing waits.
+    Idle,
+    /// A commit begins in a task of its own.
+    Due,
+    Committing,
 }
 
 enum Disk {
@@ -107,24 +116,29 @@ impl core::fmt::Debug for Storage {
 impl Storage {
     /// A disk that is gone with the page. Batches are reported durable at the end of the task.
     pub fn memory(report: impl Fn(StorageEvent) + 'static) -> Storage {
-        Storage::with(String::new(), Disk::Memory, report)
+        Storage::with(String::new(), Disk::Memory, report, |_| None)
     }
 
     /// A disk over a node's open database.
     pub fn over(name: &str, database: Database, report: impl Fn(StorageEvent) + 'static) -> Storage {
-        let storage = Storage::with(name.into(), Disk::Closed, report);
+        let turn = |inner: Weak<Inner>| Turn::new(move || inner.upgrade().iter().for_each(Inner::begin));
+        let storage = Storage::with(name.into(), Disk::Closed, report, turn);
         storage.0.adopt(database);
         storage
     }
 
-    fn with(name: String, disk: Disk, report: impl Fn(StorageEvent) + 'static) -> Storage {
+    fn with(
+        name: String,
+        disk: Disk,
+        report: impl Fn(StorageEvent) + 'static,
+        turn: impl FnOnce(Weak<Inner>) -> Option<Turn>,
+    ) -> Storage {
         Storage(Rc::new_cyclic(|inner: &Weak<Inner>| Inner {
             name,
             disk: RefCell::new(disk),
             queue: RefCell::default(),
-            busy: Cell::new(false),
-            begun: Cell::new(false),
-            turn: turn_of(inner.clone()),
+            work: Cell::new(Work::Idle),
+            turn: turn(inner.clone()),
             waiting_for_idle: RefCell::default(),
             trouble: Cell::new(None),
             report: Box::new(report),
@@ -149,7 +163,7 @@ impl Storage {
 
     /// Until nothing waits to be made durable.
     pub async fn idle(&self) {
-        while self.0.busy.get() {
+        while self.0.work.get() != Work::Idle {
             let (sender, receiver) = oneshot::channel();
             self.0.waiting_for_idle.borrow_mut().push(sender);
             let _ = receiver.await;
@@ -161,14 +175,6 @@ impl Storage {
         self.idle().await;
         self.0.disk.replace(Disk::Closed);
     }
-}
-
-fn turn_of(inner: Weak<Inner>) -> Option<Turn> {
-    Turn::new(move || {
-        if let Some(inner) = inner.upgrade() {
-            inner.begin();
-        }
-    })
 }
 
 /// All rows of a node's database.
@@ -183,17 +189,17 @@ pub async fn read_rows(database: &Database) -> Result<Rows, DatabaseError> {
 
 impl Inner {
     fn work(self: &Rc<Self>) {
-        if self.busy.replace(true) {
-            return;
-        }
-        let is_memory = matches!(*self.disk.borrow(), Disk::Memory);
-        if is_memory || !self.turn.as_ref().is_some_and(Turn::ask) {
-            self.begin();
+        if self.work.get() == Work::Idle {
+            self.work.set(Work::Due);
+            if !self.turn.as_ref().is_some_and(Turn::ask) {
+                self.begin();
+            }
         }
     }
 
     fn begin(self: &Rc<Self>) {
-        if self.busy.get() && !self.begun.replace(true) {
+        if self.work.get() == Work::Due {
+            self.work.set(Work::Committing);
             spawn_local(self.clone().commit_all());
         }
     }
@@ -215,8 +221,7 @@ impl Inner {
             };
             (self.report)(event);
         }
-        self.begun.set(false);
-        self.busy.set(false);
+        self.work.set(Work::Idle);
         for waiting in self.waiting_for_idle.take() {
             let _ = waiting.send(());
         }

@@ -70,10 +70,8 @@ async fn any_random_bytes_and_an_oversized_message_leave_the_link_up() {
 
 #[wasm_bindgen_test]
 async fn ten_thousand_garbage_messages_on_the_broadcast_channel_are_counted_and_links_still_come_up() {
-    let (lower, higher) = lower_and_higher();
     let room = room("garbage on the broadcast channel");
-    let (lower, higher) = (Node::start(&room, &lower), Node::start(&room, &higher));
-    until("they find each other", || lower.has_discovered(&higher)).await;
+    let (lower, higher) = pair(&room).await;
     let (channel, mut random) = (channel(&room), fastrand::Rng::with_seed(9));
     for round in 0..MANY {
         let garbage: Vec<u8> = (0..random.usize(..300)).map(|_| random.u8(..)).collect();
@@ -137,9 +135,7 @@ async fn repeating_everything_that_was_ever_said_breaks_no_link() {
 #[wasm_bindgen_test]
 async fn a_truncated_or_altered_signal_is_not_acted_on() {
     let room = room("alteration");
-    let (lower, higher) = lower_and_higher();
-    let (one, victim) = (Node::start(&room, &lower), Node::start(&room, &higher));
-    until("they find each other", || one.has_discovered(&victim)).await;
+    let (one, victim) = pair(&room).await;
     let sealed = roundtable_core::wire::signal::seal(&keys(9), &room, Some(victim.id), &[3, 1, 1, 1, 0]);
     for length in 0..sealed.len() {
         victim.network.mesh_signal(one.id, sealed[..length].to_vec());

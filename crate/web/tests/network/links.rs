@@ -44,10 +44,7 @@ async fn frames_of_every_size_cross_on_every_lane_in_order() {
 
 #[wasm_bindgen_test]
 async fn the_higher_node_can_dial_too() {
-    let (lower, higher) = lower_and_higher();
-    let room = room("calling");
-    let (lower, higher) = (Node::start(&room, &lower), Node::start(&room, &higher));
-    until("they find each other", || higher.has_discovered(&lower)).await;
+    let (lower, higher) = pair(&room("calling")).await;
     link(&higher, &lower).await;
     assert_eq!((lower.ups(&higher), higher.ups(&lower)), (1, 1));
 }
@@ -55,10 +52,7 @@ async fn the_higher_node_can_dial_too() {
 #[wasm_bindgen_test]
 async fn two_that_dial_each_other_at_once_make_one_link() {
     for round in 0..5 {
-        let (lower, higher) = lower_and_higher();
-        let room = room("simultaneous dials");
-        let (lower, higher) = (Node::start(&room, &lower), Node::start(&room, &higher));
-        until("they find each other", || lower.has_discovered(&higher) && higher.has_discovered(&lower)).await;
+        let (lower, higher) = pair(&room("simultaneous dials")).await;
         if round % 2 == 0 {
             lower.network.dial(higher.id);
             higher.network.dial(lower.id);
@@ -103,10 +97,7 @@ async fn a_cut_link_stays_down_until_it_is_uncut() {
 
 #[wasm_bindgen_test]
 async fn a_dial_that_nobody_answers_fails_after_its_time_and_one_that_nobody_could_carry_at_once() {
-    let (lower, higher) = lower_and_higher();
-    let room = room("failing");
-    let (lower, higher) = (Node::start(&room, &lower), Node::start(&room, &higher));
-    until("they find each other", || lower.has_discovered(&higher) && higher.has_discovered(&lower)).await;
+    let (lower, higher) = pair(&room("failing")).await;
     let stranger = keys(77).id();
     lower.network.dial(stranger);
     until_within(500, "nobody knows the stranger", || lower.failures(stranger) == 1).await;
@@ -120,10 +111,7 @@ async fn a_dial_that_nobody_answers_fails_after_its_time_and_one_that_nobody_cou
 /// What is between the two takes a few rounds, and the page is busy until their time is up.
 #[wasm_bindgen_test]
 async fn a_dial_whose_time_is_up_for_a_page_that_was_busy_is_not_failed_before_it_has_looked() {
-    let (lower, higher) = lower_and_higher();
-    let room = room("busy");
-    let (lower, higher) = (Node::start(&room, &lower), Node::start(&room, &higher));
-    until("they find each other", || lower.has_discovered(&higher)).await;
+    let (lower, higher) = pair(&room("busy")).await;
     // A machine that is busy itself may need longer than the moment that is given.
     for failed in 0..3 {
         lower.network.dial(higher.id);

@@ -82,10 +82,7 @@ async fn a_page_that_seeks_somebody_in_vain_announces_itself_although_it_is_link
 
 #[wasm_bindgen_test]
 async fn two_tabs_link_by_an_offer_and_an_answer_with_their_first_addresses_in_them() {
-    let room = room("few words");
-    let (lower, higher) = lower_and_higher();
-    let (lower, higher) = (Node::start(&room, &lower), Node::start(&room, &higher));
-    until("they find each other", || lower.has_discovered(&higher) && higher.has_discovered(&lower)).await;
+    let (lower, higher) = pair(&room("few words")).await;
     let posts = Posts(javascript(POSTS));
     higher.network.dial(lower.id);
     lower.network.dial(higher.id);

@@ -102,11 +102,17 @@ impl Node {
     }
 }
 
-/// Two nodes of one room, linked; the lower first.
-pub(crate) async fn linked_pair(room: &Room) -> (Node, Node) {
+/// Two nodes of one room that have heard of each other; the lower first.
+pub(crate) async fn pair(room: &Room) -> (Node, Node) {
     let (lower, higher) = lower_and_higher();
     let (lower, higher) = (Node::start(room, &lower), Node::start(room, &higher));
-    until("they find each other", || lower.has_discovered(&higher)).await;
+    until("they find each other", || lower.has_discovered(&higher) && higher.has_discovered(&lower)).await;
+    (lower, higher)
+}
+
+/// Two nodes of one room, linked; the lower first.
+pub(crate) async fn linked_pair(room: &Room) -> (Node, Node) {
+    let (lower, higher) = pair(room).await;
     link(&lower, &higher).await;
     (lower, higher)
 }
