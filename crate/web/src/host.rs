@@ -14,7 +14,7 @@ use js_sys::{Object, Reflect};
 use roundtable_core::time::{Instant, WallTime};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{EventTarget, Performance};
+use web_sys::{EventTarget, Performance, VisibilityState};
 
 thread_local! {
     /// Asked for the time several times for each input.
@@ -26,6 +26,12 @@ thread_local! {
 /// The monotonic clock of this page, in whole milliseconds. Zero where there is none.
 pub fn now() -> Instant {
     CLOCK.with(|clock| Instant(clock.as_ref().map_or(0, |clock| clock.now() as u64)))
+}
+
+/// Whether the page cannot be seen.
+pub fn is_hidden() -> bool {
+    let document = web_sys::window().and_then(|window| window.document());
+    document.is_some_and(|document| document.visibility_state() == VisibilityState::Hidden)
 }
 
 /// The name of a property, or one of a few answers, as a string of JavaScript. To make it anew from UTF-8 for each of

@@ -9,16 +9,10 @@ use std::rc::{Rc, Weak};
 use gloo_events::EventListener;
 use roundtable_core::node::{Input, Lifecycle};
 use wasm_bindgen::JsCast;
-use web_sys::{Event, EventTarget, PageTransitionEvent, VisibilityState};
+use web_sys::{Event, EventTarget, PageTransitionEvent};
 
 use super::Peer;
 use crate::host;
-
-/// Whether the page cannot be seen.
-pub(super) fn is_hidden() -> bool {
-    let document = web_sys::window().and_then(|window| window.document());
-    document.is_some_and(|document| document.visibility_state() == VisibilityState::Hidden)
-}
 
 /// Listen to the page for as long as the listeners are kept.
 pub(super) fn listen(peer: &Rc<Peer>) -> Vec<EventListener> {
@@ -34,7 +28,7 @@ pub(super) fn listen(peer: &Rc<Peer>) -> Vec<EventListener> {
     };
     vec![
         on(&document, "visibilitychange", |peer, _| {
-            let life = if is_hidden() { Lifecycle::Hidden } else { Lifecycle::Visible };
+            let life = if host::is_hidden() { Lifecycle::Hidden } else { Lifecycle::Visible };
             peer.feed(Input::Lifecycle(life));
             peer.pump();
             peer.hurry_disk();
@@ -59,7 +53,7 @@ pub(super) fn listen(peer: &Rc<Peer>) -> Vec<EventListener> {
 fn resume(peer: &Rc<Peer>) {
     peer.wall_clock_due.set(host::now());
     peer.feed(Input::Lifecycle(Lifecycle::Resumed));
-    if is_hidden() {
+    if host::is_hidden() {
         peer.feed(Input::Lifecycle(Lifecycle::Hidden));
     }
 }

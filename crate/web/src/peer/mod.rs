@@ -153,7 +153,7 @@ impl Peer {
         peer.members.borrow_mut().refresh(peer.node.borrow().view());
         peer.listeners.replace(lifecycle::listen(&peer));
         peer.connect();
-        if lifecycle::is_hidden() {
+        if host::is_hidden() {
             peer.inputs.borrow_mut().push_back(Input::Lifecycle(Lifecycle::Hidden));
         }
         peer.pump();

@@ -11,7 +11,7 @@ use std::rc::Rc;
 use roundtable_core::id::NodeId;
 use roundtable_core::node::{Input, Lifecycle};
 
-use super::{Peer, lifecycle};
+use super::Peer;
 use crate::host;
 
 /// The most that waits of what others have sent, in bytes. Each frame counts as this much more than it has.
@@ -64,7 +64,7 @@ impl Peer {
         self.pause.end();
         // The node learns that it slept before it hears what it slept through.
         self.wall_clock_due.set(host::now());
-        let woken = [Some(Lifecycle::Resumed), lifecycle::is_hidden().then_some(Lifecycle::Hidden)];
+        let woken = [Some(Lifecycle::Resumed), host::is_hidden().then_some(Lifecycle::Hidden)];
         for life in woken.into_iter().flatten().rev() {
             self.inputs.borrow_mut().push_front(Input::Lifecycle(life));
         }

@@ -1,8 +1,9 @@
 //! Where batches become durable: IndexedDB, or memory for nodes that are to leave nothing behind.
 //!
 //! [`Storage::persist`] takes batches in order and reports each when it is durable, never before. At most one
-//! transaction is in flight; what arrives meanwhile joins the next (`queue`). A commit is applied whole or not at all,
-//! and commits in order, so a crash leaves a prefix of what was handed out.
+//! transaction is in flight; what arrives meanwhile joins the next (`queue`), and between two the disk may rest
+//! (`rest`). A commit is applied whole or not at all, and commits in order, so a crash leaves a prefix of what was
+//! handed out.
 //!
 //! When a commit fails, or the browser takes the database away, it is opened once more at once and the commit tried
 //! again: WebKit loses its connection after a while in the background, and then neither commits nor says why. If the
@@ -13,18 +14,23 @@ use core::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use futures_channel::oneshot;
+use gloo_timers::callback::Timeout;
 use roundtable_core::id::BatchId;
 use roundtable_core::store::{Batch, PersistError, Rows, Table};
+use roundtable_core::time::Millis;
 use wasm_bindgen_futures::spawn_local;
 
+use crate::host;
 use crate::turn::Turn;
 
 mod database;
 mod queue;
+mod rest;
 
 pub(crate) use database::finished;
 pub use database::{Change, Database, DatabaseError, Interruption, Schema, TableRows};
 pub use queue::{Commit, Queue};
+use rest::Rest;
 
 /// The tables of a node's database: the core's four, and the one that holds its secret seed.
 pub const TABLES: &[&str] =
@@ -83,6 +89,8 @@ struct Inner {
     work: Cell<Work>,
     /// None for memory, which has nothing to wait for.
     turn: Option<Turn>,
+    rest: Cell<Rest>,
+    waker: RefCell<Option<Timeout>>,
     waiting_for_idle: RefCell<Vec<oneshot::Sender<()>>>,
     /// The trouble that was reported last and has not passed: it is not reported with every commit.
     trouble: Cell<Option<Problem>>,
@@ -94,6 +102,8 @@ struct Inner {
 enum Work {
     /// Nothing waits.
     Idle,
+    /// A commit begins when the disk has rested.
+    Resting,
     /// A commit begins in a task of its own.
     Due,
     Committing,
@@ -121,7 +131,7 @@ impl Storage {
 
     /// A disk over a node's open database.
     pub fn over(name: &str, database: Database, report: impl Fn(StorageEvent) + 'static) -> Storage {
-        let turn = |inner: Weak<Inner>| Turn::new(move || inner.upgrade().iter().for_each(Inner::begin));
+        let turn = |inner: Weak<Inner>| Turn::new(move || inner.upgrade().iter().for_each(Inner::on_turn));
         let storage = Storage::with(name.into(), Disk::Closed, report, turn);
         storage.0.adopt(database);
         storage
@@ -139,6 +149,8 @@ impl Storage {
             queue: RefCell::default(),
             work: Cell::new(Work::Idle),
             turn: turn(inner.clone()),
+            rest: Cell::default(),
+            waker: RefCell::default(),
             waiting_for_idle: RefCell::default(),
             trouble: Cell::new(None),
             report: Box::new(report),
@@ -153,7 +165,7 @@ impl Storage {
     /// Make a batch durable after all that came before it; it is reported, never at once, as `Persisted` or `Failed`.
     pub fn persist(&self, id: BatchId, batch: Batch) {
         self.0.queue.borrow_mut().push(id, batch);
-        self.0.work();
+        self.0.work(self.0.rest.get().just_ended);
     }
 
     /// The page may be gone after this task: what waits to be written is written now.
@@ -188,40 +200,87 @@ pub async fn read_rows(database: &Database) -> Result<Rows, DatabaseError> {
 }
 
 impl Inner {
-    fn work(self: &Rc<Self>) {
-        if self.work.get() == Work::Idle {
-            self.work.set(Work::Due);
-            if !self.turn.as_ref().is_some_and(Turn::ask) {
-                self.begin();
-            }
+    /// See to what waits; `at_once`: without a rest.
+    fn work(self: &Rc<Self>, at_once: bool) {
+        if !matches!(self.work.get(), Work::Idle | Work::Resting) {
+            return;
         }
+        let left = self.rest.get().left(self.queue.borrow().rows(), host::now());
+        if !at_once && left > 0 && self.turn.is_some() && !host::is_hidden() {
+            if self.work.replace(Work::Resting) == Work::Idle {
+                self.wake_after(left);
+            }
+            return;
+        }
+        self.work.set(Work::Due);
+        if !self.turn.as_ref().is_some_and(Turn::ask) {
+            self.begin();
+        }
+    }
+
+    fn wake_after(self: &Rc<Self>, millis: Millis) {
+        let inner = Rc::downgrade(self);
+        let timer = Timeout::new(u32::try_from(millis).unwrap_or(u32::MAX), move || {
+            inner.upgrade().iter().for_each(Inner::begin);
+        });
+        self.waker.replace(Some(timer));
+    }
+
+    fn on_turn(self: &Rc<Self>) {
+        self.with_rest(Rest::on_turn);
+        if self.work.get() == Work::Due {
+            self.begin();
+        }
+    }
+
+    fn with_rest(&self, change: impl FnOnce(&mut Rest)) {
+        let mut rest = self.rest.get();
+        change(&mut rest);
+        self.rest.set(rest);
     }
 
     fn begin(self: &Rc<Self>) {
-        if self.work.get() == Work::Due {
+        if matches!(self.work.get(), Work::Resting | Work::Due) {
             self.work.set(Work::Committing);
-            spawn_local(self.clone().commit_all());
+            self.waker.take();
+            spawn_local(self.clone().commit());
         }
     }
 
-    async fn commit_all(self: Rc<Self>) {
+    async fn commit(self: Rc<Self>) {
         // What came of it shows with the next commit, if it does not end the disk.
         if matches!(*self.disk.borrow(), Disk::Lost) {
             let _ = self.reopen().await;
         }
-        loop {
-            let next = self.queue.borrow_mut().take_commit();
-            let Some(commit) = next else { break };
-            let event = match self.write(&commit).await {
-                Ok(()) => {
-                    self.trouble.set(None);
-                    StorageEvent::Persisted(commit.ids)
-                }
-                Err(error) => self.failure(commit.ids, &error),
-            };
-            (self.report)(event);
-        }
+        let next = self.queue.borrow_mut().take_commit();
+        let Some(commit) = next else {
+            self.work.set(Work::Idle);
+            return self.go_on();
+        };
+        let begun = host::now();
+        let event = match self.write(&commit).await {
+            Ok(()) => {
+                self.trouble.set(None);
+                StorageEvent::Persisted(commit.ids)
+            }
+            Err(error) => self.failure(commit.ids, &error),
+        };
+        self.with_rest(|rest| rest.on_commit(begun, host::now()));
+        self.turn.as_ref().map(Turn::ask);
         self.work.set(Work::Idle);
+        // What is asked of the disk in there may follow from it.
+        (self.report)(event);
+        self.go_on();
+    }
+
+    /// See to what came during a commit, if nothing that follows from the commit has taken it along.
+    fn go_on(self: &Rc<Self>) {
+        if self.work.get() != Work::Idle {
+            return;
+        }
+        if !self.queue.borrow().is_empty() {
+            return self.work(false);
+        }
         for waiting in self.waiting_for_idle.take() {
             let _ = waiting.send(());
         }
@@ -305,7 +364,7 @@ impl Inner {
         let (problem, message) = match interruption {
             Interruption::Closed => {
                 self.disk.replace(Disk::Lost);
-                self.work();
+                self.work(true);
                 return;
             }
             Interruption::Deleted => (Problem::Evicted, "this node's data is being cleared; nothing more is kept"),

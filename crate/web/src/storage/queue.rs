@@ -1,10 +1,9 @@
 //! Which batches go into the next transaction: the pure half of group commit.
 //!
 //! A transaction costs a millisecond or two whatever is in it, so every batch that arrives while one is in flight joins
-//! the next. Nothing waits on a timer for company: a hidden tab's timers run once a second, and a put would wait with
-//! them. The first batch after a lull leaves in a task of its own, behind the messages that lie before the page now:
-//! with all that the current task produces, and not before what it has to say to others. Where there may be no next
-//! task, it leaves in this one.
+//! the next. The first batch after a lull leaves in a task of its own, behind the messages that lie before the page
+//! now: with all that the current task produces, and not before what it has to say to others. Where there may be no
+//! next task, it leaves in this one. What comes soon after a commit may have to wait for company (`rest`).
 //!
 //! Order is kept: a commit is a prefix of what was queued, and of two changes of one row only the later is written.
 
@@ -22,6 +21,7 @@ const COMMIT_BYTES_MAX: usize = 8 * 1024 * 1024;
 #[derive(Debug, Default)]
 pub struct Queue {
     waiting: VecDeque<(BatchId, Batch)>,
+    rows: usize,
 }
 
 /// What one transaction writes.
@@ -38,7 +38,18 @@ pub struct Commit {
 impl Queue {
     /// Append a batch.
     pub fn push(&mut self, id: BatchId, batch: Batch) {
+        self.rows += batch.ops.len();
         self.waiting.push_back((id, batch));
+    }
+
+    /// Whether no batch waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// How many rows wait.
+    pub fn rows(&self) -> usize {
+        self.rows
     }
 
     /// Take what the next transaction should write: as many batches from the front as fit, at least one.
@@ -52,6 +63,7 @@ impl Queue {
                 break;
             }
             if let Some((id, batch)) = self.waiting.pop_front() {
+                self.rows -= batch.ops.len();
                 commit.ids.push(id);
                 commit.durability = commit.durability.max(batch.durability);
                 commit.rows.extend(batch.ops.into_iter().map(|op| ((op.table, op.key), op.value)));
