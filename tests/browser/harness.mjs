@@ -285,24 +285,30 @@ export class Profile extends Device {
   }
 
   async start() {
-    const launching = chromium.launchPersistentContext(this.folder, {
+    this.launching = chromium.launchPersistentContext(this.folder, {
       executablePath: this.chrome.program,
       headless: true,
       args: [...browserArguments, ...this.chrome.args],
       viewport: { width: 1100, height: 900 },
       ...this.chrome.context,
     });
-    this.context = await within(startMs, `${this.name} starts`, launching);
+    this.context = await within(startMs, `${this.name} starts`, this.launching);
     this.context.setDefaultTimeout(callMs);
     this.context.setDefaultNavigationTimeout(callMs);
     // Keeps the browser alive when all tabs of a test are closed.
     this.anchor = this.context.pages()[0] ?? (await this.context.newPage());
   }
 
-  /** Ends the browser, keeping its folder: `start` opens it again. */
+  /**
+   * Ends the browser, keeping its folder: `start` opens it again. One that is still starting, since another one did not
+   * start and the test is over, is ended too: else it would keep this process alive.
+   */
   async stop() {
     this.tabs = [];
-    if (this.context !== undefined) await within(startMs, `${this.name} stops`, this.context.close()).catch(() => {});
+    const launched = this.launching?.catch(() => undefined);
+    const stopped = launched?.then((context) => context?.close());
+    await within(startMs, `${this.name} stops`, Promise.resolve(stopped)).catch(() => {});
+    this.launching = undefined;
     this.context = undefined;
   }
 
