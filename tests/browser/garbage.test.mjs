@@ -95,8 +95,8 @@ describe("ten thousand pieces of garbage", { timeout: 240_000 }, () => {
         if (isCertain || i % 97 === 0) certain++;
         for (const [place, channel] of open.entries()) {
           if (place % 3 !== i % 3) continue; // the three channels of a connection take turns
-          // Garbage is to be dropped, not to outrun a slow machine: with a megabyte waiting in each of six channels a
-          // connection closed now and then.
+          // Garbage is to be dropped, not to outrun a slow machine: no credit covers it, and a page that is half a
+          // megabyte behind with it hangs up.
           while (channel.bufferedAmount > 64_000) await new Promise((resolve) => setTimeout(resolve, 5));
           raw.call(channel, piece);
         }
