@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use super::reads::Reader;
 use super::{Coordinator, KeysReply, Level, Quorum, Reply, Surroundings, Terms};
 use crate::datatype::lives;
-use crate::id::{Key, NodeId, RequestId};
+use crate::id::{Inserted, Key, NodeId, RequestId};
 use crate::marks::Mark;
 use crate::time::Instant;
 use crate::wire::Message;
@@ -128,7 +128,7 @@ impl Coordinator {
         }
         if listing.disputes.is_none() {
             let disputed = listing.names.iter().filter(|(_, held)| **held == (true, true));
-            let disputes: BTreeSet<String> = disputed.map(|(name, _)| name.clone()).take(DISPUTES_MAX).collect();
+            let disputes: BTreeSet<String> = disputed.map(|(name, _)| name.clone()).take(DISPUTES_MAX).inserted();
             listing.disputes = Some(disputes.clone());
             let (bucket, deadline) = (listing.bucket.clone(), listing.deadline);
             if !is_over && listing.level != Level::Local {

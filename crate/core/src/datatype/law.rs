@@ -25,6 +25,7 @@ use super::edit::amount;
 use super::value::{Value, decode_field, is_inner, list_of, map_of};
 use super::{Object, Part, Payload, Stamp, Version};
 use crate::clock::Dot;
+use crate::id::Inserted;
 use crate::time::WallTime;
 
 /// What a value is, and so by which law it is merged.
@@ -74,7 +75,7 @@ pub fn merged(object: &Object, wall: Option<WallTime>) -> Merged {
     let shown = || whole().filter(|(dot, version)| is_shown(*dot, version)).map(|(_, version)| version);
     let mut merged = Merged {
         siblings: shown().map(|version| version.payload.clone()).collect(),
-        datatypes: shown().map(Version::datatype).collect(),
+        datatypes: shown().map(Version::datatype).inserted(),
     };
     if object.values().any(|version| version.part != Part::Whole) {
         for (part, datatype) in

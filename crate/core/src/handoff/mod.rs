@@ -28,7 +28,7 @@ use alloc::vec::Vec;
 
 use crate::clock::VersionVector;
 use crate::coordinator::Surroundings;
-use crate::id::{Key, NodeId};
+use crate::id::{Inserted, Key, NodeId};
 use crate::marks::Mark;
 use crate::membership::Status;
 use crate::planted::Plant;
@@ -311,15 +311,15 @@ pub fn readdress(near: &mut Surroundings<'_>, key: &Key) {
         return;
     }
     let owners = near.ring.owners(near.position(key));
-    let held_for: BTreeSet<NodeId> = near.store.hints().addressees(key).collect();
+    let held_for: BTreeSet<NodeId> = near.store.hints().addressees(key).inserted();
     let is_strayed = held_for.is_empty() || held_for.iter().any(|id| !owners.contains(id));
     if !is_strayed {
         return;
     }
-    let others: BTreeSet<NodeId> = owners.iter().copied().filter(|&id| id != near.me).collect();
+    let others: BTreeSet<NodeId> = owners.iter().copied().filter(|&id| id != near.me).inserted();
     if owners.contains(&near.me) {
         // This node keeps it as an owner; the other owners have it by comparison, those still addressed by hint.
-        let still: BTreeSet<NodeId> = held_for.intersection(&others).copied().collect();
+        let still: BTreeSet<NodeId> = held_for.intersection(&others).copied().inserted();
         if still.is_empty() {
             near.marks.hit(Mark::HintDissolves);
             near.store.hints_mut().drop_key(key);

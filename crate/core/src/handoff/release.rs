@@ -22,7 +22,7 @@ use alloc::vec::Vec;
 use super::{Shipments, batches, copies};
 use crate::clock::VersionVector;
 use crate::coordinator::Surroundings;
-use crate::id::{Key, NodeId, Position};
+use crate::id::{Inserted, Key, NodeId, Position};
 use crate::marks::Mark;
 use crate::planted::Plant;
 use crate::ring::RangeSet;
@@ -178,7 +178,7 @@ impl Release {
             let owners = near.ring.owners(position);
             if owners.len() >= near.ring.n() && can_be_asked(near, key, &owners) && !keeps(key) {
                 let is_asked = |_: &NodeId| !near.planted.has(Plant::LetGoUnasked);
-                let waiting = owners.into_iter().filter(is_asked).collect();
+                let waiting = owners.into_iter().filter(is_asked).inserted();
                 candidates.insert(key.clone(), Candidate { why: Why::Stray, fingerprint, waiting });
             }
             last = Some(position.0);
@@ -209,7 +209,7 @@ impl Release {
             }
             let owners = near.ring.owners(position);
             if can_be_asked(near, key, &owners) {
-                let waiting = owners.into_iter().collect();
+                let waiting = owners.into_iter().inserted();
                 candidates.insert(key.clone(), Candidate { why: Why::Kept, fingerprint, waiting });
             }
         }
@@ -226,7 +226,7 @@ impl Release {
             let mut owners = near.ring.owners(position);
             owners.retain(|owner| *owner != near.me);
             if near.is_settled_owner(position) && can_be_asked(near, key, &owners) {
-                let (fingerprint, waiting) = (near.store.fingerprint(key), owners.into_iter().collect());
+                let (fingerprint, waiting) = (near.store.fingerprint(key), owners.into_iter().inserted());
                 candidates.insert(key.clone(), Candidate { why: Why::Old, fingerprint, waiting });
             }
         }

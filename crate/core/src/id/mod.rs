@@ -12,12 +12,14 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+mod inserted;
 mod key;
 mod keys;
 mod laid;
 mod room;
 mod short;
 
+pub(crate) use inserted::Inserted;
 pub use key::{KEY_BYTES_MAX, Key, KeyError, Pin};
 pub use keys::{KeyPair, PublicKey, Signature};
 pub(crate) use laid::Laid;

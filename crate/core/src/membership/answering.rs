@@ -7,7 +7,7 @@
 use alloc::collections::BTreeSet;
 
 use super::Membership;
-use crate::id::NodeId;
+use crate::id::{Inserted, NodeId};
 
 /// Who answers, and who has begun or ceased to since that was last asked.
 #[derive(Debug, Clone, Default)]
@@ -69,8 +69,8 @@ impl Membership {
     /// Of everybody something may be otherwise than it was.
     pub(super) fn revised_all(&mut self) {
         self.revision += 1;
-        let now: BTreeSet<NodeId> = self.answering_anew().collect();
-        let turned: BTreeSet<NodeId> = self.answering.now.symmetric_difference(&now).copied().collect();
+        let now: BTreeSet<NodeId> = self.answering_anew().inserted();
+        let turned: BTreeSet<NodeId> = self.answering.now.symmetric_difference(&now).copied().inserted();
         turned.into_iter().for_each(|id| self.answering.set(id, now.contains(&id)));
         self.file_all_fading();
         self.file_all_departing();

@@ -3,7 +3,7 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
-use crate::id::NodeId;
+use crate::id::{Inserted, NodeId};
 
 /// For whom something falls due, and when.
 #[derive(Debug, Clone)]
@@ -38,7 +38,7 @@ impl<T: Copy + Ord> Dues<T> {
 
     /// For whom it does until then.
     pub(super) fn until(&self, now: T) -> BTreeSet<NodeId> {
-        self.order.iter().take_while(|(due, _)| *due <= now).map(|(_, id)| *id).collect()
+        self.order.iter().take_while(|(due, _)| *due <= now).map(|(_, id)| *id).inserted()
     }
 
     /// All of them, in the order of their ids.
@@ -49,8 +49,8 @@ impl<T: Copy + Ord> Dues<T> {
 
 impl<T: Copy + Ord> FromIterator<(NodeId, T)> for Dues<T> {
     fn from_iter<I: IntoIterator<Item = (NodeId, T)>>(dues: I) -> Dues<T> {
-        let of: BTreeMap<NodeId, T> = dues.into_iter().collect();
-        let order = of.iter().map(|(id, due)| (*due, *id)).collect();
+        let of: BTreeMap<NodeId, T> = dues.into_iter().inserted();
+        let order = of.iter().map(|(id, due)| (*due, *id)).inserted();
         Dues { of, order }
     }
 }

@@ -5,7 +5,7 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 
 use super::Membership;
-use crate::id::NodeId;
+use crate::id::{Inserted, NodeId};
 use crate::marks::Mark;
 use crate::time::{Instant, Millis};
 use crate::wire::Outbox;
@@ -30,7 +30,7 @@ impl Membership {
     /// Say who this is, where it is time, to all links whose other end is not known.
     pub(super) fn greet_again(&mut self, now: Instant, out: &mut Outbox) {
         let strangers: BTreeSet<NodeId> =
-            self.links.iter().filter(|link| !self.members.contains_key(link)).copied().collect();
+            self.links.iter().filter(|link| !self.members.contains_key(link)).copied().inserted();
         self.greetings.0.retain(|link, _| strangers.contains(link));
         strangers.into_iter().for_each(|link| self.greet_if_due(now, link, out));
     }

@@ -51,7 +51,7 @@ pub use timing::Timing;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
-use crate::id::{DeviceId, KeyPair, NodeId, Room};
+use crate::id::{DeviceId, Inserted, KeyPair, NodeId, Room};
 use crate::marks::{Mark, Marks};
 use crate::planted::{Plant, Planted};
 use crate::time::{Instant, Millis, WallTime};
@@ -258,7 +258,7 @@ impl Membership {
             .filter(|signed| signed.id() != me && signed.verify(&room, &verified))
             .take(members_max)
             .map(|signed| (signed.id(), Member::new(signed, Claim::Suspect, now)))
-            .collect();
+            .inserted();
         let probing = Probing::new(now + random.u64(0..timing.probe_interval_ms.max(1)));
         // A start draws both anew, 16 bits each: nothing else tells the lives of one name apart.
         let life = (own.record().version << 16 ^ own.record().incarnation) as u32;

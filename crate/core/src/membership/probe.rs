@@ -14,7 +14,7 @@ use alloc::collections::{BTreeSet, VecDeque};
 use alloc::vec::Vec;
 
 use super::{Membership, Status, Timing};
-use crate::id::{DeviceId, NodeId};
+use crate::id::{DeviceId, Inserted, NodeId};
 use crate::marks::Mark;
 use crate::planted::Plant;
 use crate::time::{Instant, Millis};
@@ -292,7 +292,7 @@ impl Membership {
         others.retain(is_free);
         crate::id::shuffle(&mut self.random, &mut others);
         others.sort_by_key(|id| self.members.get(id).map(super::Member::presence));
-        let mut devices: BTreeSet<DeviceId> = self.device(probe.target).into_iter().collect();
+        let mut devices: BTreeSet<DeviceId> = self.device(probe.target).into_iter().inserted();
         let mut is_distinct = |id: &NodeId| self.device(*id).is_some_and(|device| devices.insert(device));
         let (first, rest): (Vec<NodeId>, Vec<NodeId>) = others.into_iter().partition(|id| is_distinct(id));
         first.into_iter().chain(rest).take(ENQUIRIES).collect()

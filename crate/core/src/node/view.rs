@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use super::Node;
 use crate::coordinator::Latency;
-use crate::id::{DeviceId, Key, Label, NodeId, Pin, Position};
+use crate::id::{DeviceId, Inserted, Key, Label, NodeId, Pin, Position};
 use crate::membership::Status;
 use crate::ring::RangeSet;
 use crate::store::Sum;
@@ -260,7 +260,7 @@ impl View<'_> {
         let is_heard = |id: &NodeId| node.answering.contains(id);
         let unheard = node.membership.links().iter().filter(|id| !is_heard(id)).copied();
         let unlinked = node.membership.others().filter(|(id, _, status)| *status == Status::Up && !is_heard(id));
-        let met: BTreeSet<NodeId> = unheard.chain(unlinked.map(|(id, ..)| id)).collect();
+        let met: BTreeSet<NodeId> = unheard.chain(unlinked.map(|(id, ..)| id)).inserted();
         let is_fed = |pin: &Pin| node.repair.is_fed(pin, &node.ring, node.answering.iter().copied());
         let waits = [
             ("meeting", !met.is_empty()),

@@ -33,7 +33,7 @@ pub use signals::{Carrier, OnItsWay, Trails};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
-use crate::id::NodeId;
+use crate::id::{Inserted, NodeId};
 use crate::marks::Marks;
 use crate::membership::{Membership, RING_NEIGHBOURS, Status};
 use crate::planted::Plant;
@@ -347,12 +347,12 @@ impl Overlay {
         let Settings { ring, random, .. } = self.settings;
         let is_here = |id: &NodeId| membership.status(*id).is_some_and(|status| !status.is_off());
         let here = membership.others().filter(|(_, _, status)| !status.is_off());
-        let ranked = self.ranked.get_or_insert_with(|| here.map(|(id, ..)| (choice::rank(me, id), id)).collect());
+        let ranked = self.ranked.get_or_insert_with(|| here.map(|(id, ..)| (choice::rank(me, id), id)).inserted());
         // Of each kind are taken as many as count, and as many beside them who do not; the first kind is none of the
         // second.
-        let beside: BTreeSet<NodeId> = membership.beside(2 * ring).collect();
+        let beside: BTreeSet<NodeId> = membership.beside(2 * ring).inserted();
         let low = ranked.iter().map(|(_, id)| *id).filter(|id| is_here(id)).take(beside.len() + 2 * random);
-        let mut ids: BTreeSet<NodeId> = low.collect();
+        let mut ids: BTreeSet<NodeId> = low.inserted();
         ids.extend(beside);
         ids.extend(self.strangers.keys().filter(|id| **id != me));
         ids.into_iter().filter_map(|id| self.candidate(id, membership)).collect()

@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use super::choice::rank;
 use super::{LINKS_MAX, Routes};
-use crate::id::NodeId;
+use crate::id::{Inserted, NodeId};
 use crate::marks::{Mark, Marks};
 use crate::membership::Membership;
 use crate::planted::Plant;
@@ -76,7 +76,7 @@ impl Surplus {
             is_careless || me < id && !is_theirs && theirs >= needed && owned >= needed
         };
         let unwanted = links.difference(wanted).copied();
-        let surplus: BTreeSet<NodeId> = unwanted.filter(|id| is_surplus(*id)).collect();
+        let surplus: BTreeSet<NodeId> = unwanted.filter(|id| is_surplus(*id)).inserted();
         self.since.retain(|id, _| surplus.contains(id));
         surplus.into_iter().for_each(|id| {
             self.since.entry(id).or_insert(now);

@@ -13,7 +13,7 @@ use super::session::{RESEND_MS, Session};
 use super::symbols::{self, Differences, Found, SYMBOLS_MAX};
 use super::tags::ROOT;
 use crate::coordinator::Surroundings;
-use crate::id::{Key, Position};
+use crate::id::{Inserted, Key, Position};
 use crate::marks::Mark;
 use crate::ring::RangeSet;
 use crate::store::Lens;
@@ -95,12 +95,12 @@ fn located<'a>(
     scope: &'a RangeSet,
     found: Found,
 ) -> Option<(Theirs, Ours<'a>)> {
-    let ids: BTreeSet<u64> = found.ours.into_iter().collect();
+    let ids: BTreeSet<u64> = found.ours.into_iter().inserted();
     let ours = near.store.items_of(lens, scope).filter_map(|(position, key, fingerprint)| {
         let id = symbols::id(position.0, fingerprint, session);
         ids.contains(&id).then(|| (symbols::parts(id).0, position, key))
     });
     let ours: Vec<_> = ours.collect();
-    let theirs = found.theirs.into_iter().map(|id| (symbols::parts(id), None)).collect();
+    let theirs = found.theirs.into_iter().map(|id| (symbols::parts(id), None)).inserted();
     (ours.len() == ids.len()).then_some((theirs, ours))
 }

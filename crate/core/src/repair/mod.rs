@@ -43,7 +43,7 @@ use core::cell::Cell;
 
 use crate::coordinator::Surroundings;
 use crate::handoff::{Doubt, Handoff};
-use crate::id::{Key, NodeId, Pin};
+use crate::id::{Inserted, Key, NodeId, Pin};
 use crate::marks::Mark;
 use crate::ring::{RangeSet, Ring};
 use crate::time::{Instant, Millis};
@@ -215,7 +215,7 @@ impl Repair {
         let under_way = self.sessions.values().filter(|session| self.matters(session, ring));
         let under_way = under_way.map(|session| session.with);
         let is_open = |id: &NodeId| self.replan.is_some() || !self.agrees(*id, ring);
-        answering.filter(is_open).chain(busy).chain(under_way).collect()
+        answering.filter(is_open).chain(busy).chain(under_way).inserted()
     }
 
     /// When something falls due next.

@@ -9,7 +9,7 @@ use super::peer::Peer;
 use super::{DIFFER_MS, EQUAL_MS, INTERVAL_MS, ROUND_MS, Repair, SECOND_MS, SETTLE_MS, Task};
 use crate::coordinator::Surroundings;
 use crate::handoff::Handoff;
-use crate::id::{NodeId, Position};
+use crate::id::{Inserted, NodeId, Position};
 use crate::marks::Mark;
 use crate::ring::{RangeSet, Ring};
 
@@ -171,5 +171,5 @@ impl Repair {
 fn owners_of_strays(near: &Surroundings<'_>) -> BTreeSet<NodeId> {
     let strayed = RangeSet::full().difference(&near.ring.arcs_of(near.me));
     let positions: BTreeSet<Position> = near.store.items(&strayed).map(|(position, ..)| position).collect();
-    positions.into_iter().flat_map(|position| near.ring.owners(position)).collect()
+    positions.into_iter().flat_map(|position| near.ring.owners(position)).inserted()
 }

@@ -12,7 +12,7 @@ use super::tags::{ROOT, child_tags, item_tag, item_tags, part_of, part_tag, plac
 use super::{Outcome, Task};
 use crate::coordinator::Surroundings;
 use crate::handoff::{Doubt, Handoff};
-use crate::id::{Key, NodeId, Position};
+use crate::id::{Inserted, Key, NodeId, Position};
 use crate::marks::Mark;
 use crate::ring::RangeSet;
 use crate::store::{Lens, Sum};
@@ -276,7 +276,7 @@ impl Session {
     /// A part is listed.
     fn on_items(&mut self, near: &Surroundings<'_>, part: Part, tags: &[u32], wanted: &mut Vec<Wanted>) {
         let range = part_of(&self.scope, part);
-        let mut theirs: Theirs = tags.iter().map(|&tag| ((place_of(tag), tag), None)).collect();
+        let mut theirs: Theirs = tags.iter().map(|&tag| ((place_of(tag), tag), None)).inserted();
         let mut ours = Vec::new();
         let lens = self.lens.clone();
         for (position, key, fingerprint) in near.store.items_of(&lens, &range) {
@@ -302,7 +302,10 @@ impl Session {
         if !theirs.is_empty() {
             // Most of ours here may be none of theirs to keep, and a tag says little of the place: what they own is
             // paired first.
-            ours.sort_by_cached_key(|(_, position, _)| !near.ring.owns(self.with, *position));
+            let (theirs_too, others) =
+                ours.into_iter().partition(|(_, position, _)| near.ring.owns(self.with, *position));
+            ours = theirs_too;
+            ours.extend::<Vec<_>>(others);
         }
         for (place, position, key) in ours {
             let mut there = theirs.range_mut((place, 0)..=(place, u32::MAX)).filter(|(_, have)| have.is_none());

@@ -4,7 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use super::{RangeSet, Ring, holds};
-use crate::id::{NodeId, Position};
+use crate::id::{Inserted, NodeId, Position};
 
 impl Ring {
     /// The arcs that these tokens end, which come in order.
@@ -62,7 +62,7 @@ impl Ring {
                 }
             }
         }
-        places.into_iter().map(|place| self.id(place)).collect()
+        places.into_iter().map(|place| self.id(place)).inserted()
     }
 
     /// The part of the ring that this node owns.
@@ -87,7 +87,7 @@ impl Ring {
     pub fn arcs_of_both_by(&self, id: NodeId) -> BTreeMap<NodeId, RangeSet> {
         let Some(place) = self.place(id) else { return BTreeMap::new() };
         if self.is_everybodys() {
-            return self.nodes().filter(|other| *other != id).map(|other| (other, RangeSet::full())).collect();
+            return self.nodes().filter(|other| *other != id).map(|other| (other, RangeSet::full())).inserted();
         }
         let mut tokens: BTreeMap<u16, Vec<usize>> = BTreeMap::new();
         for token in self.owned_by(place) {
@@ -95,7 +95,7 @@ impl Ring {
                 tokens.entry(other).or_default().push(token);
             }
         }
-        tokens.into_iter().map(|(other, tokens)| (self.id(other), self.arcs(tokens.into_iter()))).collect()
+        tokens.into_iter().map(|(other, tokens)| (self.id(other), self.arcs(tokens.into_iter()))).inserted()
     }
 
     /// The part of the ring that the one owns and the other does not.

@@ -32,7 +32,7 @@ use alloc::vec::Vec;
 
 use smallvec::SmallVec;
 
-use crate::id::{DeviceId, NodeId, Position, Room};
+use crate::id::{DeviceId, Inserted, NodeId, Position, Room};
 use crate::planted::{Plant, Planted};
 
 /// One node of the ring.
@@ -216,7 +216,7 @@ impl Ring {
         }
         let devices = match planted.has(Plant::SameDeviceReplicas) {
             true => seats.len(),
-            false => seats.iter().map(|seat| seat.device).collect::<BTreeSet<_>>().len(),
+            false => seats.iter().map(|seat| seat.device).inserted::<BTreeSet<_>>().len(),
         };
         let depth = n.min(seats.len());
         let (owners, owned, owned_from, starts) = Default::default();

@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 use smallvec::SmallVec;
 
 use super::{Op, Table};
-use crate::id::{Key, NodeId};
+use crate::id::{Inserted, Key, NodeId};
 use crate::ring::Owners;
 use crate::wire::append;
 
@@ -188,7 +188,7 @@ impl Hints {
 
     /// Hold a key for one node more. Tells whether that is new.
     pub fn add(&mut self, key: &Key, owner: NodeId) -> bool {
-        let mut owners: BTreeSet<NodeId> = self.addressees(key).collect();
+        let mut owners: BTreeSet<NodeId> = self.addressees(key).inserted();
         owners.insert(owner) && self.address(key, owners)
     }
 
