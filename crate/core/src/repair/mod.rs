@@ -303,8 +303,12 @@ impl Repair {
         let is_fetching = self.sessions.values().any(Session::is_fetching);
         let Some(session) = self.sessions.get_mut(&number).filter(|session| session.with == from) else { return };
         let may_wait = is_fetching && !session.is_fetching();
+        let was_asking = session.is_asking_source();
         session.on_summary(near, parts);
-        if may_wait && session.is_fetching() && session.has_more() {
+        let would_fetch = session.is_fetching() && session.has_more();
+        // What it asked about may be more than it owns by now: of that it fetches nothing.
+        let is_stale = || was_asking && !session.scope.is_within(&near.ring.arcs_of(near.me));
+        if would_fetch && (may_wait || is_stale()) {
             self.put_back(near, number);
             return;
         }
@@ -411,7 +415,8 @@ impl Repair {
         None
     }
 
-    /// That source holds something too. What another one holds of it comes first.
+    /// That source holds something. What another one holds of it comes first; if there is none, it is asked anew, about
+    /// what this node owns by now.
     fn put_back(&mut self, near: &Surroundings<'_>, number: u32) {
         near.marks.hit(Mark::SourceWaits);
         self.starts.set(None);

@@ -6,6 +6,7 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::peer::Peer;
+use super::session::Session;
 use super::{DIFFER_MS, EQUAL_MS, INTERVAL_MS, ROUND_MS, Repair, SECOND_MS, SETTLE_MS, Task};
 use crate::coordinator::Surroundings;
 use crate::handoff::Handoff;
@@ -18,7 +19,9 @@ impl Repair {
     /// incoming.
     ///
     /// A comparison under way ends, but for one that asks about what is incoming: what is answered holds for these arcs
-    /// whatever the ring, if this node has owned them ever since, and the other one has not been away.
+    /// whatever the ring, if this node has owned them ever since, and the other one has not been away. One that fetches
+    /// ends where this node has lost some of them: who hears of the room one by one takes most of it for its own at
+    /// first, and would fetch all that.
     pub fn on_ring_change(
         &mut self,
         near: &Surroundings<'_>,
@@ -30,8 +33,11 @@ impl Repair {
         let sessions = self.sessions.len();
         self.sessions.retain(|_, session| session.task == Task::Incoming && !appeared.contains(&session.with));
         if !self.sessions.is_empty() {
-            let gained = near.ring.arcs_of(near.me).difference(&before.arcs_of(near.me));
-            self.sessions.retain(|_, session| session.scope.intersection(&gained).is_empty());
+            let owned = near.ring.arcs_of(near.me);
+            let gained = owned.difference(&before.arcs_of(near.me));
+            let is_whole = |session: &Session| session.is_asking_source() || session.scope.is_within(&owned);
+            let outlives = |session: &Session| session.scope.intersection(&gained).is_empty() && is_whole(session);
+            self.sessions.retain(|_, session| outlives(session));
         }
         near.marks.hit_if(Mark::RingChanges, || self.sessions.len() < sessions);
         near.marks.hit_if(Mark::RingOutlived, || !self.sessions.is_empty());

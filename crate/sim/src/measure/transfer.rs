@@ -249,6 +249,7 @@ pub(super) fn measure(options: &Options) -> Vec<Figure> {
         at(&[nodes], &MIXED, &mut figures);
     } else if options.quick {
         at(&SIZES_QUICK, &EQUAL, &mut figures);
+        at(&SIZES_LARGE, &LARGE, &mut figures);
     } else {
         at(&SIZES.collect::<Vec<_>>(), &EQUAL, &mut figures);
         at(&SIZES_MIXED, &MIXED, &mut figures);
