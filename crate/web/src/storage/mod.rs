@@ -279,7 +279,12 @@ impl Inner {
             return;
         }
         if !self.queue.borrow().is_empty() {
-            return self.work(false);
+            self.work(false);
+            if host::is_hidden() {
+                // Such a page may be frozen after any task.
+                self.begin();
+            }
+            return;
         }
         for waiting in self.waiting_for_idle.take() {
             let _ = waiting.send(());

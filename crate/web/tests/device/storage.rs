@@ -1,11 +1,14 @@
 //! Batches become durable in order, whole, and are acknowledged then and not before.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use js_sys::{Function, Promise, Reflect};
 use roundtable_core::store::{Batch, Durability, PersistError, Table};
 use roundtable_web::host;
 use roundtable_web::storage::{Database, DatabaseError, Problem, SCHEMA, Storage, StorageEvent, read_rows};
 use wasm_bindgen::{JsCast, JsValue};
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use wasm_bindgen_test::wasm_bindgen_test;
 
 use crate::support::{Ears, batch, delete, fresh_name, id, open, open_storage, put};
@@ -182,6 +185,31 @@ async fn what_follows_from_a_commit_does_not_wait_nor_do_many_nor_a_page_that_is
         storage.idle().await;
     }
     assert_eq!(ears.persisted(), (0..80).collect::<Vec<u64>>());
+}
+
+/// It may be frozen before its next task.
+#[wasm_bindgen_test]
+async fn a_page_that_is_hidden_writes_what_came_during_a_commit_in_the_task_in_which_that_ends() {
+    let name = fresh_name("hidden");
+    let count = Rc::new(Count::new());
+    let begun = Rc::new(Cell::new(None));
+    let (counted, told) = (count.clone(), begun.clone());
+    let storage = Storage::over(&name, open(&name).await, move |_| {
+        let (count, begun) = (counted.clone(), told.clone());
+        if begun.get().is_none() {
+            spawn_local(async move {
+                promises().await;
+                begun.set(count.begun());
+            });
+        }
+    });
+    count.call("hide");
+    storage.persist(id(1), one(1));
+    task().await;
+    assert_eq!(count.begun(), Some(1.0));
+    storage.persist(id(2), one(2));
+    storage.idle().await;
+    assert_eq!(begun.get(), Some(2.0));
 }
 
 #[wasm_bindgen_test]
