@@ -300,15 +300,13 @@ impl Repair {
         number: u32,
         parts: Vec<(Part, PartSummary)>,
     ) {
-        let is_fetching = self.sessions.values().any(Session::is_fetching);
+        let another_fetches = self.sessions.values().any(Session::is_fetching);
         let Some(session) = self.sessions.get_mut(&number).filter(|session| session.with == from) else { return };
-        let may_wait = is_fetching && !session.is_fetching();
-        let was_asking = session.is_asking_source();
+        let was_fetching = session.is_fetching();
         session.on_summary(near, parts);
-        let would_fetch = session.is_fetching() && session.has_more();
+        let would_begin = !was_fetching && session.is_fetching() && session.has_more();
         // What it asked about may be more than it owns by now: of that it fetches nothing.
-        let is_stale = || was_asking && !session.scope.is_within(&near.ring.arcs_of(near.me));
-        if would_fetch && (may_wait || is_stale()) {
+        if would_begin && (another_fetches || !session.scope.is_within(&near.ring.arcs_of(near.me))) {
             self.put_back(near, number);
             return;
         }

@@ -302,10 +302,9 @@ impl Session {
         if !theirs.is_empty() {
             // Most of ours here may be none of theirs to keep, and a tag says little of the place: what they own is
             // paired first.
-            let (theirs_too, others) =
-                ours.into_iter().partition(|(_, position, _)| near.ring.owns(self.with, *position));
-            ours = theirs_too;
-            ours.extend::<Vec<_>>(others);
+            let is_theirs = |(_, position, _): &(u32, Position, &Key)| near.ring.owns(self.with, *position);
+            let (first, rest): (Vec<_>, Vec<_>) = ours.into_iter().partition(is_theirs);
+            ours = [first, rest].concat();
         }
         for (place, position, key) in ours {
             let mut there = theirs.range_mut((place, 0)..=(place, u32::MAX)).filter(|(_, have)| have.is_none());

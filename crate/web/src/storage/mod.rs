@@ -89,7 +89,7 @@ struct Inner {
     work: Cell<Work>,
     /// None for memory, which has nothing to wait for.
     turn: Option<Turn>,
-    rest: Cell<Rest>,
+    rest: RefCell<Rest>,
     waker: RefCell<Option<Timeout>>,
     waiting_for_idle: RefCell<Vec<oneshot::Sender<()>>>,
     /// The trouble that was reported last and has not passed: it is not reported with every commit.
@@ -149,7 +149,7 @@ impl Storage {
             queue: RefCell::default(),
             work: Cell::new(Work::Idle),
             turn: turn(inner.clone()),
-            rest: Cell::default(),
+            rest: RefCell::default(),
             waker: RefCell::default(),
             waiting_for_idle: RefCell::default(),
             trouble: Cell::new(None),
@@ -165,7 +165,8 @@ impl Storage {
     /// Make a batch durable after all that came before it; it is reported, never at once, as `Persisted` or `Failed`.
     pub fn persist(&self, id: BatchId, batch: Batch) {
         self.0.queue.borrow_mut().push(id, batch);
-        self.0.work(self.0.rest.get().just_ended);
+        let at_once = self.0.rest.borrow().just_ended;
+        self.0.work(at_once);
     }
 
     /// The page may be gone after this task: what waits to be written is written now.
@@ -205,7 +206,7 @@ impl Inner {
         if !matches!(self.work.get(), Work::Idle | Work::Resting) {
             return;
         }
-        let left = self.rest.get().left(self.queue.borrow().rows(), host::now());
+        let left = self.rest.borrow().left(self.queue.borrow().rows(), host::now());
         if !at_once && left > 0 && self.turn.is_some() && !host::is_hidden() {
             if self.work.replace(Work::Resting) == Work::Idle {
                 self.wake_after(left);
@@ -227,16 +228,10 @@ impl Inner {
     }
 
     fn on_turn(self: &Rc<Self>) {
-        self.with_rest(Rest::on_turn);
+        self.rest.borrow_mut().on_turn();
         if self.work.get() == Work::Due {
             self.begin();
         }
-    }
-
-    fn with_rest(&self, change: impl FnOnce(&mut Rest)) {
-        let mut rest = self.rest.get();
-        change(&mut rest);
-        self.rest.set(rest);
     }
 
     fn begin(self: &Rc<Self>) {
@@ -265,7 +260,7 @@ impl Inner {
             }
             Err(error) => self.failure(commit.ids, &error),
         };
-        self.with_rest(|rest| rest.on_commit(begun, host::now()));
+        self.rest.borrow_mut().on_commit(begun, host::now());
         self.turn.as_ref().map(Turn::ask);
         self.work.set(Work::Idle);
         // What is asked of the disk in there may follow from it.

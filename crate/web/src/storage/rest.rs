@@ -17,7 +17,7 @@ const ROWS_ENOUGH: usize = 32;
 const REST_MAX_MS: Millis = 20;
 
 /// What is known of the last commit.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(super) struct Rest {
     until: Instant,
     /// Whether this is the task in which it ended.
